@@ -1,0 +1,1 @@
+"""Foreign exports and synthetic communities as canonical records; no database, no network."""
