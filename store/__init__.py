@@ -1,0 +1,1 @@
+"""Memory: the tables, all SQL and every commit."""
