@@ -497,7 +497,7 @@ def parse(value: object, *, now: datetime, kind: str | None = None) -> Record | 
         return [Fault("", "not_an_object", f"the record is {_show(value)}; expected an object")]
     if kind is None:
         kind = value.get("kind") if isinstance(value.get("kind"), str) else None
-    if kind not in KINDS:
+    if kind is None or kind not in KINDS:
         return [
             Fault(
                 "kind",

@@ -1,0 +1,207 @@
+"""The user list of a Discourse forum (Users -> Export) as members and their totals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sources.files import existing, streams, without_bom
+from sources.mapping import DiscourseUsersMapping
+from sources.reader import BaseReader, Item, Place, Read, SourceError
+
+_EXPECTED: Final = "the CSV of a Discourse user list (Admin > Users > Export), or a zip of it"
+#: Columns with personal data that no record needs; they are not even read.
+DROPPED: Final = frozenset(
+    {
+        "email",
+        "ip_address",
+        "registration_ip_address",
+        "secondary_emails",
+        "name",
+        "title",
+        "location",
+        "website",
+        "external_email",
+        "external_name",
+        "external_username",
+        "external_id",
+        "external_avatar_url",
+    }
+)
+_RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
+_MAX_FIELD: Final = 1_000_000
+
+
+class DiscourseUsersReader(BaseReader):
+    """Each row as a member and, by the mapping, a counter for each numeric column.
+
+    ``as_of`` is when the list was exported. Ids are Discourse's user ids, as in topics, so both
+    imports speak of the same members.
+    """
+
+    format = "discourse-users"
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        mapping: DiscourseUsersMapping,
+        *,
+        source: str,
+        as_of: datetime,
+        now: datetime,
+    ) -> None:
+        for path in paths:
+            existing(path, _EXPECTED)
+        self._paths = tuple(paths)
+        self._mapping = mapping
+        self._source = source
+        self._as_of = as_of
+        super().__init__(now=now)
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._checks.update(members=0)
+        self._checks.update({rule.column: 0 for rule in self._mapping.counters})
+
+    def _items(self) -> Iterator[Item | Read]:
+        found = False
+        for path in self._paths:
+            for name, stream in streams(path, (".csv",), _EXPECTED):
+                found = True
+                # A byte that is not UTF-8 costs a letter of somebody's name, not the import.
+                text = io.TextIOWrapper(
+                    without_bom(stream), encoding="utf-8", errors="replace", newline=""
+                )
+                yield from self._rows_of(name, text)
+        if not found:
+            raise SourceError(f"{self._paths[0]}: holds no .csv file; expected {_EXPECTED}")
+
+    def _rows_of(self, name: str, text: Iterable[str]) -> Iterator[Item | Read]:
+        # A NUL ends the row for some readers of CSV and is never part of an export.
+        lines = csv.reader(line.replace("\0", "") for line in text)
+        previous = csv.field_size_limit(_MAX_FIELD)
+        try:
+            header = [column.strip().lower() for column in next(lines, [])]
+            missing = [column for column in ("id", "username") if column not in header]
+            if missing:
+                raise SourceError(
+                    f"{name}: has no column {' and no column '.join(missing)} in its first line; "
+                    f"expected {_EXPECTED}"
+                )
+            for cells in lines:
+                if any(cell.strip() for cell in cells):
+                    yield from self._row(name, lines.line_num, header, cells)
+                else:
+                    self._rows["users"]["skipped_empty"] += 1
+                self.done += 1
+        except csv.Error as error:
+            raise SourceError(
+                f"{name}: is not CSV near line {lines.line_num}: {error}; expected {_EXPECTED}"
+            ) from error
+        finally:
+            csv.field_size_limit(previous)
+
+    def _row(
+        self, name: str, line: int, header: list[str], cells: list[str]
+    ) -> Iterator[Item | Read]:
+        place = Place(name, f"line {line}")
+        if len(cells) < len(header) and len(cells) < 2:
+            yield self._refuse(
+                place,
+                "too_short",
+                f"has {len(cells)} columns; expected {len(header)}",
+                table="users",
+            )
+            return
+        row = {
+            column: cell.strip()
+            for column, cell in zip(header, cells, strict=False)
+            if column not in DROPPED and cell.strip()
+        }
+        yield Item(place, self._member(row), "users", "member")
+        if "id" not in row:
+            return
+        seen, rule = _time(row.get("last_seen_at")), self._mapping.seen
+        if rule is not None and rule.skip is None and seen is not None:
+            value = self._record(
+                "action",
+                id=f"seen-{row['id']}-{seen}",
+                venue=rule.venue,
+                verb=rule.word,
+                actor=row["id"],
+                time=seen,
+            )
+            yield Item(place, value)
+        yield from self._counters(row, place)
+
+    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
+        return {"kind": kind, "source": self._source, **values}
+
+    def _member(self, row: Mapping[str, str]) -> dict[str, Any]:
+        number = row.get("id")
+        staff = any(_true(row.get(flag)) for flag in ("admin", "moderator"))
+        attributes: dict[str, Any] = {}
+        if (level := row.get("trust_level", "")).isdecimal():
+            attributes["trust_level"] = int(level)
+        if _true(row.get("staged")):
+            attributes["staged"] = True
+        return self._record(
+            "member",
+            id=number,
+            joined=_time(row.get("created_at")),
+            name=self._name(row.get("username")),
+            role="bot" if (number or "").startswith("-") else "staff" if staff else "member",
+            attributes=attributes,
+        )
+
+    def _counters(self, row: Mapping[str, str], place: Place) -> Iterator[Item]:
+        for rule in self._mapping.counters:
+            total = row.get(rule.column.lower())
+            if total is None:
+                continue
+            whole = re.fullmatch(r"([0-9]{1,18})(?:\.0+)?", total)
+            value = self._record(
+                "counter",
+                member=row["id"],
+                venue=rule.venue,
+                verb=rule.verb,
+                direction=rule.direction.value,
+                as_of=self._as_of,
+                value=int(whole[1]) if whole else total,
+            )
+            if whole:
+                self._checks[rule.column] += int(whole[1])
+            yield Item(place, value)
+
+    def _read(self, item: Item) -> Read:
+        read = super()._read(item)
+        if read.record is not None and item.table is not None:
+            self._checks["members"] += 1
+        return read
+
+
+def discourse_users(
+    paths: Sequence[Path],
+    mapping: DiscourseUsersMapping,
+    *,
+    source: str,
+    as_of: datetime,
+    now: datetime,
+) -> DiscourseUsersReader:
+    """Read user lists exported at ``as_of``; raises SourceError for what is no such list."""
+    return DiscourseUsersReader(paths, mapping, source=source, as_of=as_of, now=now)
+
+
+def _true(cell: str | None) -> bool:
+    return (cell or "").lower() in ("true", "t", "1", "yes")
+
+
+def _time(cell: str | None) -> str | None:
+    """A time as Ruby prints it in RFC 3339; anything else unchanged, to be refused if wrong."""
+    match = _RUBY_TIME.fullmatch(cell or "")
+    return f"{match[1]}T{match[2]}Z" if match else cell

@@ -1,0 +1,119 @@
+"""Files, folders and archives as named byte streams, opened as often as asked, never unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, cast
+
+from sources.reader import SourceError
+
+#: What reading a damaged file or archive may raise.
+BROKEN: Final = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile)
+
+
+def existing(path: Path, expected: str) -> Path:
+    """The path, if there is something; SourceError naming what was ``expected`` if not."""
+    if not path.exists():
+        raise SourceError(f"{path}: there is no such file or folder; expected {expected}")
+    return path
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file as bytes, unpacked if it is gzip by its content (whatever its name)."""
+    with path.open("rb") as raw:
+        magic = raw.read(2)
+        raw.seek(0)
+        if magic == b"\x1f\x8b":
+            with gzip.open(raw) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        else:
+            yield raw
+
+
+def streams(
+    path: Path, suffixes: tuple[str, ...], expected: str
+) -> Iterator[tuple[str, IO[bytes]]]:
+    """Each file with one of ``suffixes`` in a folder or archive, or the file itself.
+
+    Yields the name inside and the open stream, valid until the next; folders in the order of their
+    names, archives in their own order. ``.gz`` may follow a suffix. Raises SourceError for what
+    is none of these or is damaged.
+    """
+    existing(path, expected)
+    try:
+        if path.is_dir():
+            yield from _of_folder(path, suffixes)
+        elif zipfile.is_zipfile(path):
+            yield from _of_zip(path, suffixes)
+        elif _is_tar(path):
+            yield from _of_tar(path, suffixes)
+        elif _wanted(path.name, suffixes):
+            with opened(path) as stream:
+                yield path.name, stream
+        else:
+            raise SourceError(f"{path}: is neither a folder nor an archive; expected {expected}")
+    except BROKEN as error:
+        raise SourceError(f"{path}: cannot be read ({error}); expected {expected}") from error
+
+
+def _wanted(name: str, suffixes: tuple[str, ...]) -> bool:
+    base = name.rsplit("/", 1)[-1].lower()
+    # macOS puts a "._" companion beside every file it archives.
+    return base.removesuffix(".gz").endswith(suffixes) and not base.startswith("._")
+
+
+def _is_tar(path: Path) -> bool:
+    try:
+        return tarfile.is_tarfile(path)
+    except (EOFError, zlib.error):
+        return False
+
+
+def _of_folder(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and _wanted(file.name, suffixes):
+            with opened(file) as stream:
+                yield file.relative_to(path).as_posix(), stream
+
+
+def _of_zip(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if entry.is_dir() or not _wanted(entry.filename, suffixes):
+                continue
+            if entry.flag_bits & 1:
+                raise SourceError(f"{path}: {entry.filename} is encrypted; expected a plain zip")
+            with archive.open(entry) as stream:
+                yield entry.filename, _maybe_gzip(entry.filename, stream)
+
+
+def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
+    with tarfile.open(path) as archive:
+        for entry in archive:
+            if not entry.isfile() or not _wanted(entry.name, suffixes):
+                continue
+            stream = archive.extractfile(entry)
+            if stream is not None:
+                yield entry.name, _maybe_gzip(entry.name, stream)
+
+
+def _maybe_gzip(name: str, stream: IO[bytes]) -> IO[bytes]:
+    if name.lower().endswith(".gz"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
+    return stream
+
+
+def without_bom(stream: IO[bytes]) -> IO[bytes]:
+    """The stream behind a UTF-8 byte order mark, if it begins with one."""
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
+    if buffered.peek(3)[:3] == b"\xef\xbb\xbf":
+        buffered.read(3)
+    return buffered

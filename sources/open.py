@@ -1,0 +1,56 @@
+"""Which reader reads which format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Final
+
+from sources.discourse import discourse
+from sources.discourse_users import discourse_users
+from sources.mapping import load_discourse, load_discourse_users, load_stackexchange
+from sources.ndjson import ndjson
+from sources.reader import Reader, SourceError
+from sources.stackexchange import stackexchange
+
+#: The formats that ``open_source`` reads.
+FORMATS: Final = ("ndjson", "discourse", "discourse-users", "stackexchange")
+
+
+def open_source(
+    format: str,
+    paths: Sequence[Path],
+    *,
+    source: str | None = None,
+    mapping: Path | None = None,
+    now: datetime,
+    as_of: datetime | None = None,
+    stdin: IO[bytes] | None = None,
+) -> Reader:
+    """The reader of ``paths`` as ``format``; nothing is read yet.
+
+    ``source`` names the community the ids belong to: required, except for ``ndjson``, whose
+    records name their own. ``mapping`` replaces the shipped mapping file. ``as_of`` (default:
+    ``now``) is when a user list was exported. ``stdin`` is read for the path ``-`` of ``ndjson``.
+    Raises SourceError for what is missing or of the wrong kind, MappingError (one of them) for
+    mistakes in the mapping file.
+    """
+    if format not in FORMATS:
+        raise SourceError(f"{format!r} is no format; expected one of {', '.join(FORMATS)}")
+    if not paths:
+        raise SourceError("there is nothing to read; expected at least one file or folder")
+    if format == "ndjson":
+        if mapping is not None:
+            raise SourceError("ndjson is the canonical format and takes no mapping file")
+        return ndjson(paths, source=source, now=now, stdin=stdin)
+    if not source:
+        raise SourceError(f"{format} needs the name of the source that its ids belong to")
+    if format == "discourse":
+        return discourse(paths, load_discourse(mapping), source=source, now=now)
+    if format == "discourse-users":
+        rules = load_discourse_users(mapping)
+        return discourse_users(paths, rules, source=source, as_of=as_of or now, now=now)
+    if len(paths) != 1:
+        raise SourceError("stackexchange reads one dump at a time; expected one folder or zip")
+    return stackexchange(paths[0], load_stackexchange(mapping), source=source, now=now)

@@ -1,0 +1,199 @@
+"""What every reader of a foreign export has in common: its protocol, its errors, its bookkeeping."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sources.records import MAX_NAME, MAX_TEXT_BYTES, MAX_TITLE, Fault, Record, parse
+
+
+class SourceError(Exception):
+    """The input cannot be read as the format it was said to be; the message says what was expected.
+
+    Raised on opening for what is missing or of the wrong kind, and while reading for what breaks
+    off. A single bad row is never an error: it becomes a ``Read`` with faults.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was read: a file's name and the row in it, in words (``line 12``)."""
+
+    file: str
+    row: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.row}"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One record as read, or why it was refused.
+
+    Exactly one of ``record`` and ``faults`` is set. ``value`` is the canonical mapping that was
+    checked, or the beginning of the line as text where there was no mapping.
+    """
+
+    place: Place
+    value: Mapping[str, Any] | str
+    record: Record | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class Reader(Protocol):
+    """A foreign export as a stream of canonical records.
+
+    The order of ``records`` is the same every time for the same input, so an interrupted import may
+    pass over the first ``skip`` of them (rejected ones included), or simply start again. The
+    other properties speak of the latest run of ``records`` and are complete when it is exhausted.
+    """
+
+    @property
+    def format(self) -> str:
+        """The format's name, as ``open_source`` takes it."""
+
+    def records(self, *, skip: int = 0) -> Iterator[Read]:
+        """Read everything from the start, leaving out the first ``skip`` items.
+
+        Raises SourceError where the input breaks off.
+        """
+
+    @property
+    def rows(self) -> Mapping[str, Mapping[str, int]]:
+        """For each table of the input what became of its rows: ``{table: {outcome: rows}}``.
+
+        The outcomes of a table add up to its rows. An outcome is what a row was read as, or
+        ``rejected``, or begins with ``skipped_`` or ``unmapped_``.
+        """
+
+    @property
+    def checks(self) -> Mapping[str, int]:
+        """Sums over the records read, by which an import is compared with its source."""
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        """What was changed or left out for a row to be recorded at all: ``{repair: times}``."""
+
+    @property
+    def total(self) -> int | None:
+        """How much there is to read, in a unit of the reader's own; None while it is unknown."""
+
+    @property
+    def done(self) -> int:
+        """How much of ``total`` has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One canonical mapping on its way to ``parse``.
+
+    ``table`` and ``outcome`` say which row of the input this accounts for; a row that gives
+    several records is accounted for by one of them.
+    """
+
+    place: Place
+    value: Mapping[str, Any]
+    table: str | None = None
+    outcome: str = ""
+
+
+class BaseReader(ABC):
+    """The bookkeeping of a reader; a format fills in ``_items`` and, if it has sums, ``_check``."""
+
+    format: str
+
+    def __init__(self, *, now: datetime) -> None:
+        self._now = now
+        self._begin()
+
+    def _begin(self) -> None:
+        self._rows: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._checks: Counter[str] = Counter()
+        self._repairs: Counter[str] = Counter()
+        self.total: int | None = None
+        self.done = 0
+
+    @property
+    def rows(self) -> Mapping[str, Mapping[str, int]]:
+        return {table: dict(outcomes) for table, outcomes in self._rows.items()}
+
+    @property
+    def checks(self) -> Mapping[str, int]:
+        return dict(self._checks)
+
+    @property
+    def repairs(self) -> Mapping[str, int]:
+        return dict(self._repairs)
+
+    def records(self, *, skip: int = 0) -> Iterator[Read]:
+        self._begin()
+        for position, item in enumerate(self._items()):
+            read = item if isinstance(item, Read) else self._read(item)
+            if position >= skip:
+                yield read
+
+    @abstractmethod
+    def _items(self) -> Iterator[Item | Read]:
+        """Canonical mappings in the order of recording; a Read for what has no mapping."""
+
+    def _check(self, record: Record) -> None:
+        """Add an accepted record to the sums of ``checks``."""
+
+    def _read(self, item: Item) -> Read:
+        result = parse(item.value, now=self._now)
+        refused = isinstance(result, list)
+        if item.table is not None:
+            self._rows[item.table]["rejected" if refused else item.outcome] += 1
+        if isinstance(result, list):
+            return Read(item.place, item.value, faults=tuple(result))
+        self._check(result)
+        return Read(item.place, item.value, record=result)
+
+    def _refuse(
+        self, place: Place, code: str, message: str, *, table: str, value: str = ""
+    ) -> Read:
+        self._rows[table]["rejected"] += 1
+        return Read(place, value, faults=(Fault("", code, message),))
+
+    def _text(self, value: object) -> object:
+        """A text that can be recorded: without control characters, cut at the limit."""
+        if not isinstance(value, str):
+            return value
+        value = self._strip(value, _NOT_IN_TEXT, "")
+        if len(value) * 4 > MAX_TEXT_BYTES and len(encoded := value.encode()) > MAX_TEXT_BYTES:
+            self._repairs["texts_cut"] += 1
+            return encoded[:MAX_TEXT_BYTES].decode(errors="ignore")
+        return value
+
+    def _title(self, value: object) -> object:
+        return self._line(value, MAX_TITLE, "titles_cut")
+
+    def _name(self, value: object) -> object:
+        return self._line(value, MAX_NAME, "names_cut")
+
+    def _line(self, value: object, limit: int, repair: str) -> object:
+        if not isinstance(value, str):
+            return value
+        value = self._strip(value, _NOT_IN_LINE, " ")
+        if len(value) > limit:
+            self._repairs[repair] += 1
+            value = value[:limit]
+        return value if value.strip() else None
+
+    def _strip(self, value: str, unwanted: re.Pattern[str], instead: str) -> str:
+        if unwanted.search(value) is None:
+            return value
+        self._repairs["characters_stripped"] += 1
+        return unwanted.sub(instead, value)
+
+
+# The same characters as sources.records refuses: there a record is at fault, here a foreign text
+# is worth more without them than not at all.
+_NOT_IN_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_LINE: Final = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
