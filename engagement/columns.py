@@ -1,0 +1,401 @@
+"""The fold of ``status.place`` for many members at once, on columns.
+
+Every member has a day of their own and jumps from one day on which something can change to the
+next, so the work is proportional to what happened, not to members × days. The result is that of
+``place`` day by day (held together by a property test).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement.points import Bools, Compiled, Days, Ints
+from engagement.status import AT_BAR, Hold, guards_hold
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Cause, Index, Status
+
+#: A day before all days: "not met", "never given".
+NEVER = -(2**31)
+_FAR = 2**31 - 1
+#: The status of somebody who has not entered yet.
+NOBODY = -1
+
+_CODE: dict[Status, int] = {status: code for code, status in enumerate(STATUSES)}
+_DORMANT = _CODE[Status.DORMANT]
+_MEMBER = _CODE[Status.MEMBER]
+#: Columns of the packed form, each a 32-bit integer.
+WIDTH = 5 + len(INDICES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class States:
+    """Where n members stand, each at the end of their own ``day``; the columns of status.State.
+
+    ``status`` is a position in STATUSES or NOBODY, ``met`` has the shape (n, 4), NEVER stands for
+    None.
+    """
+
+    day: Ints
+    status: Ints
+    since: Ints
+    met: Ints
+    entry: Ints
+    last_given: Ints
+
+    @classmethod
+    def before(cls, entry: Ints) -> States:
+        """The states on the eve of the members' first days."""
+        never = np.full(len(entry), NEVER, np.int64)
+        return cls(
+            day=entry - 1,
+            status=np.full(len(entry), NOBODY, np.int64),
+            since=entry.copy(),
+            met=np.full((len(entry), len(INDICES)), NEVER, np.int64),
+            entry=entry.copy(),
+            last_given=never,
+        )
+
+    def pack(self) -> NDArray[np.int32]:
+        """Shape (n, WIDTH), for keeping."""
+        columns = [self.day, self.status, self.since, self.entry, self.last_given]
+        return np.column_stack([*columns, self.met]).astype("<i4")
+
+    @classmethod
+    def unpack(cls, packed: NDArray[np.int32]) -> States:
+        """The inverse of ``pack``."""
+        wide = packed.astype(np.int64)
+        return cls(
+            day=wide[:, 0],
+            status=wide[:, 1],
+            since=wide[:, 2],
+            entry=wide[:, 3],
+            last_given=wide[:, 4],
+            met=wide[:, 5:],
+        )
+
+    def take(self, rows: Ints | Bools) -> States:
+        """The states of some members (a copy)."""
+        return States(
+            self.day[rows],
+            self.status[rows],
+            self.since[rows],
+            self.met[rows],
+            self.entry[rows],
+            self.last_given[rows],
+        )
+
+    def put(self, rows: Ints | Bools, states: States) -> None:
+        """Replace the states of some members."""
+        for name in ("day", "status", "since", "met", "entry", "last_given"):
+            getattr(self, name)[rows] = getattr(states, name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moves:
+    """Changes of status in the order of (round, member); ``before`` is NOBODY for the first."""
+
+    member: Ints
+    day: Ints
+    before: Ints
+    after: Ints
+    cause: NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """What the guard ``distinct_members`` counts, per member ascending by day.
+
+    Member m's rows are start[m]:start[m+1]; ``index`` is a position in INDICES.
+    """
+
+    start: Ints
+    day: Ints
+    index: Ints
+    who: Ints
+
+    def distinct(self, member: int, index: int, after: int, until: int) -> int:
+        """How many different ones in the days after … until."""
+        low, high = int(self.start[member]), int(self.start[member + 1])
+        days = self.day[low:high]
+        low, high = (
+            low + np.searchsorted(days, after, "right"),
+            low + np.searchsorted(days, until, "right"),
+        )
+        return len(set(self.who[low:high][self.index[low:high] == index].tolist()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """What a fold gives: the states, the moves, and who needs ``pairs`` to be sure.
+
+    ``wants_pairs`` marks members who stood above a bar guarded by distinct members while no pairs
+    were given: their result counts as if the guard had failed, and is to be folded again.
+    """
+
+    states: States
+    moves: Moves
+    wants_pairs: Bools
+
+
+class Folding:
+    """One fold of ``days`` under ``rules``; see ``fold``."""
+
+    def __init__(
+        self,
+        days: Days,
+        rules: Compiled,
+        holds: Sequence[tuple[int, Hold]],
+        pairs: Pairs | None,
+    ) -> None:
+        self.days = days
+        self.rules = rules
+        self.pairs = pairs
+        self.window = rules.rules.window_days
+        self.holds = _Holds(holds)
+        # One sorted key for all members makes "the row of member m on day d" a binary search.
+        self._key = (days.owner << 32) + days.day - NEVER
+        zero = np.zeros((1, len(INDICES)), np.int64)
+        self._total = np.concatenate([zero, np.cumsum(days.points, axis=0)])
+        self.wants = np.zeros(days.members, np.bool_)
+
+    def upto(self, member: Ints, day: Ints) -> Ints:
+        """Position after the last row of each member that is not after ``day``."""
+        return np.searchsorted(self._key, (member << 32) + day - NEVER, "right")
+
+    def values(self, member: Ints, day: Ints) -> Ints:
+        """Points ×100 per index in the window that ends on ``day``: shape (len(member), 4)."""
+        high = self.upto(member, day)
+        low = self.upto(member, day - self.window)
+        total: Ints = self._total[high] - self._total[low]
+        return total
+
+    def next_event(self, member: Ints, s: States) -> Ints:
+        """The next day on which each member's status can change."""
+        rules = self.rules.rules
+        ahead = np.where(s.status == NOBODY, s.day + 1, _FAR)
+        rows = len(self.days.day)
+        if rows:
+            at = self.upto(member, s.day)
+            own = at < self.days.start[member + 1]
+            ahead = np.where(own, np.minimum(ahead, self.days.day[np.minimum(at, rows - 1)]), ahead)
+            leaving = self.upto(member, s.day - self.window)
+            inside = leaving < at
+            leaves = self.days.day[np.minimum(leaving, rows - 1)] + self.window
+            ahead = np.where(inside, np.minimum(ahead, leaves), ahead)
+        quiet = np.where(s.last_given == NEVER, s.entry, s.last_given)
+        candidates = [
+            s.entry + rules.lifecycle.newcomer_days,
+            quiet + rules.lifecycle.dormant_after_days,
+            *(
+                np.where(s.met[:, i] == AT_BAR, NEVER, s.met[:, i] + self.rules.min_hold[i])
+                for i in range(len(INDICES))
+            ),
+        ]
+        for candidate in candidates:
+            ahead = np.where(candidate > s.day, np.minimum(ahead, candidate), ahead)
+        return self.holds.next_edge(member, s.day, ahead)
+
+    def evaluate(self, member: Ints, s: States, day: Ints) -> tuple[States, Bools]:
+        """The states at the end of ``day``, and who had facts on it."""
+        values = self.values(member, day)
+        at = self.upto(member, day) - 1
+        here = np.zeros(len(member), np.bool_)
+        if len(self.days.day):
+            safe = np.maximum(at, 0)
+            here = (at >= self.days.start[member]) & (self.days.day[safe] == day)
+            gave = here & self.days.gave[safe]
+        else:
+            gave = here
+        last_given = np.where(gave, day, s.last_given)
+        met = self._met(member, s.met, values, day)
+        status = self._status(member, met, s.entry, last_given, day)
+        since = np.where(status == s.status, s.since, day)
+        return States(day, status, since, met, s.entry, last_given), here
+
+    def _met(self, member: Ints, before: Ints, values: Ints, day: Ints) -> Ints:
+        when = day[:, None]
+        reached = values >= self.rules.enter
+        enters = reached & (before == NEVER)
+        for i, index in enumerate(INDICES):
+            if self.rules.rules.thresholds[index].guards.k_of:
+                for row in np.flatnonzero(enters[:, i]).tolist():
+                    enters[row, i] = self._guarded(int(member[row]), i, int(day[row]))
+        below_since = np.where(before == AT_BAR, when, before)
+        lost = (values < self.rules.exit) & (when - below_since >= self.rules.min_hold)
+        kept = np.where(lost, NEVER, below_since)
+        return np.where(
+            enters | (reached & (before != NEVER)), AT_BAR, np.where(reached, before, kept)
+        )
+
+    def _guarded(self, member: int, i: int, day: int) -> bool:
+        """Whether the guards of index i let a member in on ``day``."""
+        guards = self.rules.rules.thresholds[INDICES[i]].guards
+        one, when = np.array([member]), np.array([day])
+        low = int(self.upto(one, when - self.window)[0])
+        high = int(self.upto(one, when)[0])
+        days = int((self.days.points[low:high, i] > 0).sum())
+        members = 0
+        if guards.distinct_members is not None:
+            if self.pairs is None:
+                self.wants[member] = True
+            else:
+                members = self.pairs.distinct(member, i, day - self.window, day)
+        return guards_hold(guards, members=members, days=days)
+
+    def _status(self, member: Ints, met: Ints, entry: Ints, last_given: Ints, day: Ints) -> Ints:
+        rules = self.rules.rules
+        locked, grace = self.holds.in_force(member, day)
+        quiet = np.where(last_given == NEVER, entry, last_given)
+        status = np.full(len(member), _MEMBER, np.int64)
+        for word in reversed(rules.precedence):
+            if word == "lock":
+                status = np.where(locked != NOBODY, locked, status)
+            elif word == "dormant":
+                dormant = day - quiet >= rules.lifecycle.dormant_after_days
+                status = np.where(dormant, _DORMANT, status)
+            elif word == "newcomer":
+                new = day - entry < rules.lifecycle.newcomer_days
+                status = np.where(new, _CODE[Status.NEWCOMER], status)
+            elif word == "member":
+                status = np.full(len(member), _MEMBER, np.int64)
+            else:
+                i = INDICES.index(Index(word))
+                code = _CODE[STATUS_OF_INDEX[INDICES[i]]]
+                holds = (met[:, i] != NEVER) | grace[:, i]
+                status = np.where(holds, code, status)
+        return status
+
+
+class _Holds:
+    """Locks and graces: few, so each is applied by itself."""
+
+    def __init__(self, holds: Sequence[tuple[int, Hold]]) -> None:
+        self._holds = holds
+
+    def _each(self, member: Ints, rows: Callable[[Hold, Ints], None]) -> None:
+        if not self._holds:
+            return
+        order = np.argsort(member, kind="stable")
+        in_order = member[order]
+        for owner, hold in self._holds:
+            low, high = np.searchsorted(in_order, [owner, owner + 1])
+            if high > low:
+                rows(hold, order[low:high])
+
+    def next_edge(self, member: Ints, day: Ints, ahead: Ints) -> Ints:
+        """``ahead``, or the day on which a hold begins or ends where that comes first."""
+        ahead = ahead.copy()
+
+        def apply(hold: Hold, rows: Ints) -> None:
+            for edge in (hold.from_day, hold.until_day):
+                if edge is not None:
+                    later = rows[day[rows] < edge]
+                    ahead[later] = np.minimum(ahead[later], edge)
+
+        self._each(member, apply)
+        return ahead
+
+    def in_force(self, member: Ints, day: Ints) -> tuple[Ints, Bools]:
+        """The code of each member's lock (NOBODY: none), and the indices met by grace (n, 4)."""
+        locked = np.full(len(member), NOBODY, np.int64)
+        grace = np.zeros((len(member), len(INDICES)), np.bool_)
+
+        def apply(hold: Hold, rows: Ints) -> None:
+            until = _FAR if hold.until_day is None else hold.until_day
+            now = rows[(hold.from_day <= day[rows]) & (day[rows] < until)]
+            code = _CODE[hold.status]
+            if hold.kind == "lock":
+                locked[now] = code
+            elif code < len(INDICES):
+                grace[now, code] = True
+
+        self._each(member, apply)
+        return locked, grace
+
+    def edges(self, member: Ints, day: Ints) -> Bools:
+        """Whether a lock of the member begins or ends on ``day``."""
+        found = np.zeros(len(member), np.bool_)
+
+        def apply(hold: Hold, rows: Ints) -> None:
+            if hold.kind == "lock":
+                found[rows] |= (day[rows] == hold.from_day) | (
+                    day[rows] == (_FAR if hold.until_day is None else hold.until_day)
+                )
+
+        self._each(member, apply)
+        return found
+
+
+def fold(
+    states: States,
+    days: Days,
+    until: Ints | int,
+    rules: Compiled,
+    *,
+    holds: Sequence[tuple[int, Hold]] = (),
+    pairs: Pairs | None = None,
+) -> Fold:
+    """Advance every member to the end of their day ``until``.
+
+    ``states`` stand at the end of a day each; ``days`` must hold every day with facts inside the
+    window before that and from then on (later ones are not looked at). Members whose state is at
+    or after ``until`` stay as they are. ``holds`` are (position of the member, hold).
+    """
+    folding = Folding(days, rules, holds, pairs)
+    result = states.take(np.arange(len(states.day)))
+    limit = np.broadcast_to(np.asarray(until, np.int64), result.day.shape)
+    found: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.object_]]] = []
+    active = np.flatnonzero(result.day < limit)
+    while len(active):
+        s = result.take(active)
+        event = folding.next_event(active, s)
+        due = event <= limit[active]
+        result.day[active[~due]] = limit[active[~due]]
+        active, day = active[due], event[due]
+        if not len(active):
+            break
+        s = s.take(due)
+        after, here = folding.evaluate(active, s, day)
+        moved = after.status != s.status
+        if moved.any():
+            cause = _causes(s.status[moved], after.status[moved], here[moved])
+            cause[folding.holds.edges(active[moved], day[moved])] = Cause.LOCK
+            found.append((active[moved], day[moved], s.status[moved], after.status[moved], cause))
+        result.put(active, after)
+        active = active[day < limit[active]]
+    return Fold(result, _moves(found), folding.wants)
+
+
+def _causes(before: Ints, after: Ints, here: Bools) -> NDArray[np.object_]:
+    """An action where it lifted somebody or brought them back; otherwise time did it."""
+    came = (before == NOBODY) | (before == _DORMANT)
+    rose = (after < before) & (after < len(INDICES))
+    causes = np.full(len(before), Cause.DECAY, object)
+    causes[here & (came | rose)] = Cause.ACTION
+    return causes
+
+
+def _moves(found: Sequence[tuple[Ints, Ints, Ints, Ints, NDArray[np.object_]]]) -> Moves:
+    if not found:
+        none = np.zeros(0, np.int64)
+        return Moves(none, none, none, none, np.zeros(0, object))
+    member, day, before, after, cause = (
+        np.concatenate([part[i] for part in found]) for i in range(5)
+    )
+    return Moves(member, day, before, after, cause)
+
+
+def values_at(days: Days, member: Ints, day: Ints, rules: Compiled) -> Ints:
+    """Points ×100 per index in the window that ends on ``day``: shape (len(member), 4)."""
+    return Folding(days, rules, (), None).values(member, day)
+
+
+def review_days(
+    states: States, days: Days, rules: Compiled, holds: Sequence[tuple[int, Hold]] = ()
+) -> Ints:
+    """The next day on which each status may change though nothing happens (2³¹ − 1: never)."""
+    folding = Folding(days, rules, holds, None)
+    return folding.next_event(np.arange(len(states.day)), states)

@@ -1,0 +1,313 @@
+"""The fold: its laws, and that its one-member and its column form are the same function."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement.columns import NEVER, Pairs, States, fold, review_days, values_at
+from engagement.points import Days, compile_rules
+from engagement.status import NOTHING, Counterpart, Facts, Hold, State, next_review_day, place
+from engagement.words import (
+    INDICES,
+    STATUSES,
+    Guards,
+    Index,
+    Lifecycle,
+    RuleSet,
+    Status,
+    Threshold,
+)
+
+DEFAULT_PRECEDENCE = (
+    "lock",
+    "dormant",
+    "contribution",
+    "interaction",
+    "favorability",
+    "support",
+    "newcomer",
+    "member",
+)
+
+
+def rule_set(
+    *,
+    window: int = 10,
+    enter: tuple[int, int, int, int] = (5, 4, 3, 2),
+    exit_percent: int = 90,
+    min_hold: int = 3,
+    guards: Guards | None = None,
+    lifecycle: Lifecycle | None = None,
+    precedence: tuple[str, ...] = DEFAULT_PRECEDENCE,
+) -> RuleSet:
+    guarded = (guards or Guards(), Guards(), Guards(), Guards())
+    return RuleSet(
+        name="test",
+        window_days=window,
+        thresholds={
+            index: Threshold(bar, exit_percent, min_hold, guard)
+            for index, bar, guard in zip(INDICES, enter, guarded, strict=True)
+        },
+        lifecycle=lifecycle or Lifecycle(newcomer_days=4, dormant_after_days=8),
+        precedence=precedence,
+        multipliers={},
+        catalog=(),
+    )
+
+
+rule_sets = st.builds(
+    rule_set,
+    window=st.integers(1, 15),
+    enter=st.tuples(*[st.integers(1, 8)] * 4),
+    exit_percent=st.integers(10, 100),
+    min_hold=st.integers(0, 10),
+    guards=st.none()
+    | st.builds(
+        Guards,
+        distinct_members=st.none() | st.integers(1, 4),
+        distinct_days=st.none() | st.integers(1, 4),
+        k_of=st.integers(0, 2),
+    ),
+    lifecycle=st.builds(
+        Lifecycle, newcomer_days=st.integers(0, 10), dormant_after_days=st.integers(1, 12)
+    ),
+    precedence=st.permutations(DEFAULT_PRECEDENCE).map(tuple),
+)
+points = st.tuples(*[st.sampled_from([0, 0, 100, 150, 300])] * 4)
+histories = st.dictionaries(
+    st.integers(0, 40), st.builds(lambda p, g: Facts(0, p, g), points, st.booleans()), max_size=15
+).map(lambda d: {day: dataclasses.replace(f, day=day) for day, f in d.items()})
+holds = st.lists(
+    st.builds(
+        lambda kind, status, start, length: Hold(
+            kind, status, start, None if length is None else start + length
+        ),
+        st.sampled_from(["lock", "grace"]),
+        st.sampled_from(STATUSES),
+        st.integers(0, 40),
+        st.none() | st.integers(0, 20),
+    ),
+    max_size=2,
+    unique_by=lambda hold: hold.kind,
+)
+pairs = st.lists(
+    st.builds(Counterpart, st.integers(0, 40), st.just(Index.CONTRIBUTION), st.integers(1, 5)),
+    max_size=10,
+)
+
+
+def replay(
+    facts: dict[int, Facts],
+    rules: RuleSet,
+    until: int,
+    *,
+    entry: int = 0,
+    holds: list[Hold] | None = None,
+    counterparts: list[Counterpart] | None = None,
+) -> list[State]:
+    """The states of every day, placed one day at a time."""
+    states: list[State] = []
+    for day in range(entry, until + 1):
+        states.append(
+            place(
+                states[-1] if states else None,
+                facts.get(day, Facts(day)),
+                rules,
+                holds=holds or (),
+                counterparts=counterparts or (),
+            )
+        )
+    return states
+
+
+def days_of(histories: list[dict[int, Facts]]) -> Days:
+    rows = [(f.day, f.points, f.gave) for h in histories for _, f in sorted(h.items())]
+    return Days(
+        start=np.cumsum([0, *(len(h) for h in histories)]),
+        day=np.array([r[0] for r in rows], np.int64),
+        points=np.array([r[1] for r in rows], np.int64).reshape(-1, 4),
+        gave=np.array([r[2] for r in rows], np.bool_),
+    )
+
+
+def pairs_of(lists: list[list[Counterpart]]) -> Pairs:
+    rows = [c for one in lists for c in sorted(one, key=lambda c: c.day)]
+    return Pairs(
+        start=np.cumsum([0, *(len(one) for one in lists)]),
+        day=np.array([c.day for c in rows], np.int64),
+        index=np.array([INDICES.index(c.index) for c in rows], np.int64),
+        who=np.array([c.who for c in rows], np.int64),
+    )
+
+
+def plain(states: States, row: int) -> tuple[object, ...]:
+    """A row of columns as the fields of a State that are not its window."""
+    met = tuple(None if e == NEVER else int(e) for e in states.met[row])
+    last = int(states.last_given[row])
+    return (
+        int(states.day[row]),
+        STATUSES[int(states.status[row])],
+        int(states.since[row]),
+        met,
+        int(states.entry[row]),
+        None if last == NEVER else last,
+    )
+
+
+def fields(state: State) -> tuple[object, ...]:
+    return (
+        state.day,
+        state.status,
+        state.since,
+        state.met,
+        state.entry,
+        state.last_given,
+    )
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(histories, st.integers(0, 10), holds, pairs), min_size=1, max_size=4),
+    rule_sets,
+    st.integers(0, 45),
+    st.integers(0, 45),
+)
+def test_columns_equal_one_member_day_by_day(community, rules, first, until):
+    """Both forms agree on states, moves, values and reviews, also when stopped on the way."""
+    compiled = compile_rules(rules, {})
+    histories = [{d: f for d, f in h.items() if d >= entry} for h, entry, _, _ in community]
+    entries = np.array([entry for _, entry, _, _ in community])
+    days = days_of(histories)
+    held = [(m, hold) for m, (_, _, hs, _) in enumerate(community) for hold in hs]
+    who = pairs_of([ps for _, _, _, ps in community])
+    one = fold(States.before(entries), days, first, compiled, holds=held, pairs=who)
+    packed = States.unpack(one.states.pack())
+    two = fold(packed, days, until, compiled, holds=held, pairs=who)
+    moves = {
+        (int(m), int(d)): (int(b), int(a))
+        for part in (one.moves, two.moves)
+        for m, d, b, a in zip(part.member, part.day, part.before, part.after, strict=True)
+    }
+    end = max(first, until)
+    review = review_days(two.states, days, compiled, held)
+    for m, (_, entry, hs, ps) in enumerate(community):
+        states = replay(histories[m], rules, end, entry=entry, holds=hs, counterparts=ps)
+        if not states:
+            assert two.states.status[m] == -1
+            continue
+        assert plain(two.states, m) == fields(states[-1])
+        value = values_at(days, np.array([m]), np.array([end]), compiled)
+        assert tuple(value[0].tolist()) == states[-1].points
+        expected = {}
+        before = -1
+        for state in states:
+            code = STATUSES.index(state.status)
+            if code != before:
+                expected[(m, state.day)] = (before, code)
+            before = code
+        assert {key: move for key, move in moves.items() if key[0] == m} == expected
+        future = [d for d in histories[m] if d > end]
+        nothing_ahead = 2**31 - 1
+        alone = next_review_day(states[-1], rules, hs)
+        assert int(review[m]) == min([*future, nothing_ahead if alone is None else alone])
+
+
+@settings(max_examples=200)
+@given(histories, rule_sets, st.integers(0, 40), holds)
+def test_nothing_changes_before_the_review_day(history, rules, day, held):
+    states = replay({d: f for d, f in history.items() if d <= day}, rules, 60, holds=held)
+    review = next_review_day(states[day], rules, held)
+    for later in states[day + 1 :]:
+        if review is not None and later.day >= review:
+            break
+        assert (later.status, later.met) == (states[day].status, states[day].met)
+
+
+@settings(max_examples=200)
+@given(histories, rule_sets, st.integers(0, 40), points)
+def test_more_never_lowers(history, rules, day, more):
+    """Points added to any day leave every later status at least as high, dormancy aside."""
+    order = {Status.CONTRIBUTOR: 4, Status.CONNECTOR: 3, Status.FAN: 2, Status.SUPPORTER: 1}
+    rules = dataclasses.replace(rules, precedence=DEFAULT_PRECEDENCE)
+    unguarded = {i: dataclasses.replace(t, guards=Guards()) for i, t in rules.thresholds.items()}
+    rules = dataclasses.replace(rules, thresholds=unguarded)
+    before = history.get(day, Facts(day))
+    summed = tuple(a + b for a, b in zip(before.points, more, strict=True))
+    richer = {**history, day: Facts(day, summed, gave=before.gave)}
+    for poor, rich in zip(replay(history, rules, 60), replay(richer, rules, 60), strict=True):
+        assert order.get(rich.status, 0) >= order.get(poor.status, 0)
+        assert all(b is not None for a, b in zip(poor.met, rich.met, strict=True) if a is not None)
+
+
+def test_entered_at_the_bar_and_not_below():
+    rules = rule_set(enter=(5, 4, 3, 2))
+    assert place(None, Facts(0, (499, 0, 0, 0), True), rules).status is Status.NEWCOMER
+    assert place(None, Facts(0, (500, 0, 0, 0), True), rules).status is Status.CONTRIBUTOR
+
+
+def test_lost_below_the_exit_and_not_before_the_hold():
+    rules = rule_set(window=2, min_hold=5, lifecycle=Lifecycle(0, 100))
+    states = replay({0: Facts(0, (500, 0, 0, 0), True)}, rules, 7)
+    assert [s.status for s in states[:7]] == [Status.CONTRIBUTOR] * 7
+    assert states[7].status is Status.MEMBER
+    kept = replay(
+        {0: Facts(0, (500, 0, 0, 0), True), 6: Facts(6, (450, 0, 0, 0))},
+        rule_set(window=7, min_hold=0, lifecycle=Lifecycle(0, 100)),
+        8,
+    )
+    assert kept[8].status is Status.CONTRIBUTOR
+
+
+def test_the_window_covers_exactly_its_days():
+    rules = rule_set(window=3, min_hold=0, lifecycle=Lifecycle(0, 100))
+    states = replay({0: Facts(0, (500, 0, 0, 0), True)}, rules, 4)
+    assert [s.points[0] for s in states] == [500, 500, 500, 0, 0]
+
+
+def test_dormant_wins_over_contribution_and_a_login_ends_it():
+    rules = rule_set(window=30, lifecycle=Lifecycle(0, 5))
+    history = {0: Facts(0, (900, 0, 0, 0), True), 7: Facts(7, NOTHING, gave=True)}
+    states = replay(history, rules, 8)
+    assert [s.status for s in states][4:8] == [
+        Status.CONTRIBUTOR,
+        Status.DORMANT,
+        Status.DORMANT,
+        Status.CONTRIBUTOR,
+    ]
+    assert states[7].since == 7
+
+
+def test_guards_let_in_only_with_enough_people():
+    rules = rule_set(guards=Guards(distinct_members=2, k_of=1))
+    facts = Facts(0, (900, 0, 0, 0), True)
+    one = [Counterpart(0, Index.CONTRIBUTION, 7), Counterpart(0, Index.CONTRIBUTION, 7)]
+    two = [*one, Counterpart(0, Index.CONTRIBUTION, 8)]
+    assert place(None, facts, rules, counterparts=one).status is Status.NEWCOMER
+    assert place(None, facts, rules, counterparts=two).status is Status.CONTRIBUTOR
+
+
+def test_fold_names_who_needs_pairs():
+    rules = compile_rules(rule_set(guards=Guards(distinct_members=2, k_of=1)), {})
+    days = days_of([{0: Facts(0, (900, 0, 0, 0), True)}, {0: Facts(0, (100, 0, 0, 0), True)}])
+    result = fold(States.before(np.array([0, 0])), days, 3, rules)
+    assert result.wants_pairs.tolist() == [True, False]
+
+
+def test_a_lock_holds_until_its_last_day():
+    rules = rule_set(lifecycle=Lifecycle(0, 100))
+    lock = Hold("lock", Status.FAN, 2, 4)
+    states = replay({0: Facts(0, NOTHING, gave=True)}, rules, 5, holds=[lock])
+    assert [s.status for s in states] == [Status.MEMBER] * 2 + [Status.FAN] * 2 + [
+        Status.MEMBER
+    ] * 2
+
+
+def test_facts_of_another_day_are_refused():
+    rules = rule_set()
+    with pytest.raises(ValueError, match="day 3 cannot follow a state of day 0"):
+        place(place(None, Facts(0), rules), Facts(3), rules)
