@@ -93,7 +93,7 @@ def default() -> RuleSet:
 
 
 def dump(rules: RuleSet) -> str:
-    """``rules`` as TOML, such that ``load(dump(rules)) == rules`` for every rule set of ``load``."""
+    """``rules`` as TOML; ``load(dump(rules)) == rules`` for every rule set that ``load`` made."""
     return tomli_w.dumps(_plain(rules), multiline_strings=False)
 
 

@@ -1,16 +1,19 @@
 """Connections to PostgreSQL; the one place that commits.
 
 ``read()`` gives a snapshot that cannot write, ``in_write()`` runs a function in a transaction and
-commits it, again from the start where PostgreSQL chose it as the victim of a deadlock.
+commits it, again from the start where PostgreSQL chose it as the victim of a deadlock. What goes
+wrong with the database itself comes out as StoreError with a message for people.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, NewType, TypeVar
+from typing import Any, Final, NewType, TypeVar
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -22,12 +25,24 @@ Result = TypeVar("Result")
 Read = NewType("Read", asyncpg.Connection)
 Write = NewType("Write", asyncpg.Connection)
 
+#: The newest migration; a test holds it equal to the newest file in migrations/versions.
+NEWEST: Final = "0001"
+#: The oldest PostgreSQL that the tests have seen pass.
+LEAST_VERSION: Final = 15
+
 _RETRIES = 5
 _EPOCH = date(1970, 1, 1)
+#: How often and how long apart we ask a server that is starting up, recovering or being revived.
+_START_TRIES = 120
+_START_PAUSE = 0.5
 
 
 class StoreError(Exception):
     """What the caller can do something about; the message says what."""
+
+
+class Unavailable(StoreError):
+    """The database cannot be used just now; the same call may work later."""
 
 
 def day_number(day: date) -> int:
@@ -54,24 +69,26 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Read]:
         """A connection that sees one snapshot and refuses to write."""
-        async with (
-            self.pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            yield Read(connection)
+        with _told():
+            async with (
+                self.pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield Read(connection)
 
     async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
         """Run ``work`` in one transaction and commit it.
 
         ``work`` may run more than once: it must not change anything but the database.
         """
-        for attempt in range(_RETRIES):
-            try:
-                async with self.pool.acquire() as connection, connection.transaction():
-                    return await work(Write(connection))
-            except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-                if attempt == _RETRIES - 1:
-                    raise
+        with _told():
+            for attempt in range(_RETRIES):
+                try:
+                    async with self.pool.acquire() as connection, connection.transaction():
+                        return await work(Write(connection))
+                except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                    if attempt == _RETRIES - 1:
+                        raise
         raise AssertionError("unreachable")
 
     async def close(self) -> None:
@@ -79,14 +96,113 @@ class Database:
         await self.pool.close()
 
 
-async def connect(url: str, *, least: int = 1, most: int = 10) -> Database:
+async def connect(
+    url: str,
+    *,
+    least: int = 1,
+    most: int = 10,
+    revive: Callable[[], Awaitable[None]] | None = None,
+) -> Database:
     """Open a pool on a migrated database.
 
-    Raises StoreError when the database cannot be reached or is not at the newest migration.
+    ``revive`` is called when a connection fails, before the next try. Raises StoreError when the
+    database cannot be reached or is not at the newest migration.
     """
-    pool = await asyncpg.create_pool(url, min_size=least, max_size=most, init=_init)
-    zone = await pool.fetchval("select value from setting where key = 'zone'")
+
+    async def open_one(*_: object, **options: Any) -> asyncpg.Connection:
+        return await open_connection(url, revive=revive, **options)
+
+    pool = await asyncpg.create_pool(min_size=least, max_size=most, init=_init, connect=open_one)
+    try:
+        async with pool.acquire() as connection:
+            await check(connection, url)
+            zone = await connection.fetchval("select value from setting where key = 'zone'")
+    except BaseException:
+        pool.terminate()
+        raise
     return Database(pool, ZoneInfo(zone))
+
+
+async def open_connection(
+    url: str, *, revive: Callable[[], Awaitable[None]] | None = None, **options: Any
+) -> asyncpg.Connection:
+    """One connection, waiting for a server that is starting up.
+
+    Raises StoreError when there is no such database or it does not let us in, Unavailable when
+    there is no server that answers.
+    """
+    for attempt in range(_START_TRIES):
+        try:
+            return await asyncpg.connect(url, timeout=30, **options)
+        except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
+            starting = isinstance(error, asyncpg.CannotConnectNowError)
+            if attempt == _START_TRIES - 1 or not (starting or (revive and attempt == 0)):
+                reason = str(error) or type(error).__name__
+                raise Unavailable(f"cannot reach {place(url)}: {reason}") from error
+            if revive:
+                await revive()
+            if starting:
+                await asyncio.sleep(_START_PAUSE)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            raise StoreError(f"cannot use {place(url)}: {error}") from error
+    raise AssertionError("unreachable")
+
+
+async def check(connection: asyncpg.Connection, url: str) -> None:
+    """Raise StoreError, which says what to do, unless the database is at the newest migration."""
+    version = connection.get_server_version()
+    if version.major < LEAST_VERSION:
+        raise StoreError(
+            f"{place(url)} is PostgreSQL {version.major}; Ikusei needs {LEAST_VERSION} or newer"
+        )
+    found = None
+    if await connection.fetchval("select to_regclass('alembic_version') is not null"):
+        found = await connection.fetchval("select version_num from alembic_version")
+    if found == NEWEST:
+        return
+    if found is None:
+        raise StoreError(f"{place(url)} has no tables of Ikusei yet; run `ikusei migrate`")
+    if found > NEWEST:
+        raise StoreError(
+            f"{place(url)} is at migration {found} of a newer Ikusei; this one knows {NEWEST}: "
+            "use the newer one"
+        )
+    raise StoreError(
+        f"{place(url)} is at migration {found}, not at {NEWEST}; run `ikusei migrate`"
+    )
+
+
+def place(url: str) -> str:
+    """What to call a database in messages: never with the password."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or parse_qs(parts.query).get("host", ["localhost"])[0]
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "the database of IKUSEI_DATABASE_URL"
+    return f"the database {parts.path.lstrip('/') or 'of the default name'!r} at {host}{port}"
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what befalls the database itself into messages for people."""
+    try:
+        yield
+    except asyncpg.DiskFullError as error:
+        raise Unavailable(
+            f"the disk of the database is full ({error}): make room there and try again; nothing "
+            "that was acknowledged is lost"
+        ) from error
+    except (
+        asyncpg.PostgresConnectionError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+    ) as error:
+        raise Unavailable(f"the connection to the database was lost: {error}") from error
+    except asyncpg.InterfaceError as error:
+        if "connection is closed" not in str(error):
+            raise
+        raise Unavailable("the connection to the database was lost") from error
 
 
 async def _init(connection: asyncpg.Connection) -> None:

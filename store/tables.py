@@ -106,6 +106,7 @@ class Member(Table, table=True):
 
     ``known`` is false while only actions have named them. A member that was merged away keeps
     its row (``merged_into``), so that old ids still lead somewhere; an erased one is a tombstone.
+    ``seen_day`` is the day on which we first heard of them.
     """
 
     __tablename__ = "member"
@@ -127,6 +128,7 @@ class Member(Table, table=True):
     attributes: dict[str, Any] = Field(
         sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
+    seen_day: int = _int()
     merged_into: int | None = _int(ForeignKey("member.id"), nullable=True)
     erased_at: datetime | None = _time(nullable=True)
 
