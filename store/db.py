@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, NewType, TypeVar
+from typing import Any, Final, NewType, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -74,7 +74,7 @@ class Database:
                 self.pool.acquire() as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                yield Read(connection)
+                yield Read(cast(asyncpg.Connection, connection))
 
     async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
         """Run ``work`` in one transaction and commit it.
@@ -85,7 +85,7 @@ class Database:
             for attempt in range(_RETRIES):
                 try:
                     async with self.pool.acquire() as connection, connection.transaction():
-                        return await work(Write(connection))
+                        return await work(Write(cast(asyncpg.Connection, connection)))
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
                         raise
@@ -115,7 +115,7 @@ async def connect(
     pool = await asyncpg.create_pool(min_size=least, max_size=most, init=_init, connect=open_one)
     try:
         async with pool.acquire() as connection:
-            await check(connection, url)
+            await check(cast(asyncpg.Connection, connection), url)
             zone = await connection.fetchval("select value from setting where key = 'zone'")
     except BaseException:
         pool.terminate()
@@ -150,26 +150,35 @@ async def open_connection(
 
 async def check(connection: asyncpg.Connection, url: str) -> None:
     """Raise StoreError, which says what to do, unless the database is at the newest migration."""
+    found = await migration(connection, url)
+    if found is None:
+        raise StoreError(f"{place(url)} has no tables of Ikusei yet; run `ikusei migrate`")
+    if found != NEWEST:
+        raise StoreError(
+            f"{place(url)} is at migration {found}, not at {NEWEST}; run `ikusei migrate`"
+        )
+
+
+async def migration(connection: asyncpg.Connection, url: str) -> str | None:
+    """The migration that the database is at, None where there is none.
+
+    Raises StoreError when this Ikusei cannot use it: its PostgreSQL is too old, or it is of a newer
+    Ikusei.
+    """
     version = connection.get_server_version()
     if version.major < LEAST_VERSION:
         raise StoreError(
             f"{place(url)} is PostgreSQL {version.major}; Ikusei needs {LEAST_VERSION} or newer"
         )
-    found = None
-    if await connection.fetchval("select to_regclass('alembic_version') is not null"):
-        found = await connection.fetchval("select version_num from alembic_version")
-    if found == NEWEST:
-        return
-    if found is None:
-        raise StoreError(f"{place(url)} has no tables of Ikusei yet; run `ikusei migrate`")
-    if found > NEWEST:
+    if not await connection.fetchval("select to_regclass('alembic_version') is not null"):
+        return None
+    found: str | None = await connection.fetchval("select version_num from alembic_version")
+    if found is not None and found > NEWEST:
         raise StoreError(
             f"{place(url)} is at migration {found} of a newer Ikusei; this one knows {NEWEST}: "
             "use the newer one"
         )
-    raise StoreError(
-        f"{place(url)} is at migration {found}, not at {NEWEST}; run `ikusei migrate`"
-    )
+    return found
 
 
 def place(url: str) -> str:

@@ -1,0 +1,81 @@
+"""A real PostgreSQL for the tests: one per test process, and a fresh database for each test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from store.db import Database, connect
+from store.embedded import Embedded, ensure
+from store.migrate import migrate
+
+#: When the databases of the tests were migrated.
+MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
+_TEMPLATE = "template_migrated"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+async def server() -> AsyncIterator[Embedded]:
+    """The embedded PostgreSQL, in a directory outside of the repository."""
+    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
+        # The data are thrown away: what a crash of the machine would do to them is all the same.
+        (Path(directory) / "postgresql.conf").write_text("fsync = off\nfull_page_writes = off\n")
+        embedded = await ensure(Path(directory))
+        try:
+            yield embedded
+        finally:
+            await embedded.release()
+
+
+@pytest.fixture(scope="session")
+async def template(server: Embedded) -> str:
+    """The name of a migrated database, copied for each test."""
+    await _execute(server.url, f"create database {_TEMPLATE}")
+    await migrate(_named(server.url, _TEMPLATE), now=MIGRATED)
+    return _TEMPLATE
+
+
+@pytest.fixture
+async def empty_url(server: Embedded) -> AsyncIterator[str]:
+    """The address of an empty database of the test's own."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    await _execute(server.url, f"create database {name}")
+    yield _named(server.url, name)
+    await _execute(server.url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def url(server: Embedded, template: str) -> AsyncIterator[str]:
+    """The address of a migrated database of the test's own, in the time zone UTC."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    await _execute(server.url, f"create database {name} template {template}")
+    yield _named(server.url, name)
+    await _execute(server.url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """A migrated database of the test's own, opened."""
+    opened = await connect(url, least=0, most=5)
+    yield opened
+    await opened.close()
+
+
+def _named(url: str, name: str) -> str:
+    return url.replace("/ikusei?", f"/{name}?")
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
