@@ -674,3 +674,26 @@ def test_the_page_keeps_markup_out_of_its_cells() -> None:
     row = dataclasses.replace(default().catalog[0], en="a|b `c` <d>")
     page = action_types_page(dataclasses.replace(default(), catalog=(row,)))
     assert r"a\|b \`c\` \<d>" in page
+
+
+# --- the how-to --------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_how_to_hold() -> None:
+    page = (ROOT / "docs" / "how-to" / "adapt-rules.md").read_text(encoding="utf-8")
+    row = next(
+        part for part in re.findall(r"```toml\n(.*?)```", page, re.S) if "post_recipe" in part
+    )
+    edits = {
+        "recipe": TEXT + "\n" + row,
+        "threshold": TEXT.replace("enter = 10\n", "enter = 20\n"),
+        "guard": TEXT.replace("enter = 10\n", "enter = 10\nguards = { distinct_members = 5 }\n"),
+        "window": TEXT.replace("window_days = 90\n", "window_days = 180\n").replace(
+            "dormant_after_days = 60\n", "dormant_after_days = 120\n"
+        ),
+    }
+    for text in edits.values():
+        changes = diff(default(), load(text))
+        assert changes
+        for change in changes:
+            assert f"{change}\n" in page
