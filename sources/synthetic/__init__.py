@@ -1,0 +1,1 @@
+"""A made-up community: the data of ``ikusei demo`` and the fixture of many tests."""
