@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import orjson
 
 from sources.cooked import Mention, Quote, addressed
-from sources.files import streams
+from sources.files import BROKEN, streams
 from sources.mapping import CategoryRule, DiscourseMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
@@ -111,7 +111,7 @@ class DiscourseReader(BaseReader):
     def _pages(self) -> Iterator[tuple[str, _Json] | Read]:
         for path in self._paths:
             for name, stream in streams(path, (".json",), _EXPECTED):
-                content = stream.read(MAX_FILE_BYTES + 1)
+                content = self._content(name, stream)
                 place = Place(name, "the whole file")
                 if len(content) > MAX_FILE_BYTES:
                     message = f"has more than {MAX_FILE_BYTES} bytes; expected one topic"
@@ -131,6 +131,13 @@ class DiscourseReader(BaseReader):
                     continue
                 self._rows["files"]["topic"] += 1
                 yield name, page
+
+    @staticmethod
+    def _content(name: str, stream: IO[bytes]) -> bytes:
+        try:
+            return stream.read(MAX_FILE_BYTES + 1)
+        except BROKEN as error:
+            raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
 
     @staticmethod
     def _topic_id(page: _Json) -> int | None:
@@ -357,13 +364,13 @@ class DiscourseReader(BaseReader):
         if author is None or not isinstance(cooked, str):
             return
         done: set[tuple[str, str]] = set()
-        for verb, target, about in self._addressed(cooked):
-            if (verb, target) in done:
+        for deed, verb, target, about in self._addressed(cooked):
+            if (deed, target) in done:
                 continue
-            done.add((verb, target))
+            done.add((deed, target))
             value = self._record(
                 "action",
-                id=f"{verb}-{number}-{target}",
+                id=f"{deed}-{number}-{target}",
                 verb=verb,
                 actor=author,
                 post=_id(about),
@@ -372,10 +379,11 @@ class DiscourseReader(BaseReader):
             )
             yield Item(place, value)
 
-    def _addressed(self, cooked: str) -> Iterator[tuple[str, str, int | None]]:
-        """Verb, member and quoted post of each mention and quote whose addressee is known."""
+    def _addressed(self, cooked: str) -> Iterator[tuple[str, str, str, int | None]]:
+        """Deed, verb, member and quoted post of each mention and quote of somebody known."""
         for found in addressed(cooked):
-            verb = self._mapping.mention if isinstance(found, Mention) else self._mapping.quote
+            deed = "mention" if isinstance(found, Mention) else "quote"
+            verb = self._mapping.mention if deed == "mention" else self._mapping.quote
             if verb is None:
                 continue
             about = self._quoted(found) if isinstance(found, Quote) else None
@@ -384,10 +392,9 @@ class DiscourseReader(BaseReader):
             if target is None:
                 target = author
             if target is None:
-                kind = "mentions" if isinstance(found, Mention) else "quotes"
-                self._repairs[f"{kind}_of_unknown"] += 1
+                self._repairs[f"{deed}s_of_unknown"] += 1
                 continue
-            yield verb, target, about if author == target else None
+            yield deed, verb, target, about if author == target else None
 
     def _quoted(self, quote: Quote) -> int | None:
         topic = self._topics.get(quote.topic) if quote.topic is not None else None

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sources.files import existing, streams, without_bom
+from sources.files import BROKEN, existing, streams, without_bom
 from sources.mapping import DiscourseUsersMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
@@ -34,7 +34,6 @@ DROPPED: Final = frozenset(
     }
 )
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
-_MAX_FIELD: Final = 1_000_000
 
 
 class DiscourseUsersReader(BaseReader):
@@ -84,7 +83,6 @@ class DiscourseUsersReader(BaseReader):
     def _rows_of(self, name: str, text: Iterable[str]) -> Iterator[Item | Read]:
         # A NUL ends the row for some readers of CSV and is never part of an export.
         lines = csv.reader(line.replace("\0", "") for line in text)
-        previous = csv.field_size_limit(_MAX_FIELD)
         try:
             header = [column.strip().lower() for column in next(lines, [])]
             missing = [column for column in ("id", "username") if column not in header]
@@ -99,25 +97,15 @@ class DiscourseUsersReader(BaseReader):
                 else:
                     self._rows["users"]["skipped_empty"] += 1
                 self.done += 1
-        except csv.Error as error:
+        except (csv.Error, *BROKEN) as error:
             raise SourceError(
                 f"{name}: is not CSV near line {lines.line_num}: {error}; expected {_EXPECTED}"
             ) from error
-        finally:
-            csv.field_size_limit(previous)
 
     def _row(
         self, name: str, line: int, header: list[str], cells: list[str]
     ) -> Iterator[Item | Read]:
         place = Place(name, f"line {line}")
-        if len(cells) < len(header) and len(cells) < 2:
-            yield self._refuse(
-                place,
-                "too_short",
-                f"has {len(cells)} columns; expected {len(header)}",
-                table="users",
-            )
-            return
         row = {
             column: cell.strip()
             for column, cell in zip(header, cells, strict=False)

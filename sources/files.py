@@ -29,13 +29,14 @@ def existing(path: Path, expected: str) -> Path:
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """A file as bytes, unpacked if it is gzip by its content (whatever its name)."""
     with path.open("rb") as raw:
-        magic = raw.read(2)
-        raw.seek(0)
-        if magic == b"\x1f\x8b":
-            with gzip.open(raw) as unpacked:
-                yield cast("IO[bytes]", unpacked)
-        else:
-            yield raw
+        yield unpacked(raw)
+
+
+def unpacked(raw: IO[bytes]) -> IO[bytes]:
+    """The content of an open file, through gzip if it begins like gzip."""
+    magic = raw.read(2)
+    raw.seek(0)
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == b"\x1f\x8b" else raw
 
 
 def streams(
@@ -97,7 +98,9 @@ def _of_zip(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[byt
 
 def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
     with tarfile.open(path) as archive:
-        for entry in archive:
+        while (entry := archive.next()) is not None:
+            # The archive remembers every entry; with a file a topic that is most of the memory.
+            archive.members = []  # type: ignore[attr-defined]  # no public way
             if not entry.isfile() or not _wanted(entry.name, suffixes):
                 continue
             stream = archive.extractfile(entry)

@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from sources.files import BROKEN, existing, opened
+from sources.files import BROKEN, existing, unpacked
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
 #: A record with the longest text allowed, every character of it escaped, stays below this.
@@ -53,12 +53,13 @@ class NdjsonReader(BaseReader):
                 yield from self._lines(stream, "standard input")
                 continue
             try:
-                with file.open("rb") as raw, opened(file) as stream:
-                    size = raw.seek(0, 2)
-                    yield from self._lines(stream, file.name)
+                with file.open("rb") as raw:
+                    for item in self._lines(unpacked(raw), file.name):
+                        self.done = before + raw.tell()
+                        yield item
+                    before += raw.tell()
             except BROKEN as error:
                 raise SourceError(f"{file}: breaks off ({error}); expected {_EXPECTED}") from error
-            before += size
             self.done = before
 
     def _lines(self, stream: IO[bytes], name: str) -> Iterator[Item | Read]:

@@ -55,14 +55,17 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """A snapshot of a member's account; a later one replaces it."""
+    """A snapshot of a member's account; a later one replaces it in what it states.
+
+    What is None leaves what is known; at first a member is an active ``member``.
+    """
 
     source: str
     id: str
     joined: datetime | None = None
     name: str | None = None
-    role: str = "member"
-    state: str = "active"
+    role: str | None = None
+    state: str | None = None
     zone: str | None = None
     lang: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +75,8 @@ class MemberRecord:
 class PostRecord:
     """A snapshot of anything written; it implies the action of writing it.
 
+    A later snapshot replaces it in what it states; None leaves what is known (at first plain text,
+    visible).
     ``counts`` are totals of anonymous reactions by verb. ``root`` opens the thread, ``parent`` is
     what this answers; both are ids of the same source and may come later.
     """
@@ -87,9 +92,9 @@ class PostRecord:
     parent: str | None = None
     title: str | None = None
     text: str | None = None
-    format: str = "plain"
+    format: str | None = None
     lang: str | None = None
-    state: PostState = PostState.VISIBLE
+    state: PostState | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -336,15 +341,22 @@ def _total(value: object) -> int:
     return _whole(value, 0)
 
 
-def _one_of(*words: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or value not in words:
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    """Reads one of a few words; they can be asked for, to be published in the schema."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, value: object) -> str:
+        if not isinstance(value, str) or value not in self.words:
             raise _Refused(
-                "not_allowed", f"is {_show(value)}; expected one of {', '.join(words)}"
+                "not_allowed", f"is {_show(value)}; expected one of {', '.join(self.words)}"
             )
         return value
 
-    return read
+
+def _one_of(*words: str) -> _OneOf:
+    return _OneOf(words)
 
 
 def _zone(value: object) -> str:

@@ -1,0 +1,185 @@
+"""The canonical records as a JSON Schema, made from the table by which they are checked.
+
+``python -m sources.canonical_schema`` prints it; docs/reference/records.schema.json is a copy.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from sources import records
+from sources.records import (
+    EARLIEST,
+    FIELDS,
+    LATEST,
+    MAX_COUNT,
+    MAX_ID,
+    MAX_NAME,
+    MAX_TEXT_BYTES,
+    MAX_TITLE,
+    MAX_WORD,
+    Direction,
+    PostState,
+    Precision,
+)
+
+_LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f\u2028\u2029]*$"
+_NULL: Final = {"type": "null"}
+_WORD_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"
+_TIME_PATTERN: Final = (
+    r"^(199|20\d|21\d)\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt ]"
+    r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
+)
+
+#: What each reader of a field accepts, under the name it is published with.
+_SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
+    records._word: (
+        "word",
+        {"type": "string", "maxLength": MAX_WORD, "pattern": _WORD_PATTERN},
+    ),
+    records._id: (
+        "id",
+        {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": _LINE},
+    ),
+    records._name: (
+        "name",
+        {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _LINE},
+    ),
+    records._title: (
+        "title",
+        {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": _LINE},
+    ),
+    records._text: (
+        "text",
+        {
+            "type": "string",
+            "maxLength": MAX_TEXT_BYTES,
+            "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$",
+            "description": f"At most {MAX_TEXT_BYTES} bytes in UTF-8.",
+        },
+    ),
+    records._time: (
+        "time",
+        {
+            "type": "string",
+            "pattern": _TIME_PATTERN,
+            "description": "RFC 3339 with a zone, "
+            f"from {EARLIEST.year} to before {LATEST.year}, not in the future.",
+            "examples": ["2026-11-21T09:30:00Z", "2026-11-21T18:30:00+09:00"],
+        },
+    ),
+    records._day: (
+        "day",
+        {
+            "type": "string",
+            "pattern": r"^(199|20\d|21\d)\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+            "description": "A day of the community's calendar.",
+            "examples": ["2026-11-21"],
+        },
+    ),
+    records._count: ("count", {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}),
+    records._total: ("total", {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}),
+    records._precision: (
+        "precision",
+        {"type": "string", "enum": [precision.name.lower() for precision in Precision]},
+    ),
+    records._state: ("post_state", {"type": "string", "enum": [s.value for s in PostState]}),
+    records._direction: ("direction", {"type": "string", "enum": [d.value for d in Direction]}),
+    records._zone: (
+        "zone",
+        {
+            "type": "string",
+            "maxLength": MAX_WORD,
+            "description": "An IANA time zone.",
+            "examples": ["Asia/Tokyo"],
+        },
+    ),
+    records._lang: (
+        "lang",
+        {
+            "type": "string",
+            "maxLength": 35,
+            "pattern": r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+            "examples": ["ja", "en-GB"],
+        },
+    ),
+    records._counts: (
+        "counts",
+        {
+            "type": "object",
+            "maxProperties": 50,
+            "propertyNames": {"$ref": "#/$defs/word"},
+            "additionalProperties": {"$ref": "#/$defs/total"},
+            "description": "Totals of anonymous reactions by verb.",
+        },
+    ),
+    records._attributes: (
+        "attributes",
+        {
+            "type": "object",
+            "description": f"At most {records.MAX_ATTRIBUTES_BYTES} bytes, 5 levels deep.",
+        },
+    ),
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12) of one canonical record of any kind.
+
+    It is slightly wider than ``records.parse``, which also knows the clock, the calendar, the
+    time zones, and sizes in bytes.
+    """
+    shapes = dict(_SHAPES.values())
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Ikusei canonical record",
+        "description": "One line of an ndjson import. Fields that are not required may be null.",
+        "oneOf": [{"$ref": f"#/$defs/{kind}_record"} for kind in FIELDS],
+        "$defs": {**shapes, **{f"{kind}_record": _of_kind(kind) for kind in FIELDS}},
+    }
+
+
+def rendered() -> str:
+    """The schema as the text that is committed."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=True) + "\n"
+
+
+def _of_kind(kind: str) -> dict[str, Any]:
+    fields = FIELDS[kind]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "description": " ".join((records.KINDS[kind].__doc__ or "").split("\n\n")[0].split()),
+        "properties": {
+            "kind": {"const": kind},
+            **{name: _field(read, required) for name, (read, required) in fields.items()},
+        },
+        "required": ["kind", *(name for name, (_, required) in fields.items() if required)],
+        "additionalProperties": False,
+    }
+    return {**schema, **(_ACTION if kind == "action" else {})}
+
+
+def _field(read: Any, required: bool) -> dict[str, Any]:
+    if isinstance(read, records._OneOf):
+        words: list[str | None] = list(read.words)
+        return {"enum": words if required else [*words, None]}
+    shape = {"$ref": f"#/$defs/{_SHAPES[read][0]}"}
+    return shape if required else {"anyOf": [shape, _NULL]}
+
+
+_GIVEN: Final = {"type": "string"}
+
+#: What no field of an action shows alone: somebody or something is named, and only anonymous
+#: actions stand for several.
+_ACTION: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"properties": {name: _GIVEN}, "required": [name]} for name in ("actor", "post", "target")
+    ],
+    "if": {"properties": {"actor": _GIVEN}, "required": ["actor"]},
+    "then": {"properties": {"count": {"enum": [1, None]}}},
+}
+
+
+if __name__ == "__main__":
+    print(rendered(), end="")
