@@ -1,0 +1,85 @@
+"""What every command does alike: run, report errors, print JSON, show progress."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
+
+import orjson
+import typer
+
+from api.settings import SettingsError
+from store.db import StoreError
+
+Result = TypeVar("Result")
+
+#: What a shell expects of a program that was stopped by SIGINT or SIGTERM.
+_INTERRUPTED, _TERMINATED = 130, 143
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; the message says why and what would help."""
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's coroutine to its end and return its result.
+
+    Errors that people can do something about end the program with one line and code 1; Ctrl-C and
+    SIGTERM cancel the work, so that it cleans up, and end it with code 130 or 143.
+    """
+    try:
+        return asyncio.run(_stoppable(work))
+    except (CommandError, SettingsError, StoreError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise SystemExit(_INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise SystemExit(_TERMINATED) from None
+
+
+async def _stoppable(work: Coroutine[Any, Any, Result]) -> Result:
+    task = asyncio.current_task()
+    if task is not None:
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError):  # on Windows
+            loop.add_signal_handler(signal.SIGTERM, task.cancel)
+            # A closed terminal must not leave an embedded database running for nobody.
+            loop.add_signal_handler(signal.SIGHUP, task.cancel)
+    return await work
+
+
+def fail(message: str, *, code: int = 1) -> NoReturn:
+    """End the program with an error message on standard error."""
+    print(f"ikusei: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def say(message: str) -> None:
+    """Tell the person at the terminal something that is not the command's result."""
+    print(message, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document, which must be all that goes to standard output."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def progress(title: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Show how far something got, if a person looks on; gives ``advance(steps)``."""
+    if not sys.stderr.isatty():
+        yield lambda _steps: None
+        return
+    # A third of the time of `ikusei --help` would go into importing this.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=total)
+        yield lambda steps: bar.advance(task, steps)

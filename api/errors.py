@@ -1,0 +1,239 @@
+"""What a caller may be told: codes, refusals, and the mask over everything else.
+
+``python -m api.errors`` prints docs/reference/error-codes.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+import asyncpg
+from graphql import GraphQLError
+
+from store.db import StoreError, Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Of a code: the HTTP status it comes with, and what it tells the caller to do."""
+
+    status: int
+    text: str
+
+
+#: Every code of the doors themselves. Those of single fields stand in the schema.
+CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
+    {
+        "BAD_REQUEST": Meaning(
+            400,
+            "The body, or the query string, is not a GraphQL request. The message says what is "
+            "wrong; correct the client.",
+        ),
+        "SYNTAX": Meaning(400, "The document is not GraphQL. The place is in `locations`."),
+        "INVALID_DOCUMENT": Meaning(
+            400,
+            "The document asks for what the schema does not have, or names no operation to run.",
+        ),
+        "INVALID_VARIABLES": Meaning(
+            400, "A variable or an argument does not fit its type. The message names it."
+        ),
+        "LIMIT": Meaning(
+            400,
+            "The document is larger, deeper or wider than the service accepts. Ask for less at "
+            "once; send records as variables, not as literals.",
+        ),
+        "INTROSPECTION_OFF": Meaning(
+            400, "This service does not describe its schema. Use the published `schema.graphql`."
+        ),
+        "UNAUTHENTICATED": Meaning(
+            401,
+            "The header `Authorization: Bearer ik_…` is missing, or its key is not valid (any "
+            "more): make one with `ikusei keys create`.",
+        ),
+        "NOT_FOUND": Meaning(404, "There is no such address. See docs/reference/http.md."),
+        "METHOD_NOT_ALLOWED": Meaning(
+            405,
+            "The address does not take this method; a mutation is only taken by POST. `Allow` "
+            "names the methods.",
+        ),
+        "NOT_ACCEPTABLE": Meaning(
+            406, "`Accept` names neither `application/graphql-response+json` nor JSON."
+        ),
+        "BODY_TOO_LARGE": Meaning(413, "Send fewer records in a call; the message says the limit."),
+        "UNSUPPORTED_MEDIA_TYPE": Meaning(
+            415, "Send `Content-Type: application/json` in UTF-8, not compressed."
+        ),
+        "INTERNAL": Meaning(
+            500,
+            "A mistake of ours. Nothing is told but `requestId`, under which it stands in the log.",
+        ),
+        "UNAVAILABLE": Meaning(
+            503,
+            "The database cannot be used just now. Send the same call again later: what was "
+            "acknowledged is kept, and a repeated record counts once.",
+        ),
+        "REFUSED": Meaning(
+            200, "What was asked for cannot be done; the message says why and what would help."
+        ),
+    }
+)
+
+_UNAVAILABLE: Final = "the database cannot be used just now; the same call may work later"
+_INTERNAL: Final = "internal error; its cause stands in the log under this requestId"
+#: graphql-core offers names that look alike; to some callers we do not tell what there is.
+_SUGGESTION: Final = re.compile(r"\s*Did you mean [^?]*\?")
+#: How graphql-core begins what it says of an argument that a variable left unfit.
+_ARGUMENT: Final = re.compile(r"(?:Argument|Variable) '\$?\w+'")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Exception):
+    """A request that is not carried out; all of it may be told."""
+
+    code: str
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of the code."""
+        return CODES[self.code].status
+
+    def shown(self, request_id: str) -> dict[str, Any]:
+        """The error as the caller sees it."""
+        return {
+            "message": self.message,
+            "extensions": {"code": self.code, "requestId": request_id},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One error for the caller, and what the log must keep of it (None: nothing)."""
+
+    error: dict[str, Any]
+    code: str
+    cause: BaseException | None = field(default=None)
+
+
+def show(error: GraphQLError, request_id: str, *, code: str = "INTERNAL") -> Shown:
+    """What the caller may see of ``error``.
+
+    ``code`` is that of the phase in which it arose; INTERNAL is the phase of running resolvers,
+    where only errors that somebody wrote for callers pass.
+    """
+    message, code, cause = _judge(error, code)
+    shown: dict[str, Any] = {"message": message}
+    if error.locations:
+        shown["locations"] = [place.formatted for place in error.locations]
+    if error.path is not None:
+        shown["path"] = error.path
+    extensions = dict(error.extensions or {}) if cause is None else {}
+    shown["extensions"] = {**extensions, "code": code, "requestId": request_id}
+    return Shown(shown, code, cause)
+
+
+def without_suggestions(message: str) -> str:
+    """``message`` without the names that graphql-core offers in it."""
+    return _SUGGESTION.sub("", message)
+
+
+def unavailable(error: StoreError) -> bool:
+    """Whether the database is at fault, and not the call.
+
+    What the driver said names hosts and accounts, which are no business of the caller.
+    """
+    driver = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+    return isinstance(error, Unavailable) or isinstance(error.__cause__, driver)
+
+
+def _judge(error: GraphQLError, phase: str) -> tuple[str, str, BaseException | None]:
+    """Message, code, and the cause where it must be masked and logged."""
+    if phase != "INTERNAL":
+        return error.message, str((error.extensions or {}).get("code", phase)), None
+    cause = error.original_error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    if isinstance(cause, StoreError):
+        if unavailable(cause):
+            return _UNAVAILABLE, "UNAVAILABLE", cause
+        return str(cause), str(getattr(cause, "code", "REFUSED")), None
+    written = (error.extensions or {}).get("code")
+    if written:
+        return error.message, str(written), None
+    if isinstance(cause, GraphQLError) and _ARGUMENT.match(cause.message):
+        return error.message, "INVALID_VARIABLES", None
+    return _INTERNAL, "INTERNAL", cause or error
+
+
+def internal(request_id: str) -> dict[str, Any]:
+    """The error for what nobody foresaw."""
+    return Refusal("INTERNAL", _INTERNAL).shown(request_id)
+
+
+def database_gone() -> Refusal:
+    """The refusal while the database cannot be used."""
+    return Refusal("UNAVAILABLE", _UNAVAILABLE, ((b"retry-after", b"5"),))
+
+
+def origin(error: BaseException) -> Iterator[str]:
+    """Where an error arose, for the log: files, lines and kinds, never its message.
+
+    Messages of the database and of parsers repeat what members wrote.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        state = getattr(seen, "sqlstate", None)
+        yield f"{type(seen).__module__}.{type(seen).__qualname__}" + (f" {state}" if state else "")
+        trace = seen.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            name = "/".join(code.co_filename.replace("\\", "/").rsplit("/", 2)[-2:])
+            yield f"  {name}:{trace.tb_lineno} {code.co_qualname}"
+            trace = trace.tb_next
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+
+
+def page(fields: Mapping[str, str]) -> str:
+    """docs/reference/error-codes.md; ``fields`` are the codes of single fields, with their text."""
+    lines = [
+        "# Error codes",
+        "",
+        "Every error carries a code and the id of its request in `extensions`:",
+        "",
+        "```json",
+        '{"errors": [{"message": "…", "path": ["member"],',
+        '             "extensions": {"code": "FORBIDDEN", "requestId": "8f1c0b6e5a7d4c92"}}]}',
+        "```",
+        "",
+        "The same id stands in the header `X-Request-Id` and in the line of the log. Send the header",
+        "yourself and it is kept (1 to 64 of `A-Z a-z 0-9 . _ -`).",
+        "",
+        "Codes are stable; messages are for people and may be worded better in any release.",
+        "",
+        "## Of the whole request",
+        "",
+        "The status is that of `Accept: application/graphql-response+json`. With `application/json`",
+        "a document that is understood as a request but refused (`SYNTAX`, `INVALID_DOCUMENT`,",
+        "`INVALID_VARIABLES`, `LIMIT`, `INTROSPECTION_OFF`) is answered with 200, as clients of that",
+        "type expect.",
+        "",
+        "| code | status | meaning |",
+        "|---|---|---|",
+        *(f"| `{code}` | {m.status} | {m.text} |" for code, m in CODES.items() if m.status != 200),
+        "",
+        "## Of single fields",
+        "",
+        "They come with `path` and status 200, beside what could be answered. `UNAVAILABLE`,",
+        "`INTERNAL` and `INVALID_VARIABLES` occur here too.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        f"| `REFUSED` | {CODES['REFUSED'].text} |",
+        *(f"| `{code}` | {text} |" for code, text in fields.items()),
+    ]
+    return "\n".join(lines) + "\n"

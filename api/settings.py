@@ -1,0 +1,120 @@
+"""Every setting of the service, read from the environment and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from api.clock import Clock, parse_clock
+
+PREFIX: Final = "IKUSEI_"
+
+
+class SettingsError(Exception):
+    """A variable of the environment is not what it should be; the message says which and how."""
+
+
+def _clock(text: str) -> str:
+    parse_clock(text)
+    return text
+
+
+def _database_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("postgresql://", "postgres://")):
+        raise ValueError("expected an address such as postgresql://name:password@host/database")
+    return url
+
+
+def _field(default: Any, description: str, **rules: Any) -> Any:
+    return Field(default=default, description=description, **rules)
+
+
+class Settings(BaseSettings):
+    """What can be set, with its default; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    database_url: Annotated[str | None, AfterValidator(_database_url)] = _field(
+        None,
+        "A PostgreSQL (15 or newer) of your own, such as `postgresql://ikusei:secret@db/ikusei`; it "
+        "is migrated by `ikusei migrate` only. Without it, a PostgreSQL is started in the data "
+        "directory.",
+        repr=False,
+    )
+    data_dir: Path = _field(
+        Path(".ikusei"), "Where the embedded PostgreSQL and all other data of this service live."
+    )
+    time_zone: str | None = _field(
+        None,
+        "The community's time zone, which decides where a day begins (`UTC` if not set). Used by "
+        "the first migration only; a different one later is refused.",
+    )
+    pool_least: int = _field(1, "Connections to the database that are kept open.", ge=0, le=1000)
+    pool_most: int = _field(10, "Most connections to the database at a time.", ge=1, le=1000)
+    host: str = _field("127.0.0.1", "The address to serve on; `0.0.0.0` for every one.")
+    port: int = _field(8420, "The port to serve on; 0 for any that is free.", ge=0, le=65535)
+    log_format: Literal["console", "json"] = _field("console", "How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = _field(
+        "info", "The least serious log lines that are written."
+    )
+    max_body_bytes: int = _field(
+        8_388_608, "Larger requests are refused with status 413.", ge=1024
+    )
+    max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
+    max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
+    max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
+    clock: Annotated[str, AfterValidator(_clock)] = _field(
+        "system",
+        "For tests and demos: an instant such as `2026-11-21T09:30:00Z` at which time stands "
+        "still, or an offset such as `+3d` or `-12h`.",
+    )
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process's environment.
+
+        Raises SettingsError, one line for each variable that is wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            lines = [
+                f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors(include_url=False, include_input=False)
+            ]
+            raise SettingsError("\n".join(lines)) from None
+
+    def make_clock(self) -> Clock:
+        """The clock that the whole service takes the time from."""
+        return parse_clock(self.clock)
+
+
+def reference() -> str:
+    """The page docs/reference/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Read from the environment when a command starts. This page is written by",
+        "`python -m api.settings`; a test holds it equal to the code.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "–" if field.default is None else f"`{field.default}`"
+        meaning = field.description or ""
+        if isinstance(field.annotation, type(Literal["a"])):
+            meaning += " One of " + ", ".join(f"`{word}`" for word in field.annotation.__args__) + "."
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    place = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(reference(), encoding="utf-8")
