@@ -20,11 +20,11 @@ _EXPECTED: Final = "topics of a Discourse forum as JSON (/t/<id>.json), in a fol
 #: A page of a topic holds at most 1,000 posts; far beyond that it is something else.
 MAX_FILE_BYTES: Final = 200_000_000
 _LIKE: Final = 2
-_WRITTEN: Final = 1
-_OTHER_POST_TYPES: Final[Mapping[object, str]] = {
-    2: "skipped_moderator_action",
-    3: "skipped_small_action",
-    4: "skipped_whisper",
+_WRITTEN: Final = "1"
+_OTHER_POST_TYPES: Final[Mapping[str, str]] = {
+    "2": "skipped_moderator_action",
+    "3": "skipped_small_action",
+    "4": "skipped_whisper",
 }
 _Json = Mapping[str, Any]
 
@@ -287,10 +287,10 @@ class DiscourseReader(BaseReader):
             return "skipped_private_message"
         if rule.skip is not None:
             return f"skipped_{rule.skip}"
-        kind = post.get("post_type", _WRITTEN)
+        kind = str(post.get("post_type", _WRITTEN))
         if kind == _WRITTEN:
             return None
-        return _OTHER_POST_TYPES.get(kind, f"unmapped_post_type_{str(kind)[:20]}")
+        return _OTHER_POST_TYPES.get(kind, f"unmapped_post_type_{kind[:20]}")
 
     def _post(self, post: _Json, topic: _Topic, rule: CategoryRule, kind: str) -> dict[str, Any]:
         first = post.get("post_number") == 1

@@ -1,0 +1,128 @@
+"""Canonical records as lines: nothing breaks the reading, every bad line is named."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.ndjson import MAX_LINE_BYTES, NdjsonReader, ndjson
+from sources.reader import SourceError
+from sources.records import MAX_TEXT_BYTES, ActionRecord, MemberRecord
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+MEMBER = b'{"kind":"member","source":"s","id":"u1"}\n'
+
+
+def standard_input(content: bytes, source: str | None = None) -> NdjsonReader:
+    return ndjson([Path("-")], source=source, now=NOW, stdin=io.BytesIO(content))
+
+
+def test_bad_lines_are_refused_with_their_number() -> None:
+    content = (
+        b"\xef\xbb\xbf" + MEMBER + b"\r\n" + b"{nonsense\n" + b'{"kind":"member","id":"\xff"}\n'
+        b"[1]\n" + b'{"kind":"badge"}\n' + b'{"kind":"member","source":"s"}\n'
+        b'{"kind":"member","source":"s","id":"u2","name":"\\ud800"}\n' + MEMBER.strip()
+    )
+    read = standard_input(content)
+    reads = list(read.records())
+    assert [(r.place.row, r.faults[0].code if r.faults else None) for r in reads] == [
+        ("line 1", None),
+        ("line 3", "not_json"),
+        ("line 4", "not_utf8"),
+        ("line 5", "not_an_object"),
+        ("line 6", "not_allowed"),
+        ("line 7", "missing"),
+        ("line 8", "not_json"),
+        ("line 9", None),
+    ]
+    assert reads[0].place.file == "standard input"
+    assert read.rows == {"lines": {"member": 2, "skipped_empty": 1, "rejected": 6}}
+    assert read.total is None
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+@pytest.mark.parametrize("excess", [1, 2, MAX_LINE_BYTES, 2 * MAX_LINE_BYTES + 1])
+def test_a_line_that_is_too_long_costs_only_itself(excess: int, end: bytes) -> None:
+    content = MEMBER + b"x" * (MAX_LINE_BYTES + excess) + end
+    content += MEMBER if end else b""
+    rows = [(r.place.row, r.record is None) for r in standard_input(content).records()]
+    assert rows == [("line 1", False), ("line 2", True), ("line 3", False)][: 3 if end else 2]
+
+
+def test_the_longest_allowed_text_fits_a_line() -> None:
+    record = {
+        "kind": "post",
+        "source": "s",
+        "id": "p",
+        "venue": "qa",
+        "type": "question",
+        "time": "2020-01-01T00:00:00Z",
+        "text": "\t" * MAX_TEXT_BYTES,
+    }
+    escaped = json.dumps(record).replace("\\t", "\\u0009").encode()
+    (read,) = standard_input(escaped).records()
+    assert read.record is not None
+
+
+def test_a_cloud_event_is_an_envelope() -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/shop",
+        "type": "liked",
+        "time": "2020-01-01T00:00:00Z",
+        "data": {"kind": "action", "venue": "qa", "verb": "like", "actor": "u1", "post": "p1"},
+    }
+    (read,) = standard_input(json.dumps(event).encode(), source="shop").records()
+    assert read.record == ActionRecord(
+        "shop", "e1", "qa", "like", datetime(2020, 1, 1, tzinfo=UTC), actor="u1", post="p1"
+    )
+
+
+def test_the_source_of_a_record_is_its_own() -> None:
+    content = MEMBER + b'{"kind":"member","id":"u2"}\n'
+    records = [r.record for r in standard_input(content, source="mine").records()]
+    assert records == [MemberRecord("s", "u1"), MemberRecord("mine", "u2")]
+
+
+def test_files_folders_and_gzip(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_bytes(MEMBER)
+    (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(MEMBER))
+    (tmp_path / "notes.txt").write_text("not read")
+    read = ndjson([tmp_path], now=NOW)
+    assert [str(r.place) for r in read.records()] == ["a.ndjson.gz, line 1", "b.jsonl, line 1"]
+    assert read.total == read.done == sum(f.stat().st_size for f in tmp_path.glob("[ab].*"))
+
+
+def test_missing_empty_and_broken_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="no such file"):
+        ndjson([tmp_path / "absent.ndjson"], now=NOW)
+    with pytest.raises(SourceError, match="the folder holds none"):
+        ndjson([tmp_path], now=NOW)
+    broken = tmp_path / "broken.ndjson.gz"
+    broken.write_bytes(gzip.compress(MEMBER * 1000)[:-20])
+    with pytest.raises(SourceError, match=r"broken\.ndjson\.gz: breaks off"):
+        list(ndjson([broken], now=NOW).records())
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_records_or_faults(content: bytes) -> None:
+    read = standard_input(content)
+    for found in read.records():
+        assert (found.record is None) == bool(found.faults)
+    lines = content.split(b"\n")
+    assert sum(read.rows.get("lines", {}).values()) == len(lines) - (lines[-1] == b"")
+
+
+@given(st.integers(0, 12))
+def test_a_resumed_reading_is_the_rest(skip: int) -> None:
+    content = (MEMBER + b"bad\n\n") * 4
+    whole = list(standard_input(content).records())
+    assert list(standard_input(content).records(skip=skip)) == whole[skip:]

@@ -1,0 +1,53 @@
+"""Opening a source by the name of its format."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sources.open import FORMATS, open_source
+from sources.reader import SourceError
+from sources.records import MemberRecord
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def example(folder: Path, format: str) -> Path:
+    file, content = {
+        "ndjson": ("a.ndjson", '{"kind":"member","source":"s","id":"1"}'),
+        "discourse": (
+            "1.json",
+            json.dumps({"id": 1, "post_stream": {"posts": [{"id": 2, "user_id": 1}]}}),
+        ),
+        "discourse-users": ("a.csv", "id,username\n1,ann\n"),
+        "stackexchange": ("Users.xml", '<users><row Id="1" DisplayName="Ann" /></users>'),
+    }[format]
+    (folder / file).write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_each_format_gives_a_member(tmp_path: Path, format: str) -> None:
+    reader = open_source(format, [example(tmp_path, format)], source="s", now=NOW)
+    assert reader.format == format
+    read = next(iter(reader.records()))
+    assert read.record is not None
+    assert (read.record.source, type(read.record)) == ("s", MemberRecord)
+
+
+def test_what_cannot_be_opened_says_what_was_expected(tmp_path: Path) -> None:
+    folder = example(tmp_path, "stackexchange")
+    mapping = tmp_path / "absent.toml"
+    for format, paths, more, complaint in [
+        ("usenet", [folder], {"source": "s"}, "expected one of ndjson, discourse"),
+        ("ndjson", [], {}, "expected at least one file"),
+        ("stackexchange", [folder], {}, "needs the name of the source"),
+        ("stackexchange", [folder, folder], {"source": "s"}, "one dump at a time"),
+        ("stackexchange", [folder], {"source": "s", "mapping": mapping}, "cannot be read"),
+        ("ndjson", [folder], {"mapping": mapping}, "takes no mapping"),
+    ]:
+        with pytest.raises(SourceError, match=complaint):
+            open_source(format, paths, now=NOW, **more)  # type: ignore[arg-type]
