@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.clock import Clock, parse_clock
@@ -41,8 +42,8 @@ class Settings(BaseSettings):
 
     database_url: Annotated[str | None, AfterValidator(_database_url)] = _field(
         None,
-        "A PostgreSQL (15 or newer) of your own, such as `postgresql://ikusei:secret@db/ikusei`; it "
-        "is migrated by `ikusei migrate` only. Without it, a PostgreSQL is started in the data "
+        "A PostgreSQL (15 or newer) of your own, such as `postgresql://ikusei:secret@db/ikusei`; "
+        "it is migrated by `ikusei migrate` only. Without it, a PostgreSQL is started in the data "
         "directory.",
         repr=False,
     )
@@ -62,9 +63,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = _field(
         "info", "The least serious log lines that are written."
     )
-    max_body_bytes: int = _field(
-        8_388_608, "Larger requests are refused with status 413.", ge=1024
-    )
+    max_body_bytes: int = _field(8_388_608, "Larger requests are refused with status 413.", ge=1024)
     max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
@@ -83,15 +82,17 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            lines = [
-                f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
-            raise SettingsError("\n".join(lines)) from None
+            faults = error.errors(include_url=False, include_input=False)
+            raise SettingsError("\n".join(map(_sentence, faults))) from None
 
     def make_clock(self) -> Clock:
         """The clock that the whole service takes the time from."""
         return parse_clock(self.clock)
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    name = f"{PREFIX}{fault['loc'][0]}".upper()
+    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def reference() -> str:
@@ -108,8 +109,8 @@ def reference() -> str:
     for name, field in Settings.model_fields.items():
         default = "–" if field.default is None else f"`{field.default}`"
         meaning = field.description or ""
-        if isinstance(field.annotation, type(Literal["a"])):
-            meaning += " One of " + ", ".join(f"`{word}`" for word in field.annotation.__args__) + "."
+        if get_origin(field.annotation) is Literal:
+            meaning += f" One of {', '.join(f'`{word}`' for word in get_args(field.annotation))}."
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {meaning} |")
     return "\n".join(lines) + "\n"
 

@@ -36,6 +36,10 @@ async def regenerate() -> None:
             await embedded.release()
     (written,) = FIRST.parent.glob("0001_*.py")
     written.rename(FIRST)
+
+
+def tidy() -> None:
+    """Drop the imports that the written file does not need, and lay it out."""
     ruff = [sys.executable, "-m", "ruff"]
     for step in (["check", "--select", "F401,I", "--fix", "--quiet"], ["format", "--quiet"]):
         subprocess.run([*ruff, *step, str(FIRST)], check=True)
@@ -43,3 +47,4 @@ async def regenerate() -> None:
 
 if __name__ == "__main__":
     asyncio.run(regenerate())
+    tidy()

@@ -44,8 +44,8 @@ def account_for(cluster: Path) -> Account:
     if os.geteuid() != 0:
         if owner is not None and owner != os.geteuid():
             raise StoreError(
-                f"{cluster} belongs to the account {_name(owner)!r}, not to {_name(os.geteuid())!r}: "
-                "run as that account, or choose another IKUSEI_DATA_DIR"
+                f"{cluster} belongs to the account {_name(owner)!r}, and this is "
+                f"{_name(os.geteuid())!r}: run as that account, or choose another IKUSEI_DATA_DIR"
             )
         return _account(os.geteuid(), switch=False)
     if owner:
@@ -73,8 +73,8 @@ def _account(uid: int, *, switch: bool) -> Account:
         entry = pwd.getpwuid(uid)
     except KeyError:
         raise StoreError(
-            f"the user id {uid} has no account in the password file, which PostgreSQL needs: run as "
-            "an account that has one, or set IKUSEI_DATABASE_URL"
+            f"the user id {uid} has no account in the password file, which PostgreSQL needs: run "
+            "as an account that has one, or set IKUSEI_DATABASE_URL"
         ) from None
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, switch)
 

@@ -113,7 +113,7 @@ class Cluster:
                 self._run("pg_ctl", "stop", "-D", str(self.files), "-m", "fast", "-w", "-s")
 
     def _make(self) -> None:
-        """initdb beside the final place, so that an interrupted one leaves nothing in it."""
+        """Make it beside the final place, so that an interrupted one leaves nothing in it."""
         draft = self.data_dir / "postgres.new"
         shutil.rmtree(draft, ignore_errors=True)
         _make_private(draft, self.account)

@@ -147,8 +147,8 @@ def _wait_for_running(cluster: Cluster, alive: int) -> bool:
             return True
         if time.monotonic() > deadline:
             raise StoreError(
-                f"the PostgreSQL in {cluster.files} runs but does not answer: see {cluster.log}. If "
-                "its main process was killed, end those that remain: "
+                f"the PostgreSQL in {cluster.files} runs but does not answer: see {cluster.log}. "
+                "If its main process was killed, end those that remain: "
                 f"`fuser -k {cluster.data_dir / 'postgres.alive'}`"
             )
         time.sleep(_PAUSE)

@@ -21,13 +21,14 @@ from tests.conftest import MIGRATED
 
 _CATALOG = {
     "tables": """
-        select c.relname, c.relkind::text, c.relpersistence::text, c.reloptions, obj_description(c.oid)
+        select c.relname, c.relkind::text, c.relpersistence::text, c.reloptions,
+               obj_description(c.oid)
         from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind <> 'S'
     """,
     "columns": """
         select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-               a.attidentity::text, a.attgenerated::text, a.attstorage::text, a.attcompression::text,
-               pg_get_expr(d.adbin, d.adrelid), a.attnum
+               a.attidentity::text, a.attgenerated::text, a.attstorage::text,
+               a.attcompression::text, pg_get_expr(d.adbin, d.adrelid), a.attnum
         from pg_attribute a
         join pg_class c on c.oid = a.attrelid
         left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
@@ -120,7 +121,9 @@ async def test_two_migrations_at_once(empty_url: str) -> None:
 async def test_a_new_database_starts_with_the_default_rules(database: Database) -> None:
     async with database.read() as connection:
         row = await connection.fetchrow("select * from rule_set")
-        settings = dict(await connection.fetch("select key, value from setting"))
+        settings = {
+            row["key"]: row["value"] for row in await connection.fetch("select * from setting")
+        }
     assert row is not None
     assert row["state"] == "active"
     assert row["activated_at"] == row["created_at"] == MIGRATED
@@ -131,7 +134,7 @@ async def test_a_new_database_starts_with_the_default_rules(database: Database) 
 
 
 async def test_migrating_again_changes_nothing(url: str) -> None:
-    async def contents() -> list[object]:
+    async def contents() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(url)
         rows = await connection.fetch("select key, value from setting order by key")
         rows += await connection.fetch("select * from rule_set")
@@ -169,7 +172,7 @@ async def test_a_database_that_is_not_migrated_says_what_to_run(empty_url: str) 
 async def test_an_older_and_a_newer_database_say_what_to_do(url: str) -> None:
     connection = await asyncpg.connect(url)
     await connection.execute("update alembic_version set version_num = '0000'")
-    with pytest.raises(StoreError, match="at migration 0000, not at .*; run `ikusei migrate`"):
+    with pytest.raises(StoreError, match=r"at migration 0000, not at .*; run `ikusei migrate`"):
         await connect(url)
     await connection.execute("update alembic_version set version_num = '9999'")
     with pytest.raises(StoreError, match="of a newer Ikusei"):

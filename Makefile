@@ -1,0 +1,59 @@
+# `make help` lists the targets. The environment is .venv; data are in IKUSEI_DATA_DIR (.ikusei).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast shows lint bench lock clean
+
+BIN := .venv/bin
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c '$(SUITABLE)' 2>/dev/null && echo $$name && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Each test process has a PostgreSQL of its own: more than four help no further.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
+	--custom-compile-command "make lock"
+
+help:  ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+
+setup: .venv/.ready  ## make the environment in .venv with the locked packages
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo 'Ikusei needs Python 3.11, 3.12 or 3.13 with the venv module:' \
+		'install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; fi
+	@if [ ! -x $(BIN)/python ]; then echo 'Making .venv …'; $(PYTHON) -m venv .venv; fi
+	@echo 'Installing the locked packages …'
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup  ## a synthetic community on an embedded database, served until Ctrl-C
+	@$(BIN)/ikusei demo
+
+test: lint  ## every check that fits in 15 minutes
+	@$(PYTEST) -m 'not shows'
+
+test-fast: setup  ## the tests without the slow ones, in under 2 minutes
+	@$(PYTEST) -m 'not slow and not shows'
+
+shows: setup  ## what takes longer: crash runs, statistics, benches; under 60 minutes
+	@$(BIN)/python -m pytest -m shows
+
+lint: setup  ## style, types and the floors of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+
+bench: setup  ## all comparisons, or one: make bench NAME=ingest
+	@$(BIN)/ikusei bench $(NAME)
+
+lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrade: the newest ones)
+	@$(COMPILE) $(UPGRADE) --output-file requirements/run.txt
+	@$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
+
+clean:  ## remove what setup and the checks made, never data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -not -path './.ikusei/*' -prune -exec rm -rf {} +

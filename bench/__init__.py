@@ -1,0 +1,1 @@
+"""Comparisons with other ways to do the same, printed as ratios."""
