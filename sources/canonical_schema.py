@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, Final
 
 from sources import records
@@ -32,25 +33,26 @@ _TIME_PATTERN: Final = (
     r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
 )
 
-#: What each reader of a field accepts, under the name it is published with.
-_SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
-    records._word: (
+#: What each reader of a field accepts, by its name in records.py, and the name it is published
+#: with.
+_SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "word": (
         "word",
         {"type": "string", "maxLength": MAX_WORD, "pattern": _WORD_PATTERN},
     ),
-    records._id: (
+    "id": (
         "id",
         {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": _LINE},
     ),
-    records._name: (
+    "name": (
         "name",
         {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "pattern": _LINE},
     ),
-    records._title: (
+    "title": (
         "title",
         {"type": "string", "minLength": 1, "maxLength": MAX_TITLE, "pattern": _LINE},
     ),
-    records._text: (
+    "text": (
         "text",
         {
             "type": "string",
@@ -59,7 +61,7 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "description": f"At most {MAX_TEXT_BYTES} bytes in UTF-8.",
         },
     ),
-    records._time: (
+    "time": (
         "time",
         {
             "type": "string",
@@ -69,7 +71,7 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "examples": ["2026-11-21T09:30:00Z", "2026-11-21T18:30:00+09:00"],
         },
     ),
-    records._day: (
+    "day": (
         "day",
         {
             "type": "string",
@@ -78,15 +80,15 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "examples": ["2026-11-21"],
         },
     ),
-    records._count: ("count", {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}),
-    records._total: ("total", {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}),
-    records._precision: (
+    "count": ("count", {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}),
+    "total": ("total", {"type": "integer", "minimum": 0, "maximum": MAX_COUNT}),
+    "precision": (
         "precision",
         {"type": "string", "enum": [precision.name.lower() for precision in Precision]},
     ),
-    records._state: ("post_state", {"type": "string", "enum": [s.value for s in PostState]}),
-    records._direction: ("direction", {"type": "string", "enum": [d.value for d in Direction]}),
-    records._zone: (
+    "state": ("post_state", {"type": "string", "enum": [s.value for s in PostState]}),
+    "direction": ("direction", {"type": "string", "enum": [d.value for d in Direction]}),
+    "zone": (
         "zone",
         {
             "type": "string",
@@ -95,7 +97,7 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "examples": ["Asia/Tokyo"],
         },
     ),
-    records._lang: (
+    "lang": (
         "lang",
         {
             "type": "string",
@@ -104,7 +106,7 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "examples": ["ja", "en-GB"],
         },
     ),
-    records._counts: (
+    "counts": (
         "counts",
         {
             "type": "object",
@@ -114,7 +116,7 @@ _SHAPES: Final[dict[Any, tuple[str, dict[str, Any]]]] = {
             "description": "Totals of anonymous reactions by verb.",
         },
     ),
-    records._attributes: (
+    "attributes": (
         "attributes",
         {
             "type": "object",
@@ -152,7 +154,7 @@ def _of_kind(kind: str) -> dict[str, Any]:
         "description": " ".join((records.KINDS[kind].__doc__ or "").split("\n\n")[0].split()),
         "properties": {
             "kind": {"const": kind},
-            **{name: _field(read, required) for name, (read, required) in fields.items()},
+            **{name: _field(read, required=required) for name, (read, required) in fields.items()},
         },
         "required": ["kind", *(name for name, (_, required) in fields.items() if required)],
         "additionalProperties": False,
@@ -160,11 +162,11 @@ def _of_kind(kind: str) -> dict[str, Any]:
     return {**schema, **(_ACTION if kind == "action" else {})}
 
 
-def _field(read: Any, required: bool) -> dict[str, Any]:
-    if isinstance(read, records._OneOf):
-        words: list[str | None] = list(read.words)
-        return {"enum": words if required else [*words, None]}
-    shape = {"$ref": f"#/$defs/{_SHAPES[read][0]}"}
+def _field(read: Any, *, required: bool) -> dict[str, Any]:
+    words = getattr(read, "words", None)
+    if words is not None:
+        return {"enum": [*words] if required else [*words, None]}
+    shape = {"$ref": f"#/$defs/{_SHAPES[read.__name__.lstrip('_')][0]}"}
     return shape if required else {"anyOf": [shape, _NULL]}
 
 
@@ -182,4 +184,4 @@ _ACTION: Final[dict[str, Any]] = {
 
 
 if __name__ == "__main__":
-    print(rendered(), end="")
+    sys.stdout.write(rendered())

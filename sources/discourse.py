@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -11,6 +10,7 @@ from typing import IO, Any, Final
 import orjson
 
 from sources.cooked import Mention, Quote, addressed
+from sources.discourse_survey import Json, Survey, Topic, posts_of, topic_id, whole
 from sources.files import BROKEN, streams
 from sources.mapping import CategoryRule, DiscourseMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -20,38 +20,13 @@ _EXPECTED: Final = "topics of a Discourse forum as JSON (/t/<id>.json), in a fol
 #: A page of a topic holds at most 1,000 posts; far beyond that it is something else.
 MAX_FILE_BYTES: Final = 200_000_000
 _LIKE: Final = 2
+_DUPLICATE: Final = "skipped_duplicate"
 _WRITTEN: Final = "1"
 _OTHER_POST_TYPES: Final[Mapping[str, str]] = {
     "2": "skipped_moderator_action",
     "3": "skipped_small_action",
     "4": "skipped_whisper",
 }
-_Json = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class _Member:
-    """What is known of somebody; of several usernames the one on the newest post holds."""
-
-    name: str | None = None
-    newest: int = -1
-    staff: bool = False
-    trust_level: int | None = None
-
-
-@dataclass(slots=True)
-class _Topic:
-    """What the first pass learns of a topic, from all its pages."""
-
-    category: int | None = None
-    opener: str | None = None
-    title: str | None = None
-    views: int = 0
-    hidden: bool = False
-    deleted: bool = False
-    private: bool = False
-    #: post number -> post id
-    posts: dict[int, int] = field(default_factory=dict)
 
 
 class DiscourseReader(BaseReader):
@@ -80,24 +55,19 @@ class DiscourseReader(BaseReader):
 
     def _begin(self) -> None:
         super()._begin()
-        self._members: dict[str, _Member] = {}
-        self._ids: dict[str, str] = {}
-        self._topics: dict[int, _Topic] = {}
-        self._authors: dict[int, str | None] = {}
-        self._slugs: dict[int, str] = {}
-        self._parents: dict[int, int] = {}
+        self._survey = Survey()
         self._told: set[int] = set()
         self._checks.update(members=0, posts=0, accepted_answers=0, likes_received=0)
 
     def _items(self) -> Iterator[Item | Read]:
         for page in self._pages():
             if not isinstance(page, Read):
-                self._survey(page[1])
-        if not self._topics:
+                self._survey.learn(page[1], page[2])
+        if not self._survey.topics:
             raise SourceError(
                 f"{', '.join(map(str, self._paths))}: holds no topic; expected {_EXPECTED}"
             )
-        self.total = sum(len(topic.posts) for topic in self._topics.values())
+        self.total = len(self._survey.posts)
         self._rows.clear()
         yield from self._member_items()
         for page in self._pages():
@@ -108,7 +78,7 @@ class DiscourseReader(BaseReader):
 
     # Reading
 
-    def _pages(self) -> Iterator[tuple[str, _Json] | Read]:
+    def _pages(self) -> Iterator[tuple[str, int, Json] | Read]:
         for path in self._paths:
             for name, stream in streams(path, (".json",), _EXPECTED):
                 content = self._content(name, stream)
@@ -125,12 +95,13 @@ class DiscourseReader(BaseReader):
                         place, "not_json", f"is not JSON: {error}", table="files", value=beginning
                     )
                     continue
-                if not isinstance(page, dict) or self._topic_id(page) is None:
-                    self._learn_categories(page)
+                number = topic_id(page) if isinstance(page, dict) else None
+                if number is None:
+                    self._survey.learn_categories(page)
                     self._rows["files"]["skipped_not_a_topic"] += 1
                     continue
                 self._rows["files"]["topic"] += 1
-                yield name, page
+                yield name, number, page
 
     @staticmethod
     def _content(name: str, stream: IO[bytes]) -> bytes:
@@ -139,97 +110,14 @@ class DiscourseReader(BaseReader):
         except BROKEN as error:
             raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
 
-    @staticmethod
-    def _topic_id(page: _Json) -> int | None:
-        number = page.get("id")
-        if number is None and (posts := _posts(page)):
-            number = posts[0].get("topic_id")
-        has_stream = isinstance(page.get("post_stream"), dict)
-        return number if has_stream and isinstance(number, int) else None
-
-    def _learn_categories(self, page: object) -> None:
-        """Slugs and parents of categories, where a site.json or categories.json tells them."""
-        if not isinstance(page, dict):
-            return
-        listing = page.get("category_list")
-        categories = listing.get("categories") if isinstance(listing, dict) else None
-        for category in categories or page.get("categories") or ():
-            if not isinstance(category, dict) or not isinstance(category.get("id"), int):
-                continue
-            if isinstance(category.get("slug"), str):
-                self._slugs[category["id"]] = category["slug"]
-            if isinstance(category.get("parent_category_id"), int):
-                self._parents[category["id"]] = category["parent_category_id"]
-
-    def _survey(self, page: _Json) -> None:
-        number = self._topic_id(page)
-        assert number is not None
-        topic = self._topics.setdefault(number, _Topic())
-        if isinstance(page.get("category_id"), int):
-            topic.category = page["category_id"]
-        if isinstance(page.get("title"), str):
-            topic.title = page["title"]
-        topic.views = max(topic.views, _whole(page.get("views")))
-        topic.hidden |= page.get("visible") is False
-        topic.deleted |= page.get("deleted_at") is not None
-        topic.private |= page.get("archetype") == "private_message"
-        if topic.opener is None and page.get("user_id") is not None:
-            topic.opener = str(page["user_id"])
-        details = page.get("details")
-        if isinstance(details, dict):
-            self._learn_people(details)
-        for post in _posts(page):
-            self._survey_post(topic, post)
-
-    def _survey_post(self, topic: _Topic, post: _Json) -> None:
-        number = post.get("id")
-        if not isinstance(number, int):
-            return
-        if isinstance(post.get("post_number"), int):
-            topic.posts.setdefault(post["post_number"], number)
-        self._authors[number] = self._learn_author(post, number)
-
-    def _learn_people(self, details: _Json) -> None:
-        people = [details.get("created_by"), details.get("last_poster")]
-        participants = details.get("participants")
-        people += participants if isinstance(participants, list) else []
-        for person in people:
-            if isinstance(person, dict) and isinstance(person.get("username"), str):
-                self._ids.setdefault(person["username"].lower(), str(person.get("id")))
-
-    def _learn_author(self, post: _Json, number: int) -> str | None:
-        name, user = post.get("username"), post.get("user_id")
-        name = name if isinstance(name, str) and name else None
-        if user is not None:
-            member_id = str(user)
-            if name is not None:
-                self._ids[name.lower()] = member_id
-        elif name is not None:
-            member_id = f"@{name}"
-        else:
-            return None
-        member = self._members.setdefault(member_id, _Member())
-        if number > member.newest:
-            member.newest, member.name = number, name or member.name
-            level = post.get("trust_level")
-            member.trust_level = level if isinstance(level, int) else member.trust_level
-        member.staff |= any(post.get(flag) is True for flag in ("admin", "moderator", "staff"))
-        return member_id
-
     # Telling
 
     def _record(self, kind: str, **values: Any) -> dict[str, Any]:
         return {"kind": kind, "source": self._source, **values}
 
-    def _resolved(self, member_id: str | None) -> str | None:
-        """The id of a member known only by username, if another post gave it."""
-        if member_id is not None and member_id.startswith("@"):
-            return self._ids.get(member_id[1:].lower(), member_id)
-        return member_id
-
     def _member_items(self) -> Iterator[Item]:
-        for member_id, member in self._members.items():
-            if self._resolved(member_id) != member_id:
+        for member_id, member in self._survey.members.items():
+            if self._survey.resolved(member_id) != member_id:
                 continue
             # Discourse numbers its system user -1 and its bots below; people are positive.
             role = "bot" if member_id.startswith("-") else "staff" if member.staff else "member"
@@ -243,45 +131,31 @@ class DiscourseReader(BaseReader):
             )
             yield Item(Place("members", f"user {member_id}"), value)
 
-    def _rule(self, topic: _Topic) -> CategoryRule:
-        category, seen = topic.category, set[int]()
-        while category is not None and category not in seen:
-            seen.add(category)
-            for key in (str(category), self._slugs.get(category)):
-                if key is not None and key in self._mapping.categories:
-                    return self._mapping.categories[key]
-            category = self._parents.get(category)
-        return self._mapping.default
-
-    def _page_items(self, name: str, page: _Json) -> Iterator[Item]:
-        number = self._topic_id(page)
-        assert number is not None
-        topic = self._topics[number]
-        rule = self._rule(topic)
+    def _page_items(self, name: str, number: int, page: Json) -> Iterator[Item]:
+        topic = self._survey.topics[number]
+        rule = self._survey.rule(topic, self._mapping)
         actions: list[Item] = []
-        posts = _posts(page)
-        for position, post in enumerate(posts, 1):
+        for position, post in enumerate(posts_of(page), 1):
             place = Place(name, f"post {position} (id {str(post.get('id'))[:20]})")
             skipped = self._skipped(post, topic, rule)
+            self.done += skipped != _DUPLICATE
             if skipped is not None:
                 self._rows["posts"][skipped] += 1
                 if skipped in _OTHER_POST_TYPES.values():
-                    self.done += 1
                     actions.extend(self._stray_likes(post, rule, place))
                 continue
-            self.done += 1
             first = post.get("post_number") == 1
             kind = rule.topic if first else rule.reply
             yield Item(place, self._post(post, topic, rule, kind), "posts", kind)
             actions.extend(self._actions(post, topic, rule, place))
         yield from actions
 
-    def _skipped(self, post: _Json, topic: _Topic, rule: CategoryRule) -> str | None:
+    def _skipped(self, post: Json, topic: Topic, rule: CategoryRule) -> str | None:
         """Why a post is not told as one; what was told before is a duplicate."""
         number = post.get("id")
         if isinstance(number, int):
             if number in self._told:
-                return "skipped_duplicate"
+                return _DUPLICATE
             self._told.add(number)
         if topic.private:
             return "skipped_private_message"
@@ -292,17 +166,17 @@ class DiscourseReader(BaseReader):
             return None
         return _OTHER_POST_TYPES.get(kind, f"unmapped_post_type_{kind[:20]}")
 
-    def _post(self, post: _Json, topic: _Topic, rule: CategoryRule, kind: str) -> dict[str, Any]:
+    def _post(self, post: Json, topic: Topic, rule: CategoryRule, kind: str) -> dict[str, Any]:
         first = post.get("post_number") == 1
         root = topic.posts.get(1)
-        replied = topic.posts.get(_whole(post.get("reply_to_post_number")))
+        replied = topic.posts.get(whole(post.get("reply_to_post_number")))
         parent = None if first else replied if replied is not None else root
         return self._record(
             "post",
             id=_id(post.get("id")),
             venue=rule.venue,
             type=kind,
-            author=self._author(post.get("id")),
+            author=self._survey.author(post.get("id")),
             time=post.get("created_at"),
             root=_id(root),
             parent=_id(parent),
@@ -313,10 +187,7 @@ class DiscourseReader(BaseReader):
             counts=self._counts(post, topic),
         )
 
-    def _author(self, number: object) -> str | None:
-        return self._resolved(self._authors.get(number)) if isinstance(number, int) else None
-
-    def _counts(self, post: _Json, topic: _Topic) -> dict[str, int]:
+    def _counts(self, post: Json, topic: Topic) -> dict[str, int]:
         counts = {}
         likes = _likes(post)
         if self._mapping.like is not None and likes:
@@ -325,9 +196,9 @@ class DiscourseReader(BaseReader):
             counts[self._mapping.view] = topic.views
         return counts
 
-    def _stray_likes(self, post: _Json, rule: CategoryRule, place: Place) -> Iterator[Item]:
+    def _stray_likes(self, post: Json, rule: CategoryRule, place: Place) -> Iterator[Item]:
         """Likes of what is not imported as a post: its author received them all the same."""
-        author, likes = self._author(post.get("id")), _likes(post)
+        author, likes = self._survey.author(post.get("id")), _likes(post)
         if self._mapping.like is None or author is None or not likes:
             return
         value = self._record(
@@ -343,9 +214,9 @@ class DiscourseReader(BaseReader):
         yield Item(place, value)
 
     def _actions(
-        self, post: _Json, topic: _Topic, rule: CategoryRule, place: Place
+        self, post: Json, topic: Topic, rule: CategoryRule, place: Place
     ) -> Iterator[Item]:
-        number, author = post.get("id"), self._author(post.get("id"))
+        number, author = post.get("id"), self._survey.author(post.get("id"))
         common = {"venue": rule.venue, "time": post.get("created_at")}
         if post.get("accepted_answer") is True and self._mapping.best_answer is not None:
             value = self._record(
@@ -353,7 +224,7 @@ class DiscourseReader(BaseReader):
                 id=f"accept-{number}",
                 verb=self._mapping.best_answer,
                 # Assumed: staff can accept an answer too, and the export does not tell.
-                actor=topic.opener or self._author(topic.posts.get(1)),
+                actor=topic.opener or self._survey.author(topic.posts.get(1)),
                 post=_id(number),
                 target=author,
                 precision="lower_bound",
@@ -386,19 +257,15 @@ class DiscourseReader(BaseReader):
             verb = self._mapping.mention if deed == "mention" else self._mapping.quote
             if verb is None:
                 continue
-            about = self._quoted(found) if isinstance(found, Quote) else None
-            target = self._ids.get(found.username.lower()) if found.username else None
-            author = self._author(about)
+            about = self._survey.quoted(found) if isinstance(found, Quote) else None
+            target = self._survey.known(found.username)
+            author = self._survey.author(about)
             if target is None:
                 target = author
             if target is None:
                 self._repairs[f"{deed}s_of_unknown"] += 1
                 continue
             yield deed, verb, target, about if author == target else None
-
-    def _quoted(self, quote: Quote) -> int | None:
-        topic = self._topics.get(quote.topic) if quote.topic is not None else None
-        return topic.posts.get(quote.post_number or 0) if topic is not None else None
 
     def _check(self, record: Record) -> None:
         match record:
@@ -417,7 +284,7 @@ class DiscourseReader(BaseReader):
         told: Mapping[str, int] = self._rows.get("posts", {})
         return {
             **self._checks,
-            "posts": sum(n for outcome, n in told.items() if outcome != "skipped_duplicate"),
+            "posts": sum(n for outcome, n in told.items() if outcome != _DUPLICATE),
         }
 
 
@@ -431,30 +298,20 @@ def discourse(
     return DiscourseReader(paths, mapping, source=source, now=now)
 
 
-def _posts(page: _Json) -> list[dict[str, Any]]:
-    stream = page.get("post_stream")
-    posts = stream.get("posts") if isinstance(stream, dict) else None
-    return [post for post in posts if isinstance(post, dict)] if isinstance(posts, list) else []
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
 def _id(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _likes(post: _Json) -> int:
+def _likes(post: Json) -> int:
     summary = post.get("actions_summary")
     return sum(
-        _whole(entry.get("count"))
+        whole(entry.get("count"))
         for entry in (summary if isinstance(summary, list) else ())
         if isinstance(entry, dict) and entry.get("id") == _LIKE
     )
 
 
-def _state(post: _Json, topic: _Topic) -> str:
+def _state(post: Json, topic: Topic) -> str:
     if topic.deleted or post.get("deleted_at") is not None or post.get("user_deleted") is True:
         return "deleted"
     return "hidden" if topic.hidden or post.get("hidden") is True else "visible"

@@ -132,18 +132,20 @@ class DiscourseUsersReader(BaseReader):
 
     def _member(self, row: Mapping[str, str]) -> dict[str, Any]:
         number = row.get("id")
-        staff = any(_true(row.get(flag)) for flag in ("admin", "moderator"))
+        flags = [row[flag] for flag in ("admin", "moderator") if flag in row]
+        # Without these columns the list does not say who is staff, and must not take it back.
+        role = None if not flags else "staff" if any(map(_true, flags)) else "member"
         attributes: dict[str, Any] = {}
         if (level := row.get("trust_level", "")).isdecimal():
             attributes["trust_level"] = int(level)
-        if _true(row.get("staged")):
+        if _true(row.get("staged", "")):
             attributes["staged"] = True
         return self._record(
             "member",
             id=number,
             joined=_time(row.get("created_at")),
             name=self._name(row.get("username")),
-            role="bot" if (number or "").startswith("-") else "staff" if staff else "member",
+            role="bot" if (number or "").startswith("-") else role,
             attributes=attributes,
         )
 
@@ -185,8 +187,8 @@ def discourse_users(
     return DiscourseUsersReader(paths, mapping, source=source, as_of=as_of, now=now)
 
 
-def _true(cell: str | None) -> bool:
-    return (cell or "").lower() in ("true", "t", "1", "yes")
+def _true(cell: str) -> bool:
+    return cell.lower() in ("true", "t", "1", "yes")
 
 
 def _time(cell: str | None) -> str | None:

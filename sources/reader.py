@@ -1,4 +1,4 @@
-"""What every reader of a foreign export has in common: its protocol, its errors, its bookkeeping."""
+"""What all readers of foreign exports have in common: protocol, errors, bookkeeping."""
 
 from __future__ import annotations
 
@@ -121,17 +121,21 @@ class BaseReader(ABC):
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
+        """See Reader."""
         return {table: dict(outcomes) for table, outcomes in self._rows.items()}
 
     @property
     def checks(self) -> Mapping[str, int]:
+        """See Reader."""
         return dict(self._checks)
 
     @property
     def repairs(self) -> Mapping[str, int]:
+        """See Reader."""
         return dict(self._repairs)
 
     def records(self, *, skip: int = 0) -> Iterator[Read]:
+        """See Reader."""
         self._begin()
         for position, item in enumerate(self._items()):
             read = item if isinstance(item, Read) else self._read(item)
@@ -142,7 +146,7 @@ class BaseReader(ABC):
     def _items(self) -> Iterator[Item | Read]:
         """Canonical mappings in the order of recording; a Read for what has no mapping."""
 
-    def _check(self, record: Record) -> None:
+    def _check(self, record: Record) -> None:  # noqa: B027 (a format without sums has none)
         """Add an accepted record to the sums of ``checks``."""
 
     def _read(self, item: Item) -> Read:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -151,9 +152,7 @@ class ViewsRecord:
     count: int
 
 
-Record = (
-    MemberRecord | PostRecord | ActionRecord | RetractionRecord | CounterRecord | ViewsRecord
-)
+Record = MemberRecord | PostRecord | ActionRecord | RetractionRecord | CounterRecord | ViewsRecord
 
 KINDS: Final[Mapping[str, type[Record]]] = {
     "member": MemberRecord,
@@ -204,7 +203,6 @@ _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
 )
-_ZONES: frozenset[str] = frozenset()
 
 
 def _show(value: object) -> str:
@@ -359,19 +357,26 @@ def _one_of(*words: str) -> _OneOf:
     return _OneOf(words)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _zone(value: object) -> str:
-    global _ZONES
     text = _line(value, MAX_WORD, "a time zone such as 'Asia/Tokyo'")
-    _ZONES = _ZONES or frozenset(available_timezones())
-    if text not in _ZONES:
-        raise _Refused("not_a_zone", f"is {_show(text)}; expected an IANA zone such as 'Asia/Tokyo'")
+    if text not in _zones():
+        raise _Refused(
+            "not_a_zone", f"is {_show(text)}; expected an IANA zone such as 'Asia/Tokyo'"
+        )
     return text
 
 
 def _lang(value: object) -> str:
     text = _line(value, 35, "a language tag such as 'ja'")
     if not _LANG.fullmatch(text):
-        raise _Refused("not_a_language", f"is {_show(text)}; expected a tag such as 'ja' or 'en-GB'")
+        raise _Refused(
+            "not_a_language", f"is {_show(text)}; expected a tag such as 'ja' or 'en-GB'"
+        )
     return text
 
 

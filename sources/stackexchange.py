@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sources.mapping import Rule, StackExchangeMapping
-from sources.reader import BaseReader, Item, Place, SourceError
+from sources.reader import BaseReader, Item, Place
 from sources.records import ActionRecord, CounterRecord, Record
 from sources.xmltables import TABLES, Row, XmlTables
 
@@ -191,6 +191,7 @@ class StackExchangeReader(BaseReader):
             title=self._title(row.get("Title")),
             text=self._text(row.get("Body")),
             format="html",
+            state="visible",
             counts=_numbers(row, {"view": "ViewCount"}),
         )
         yield Item(place, value, "Posts", rule.word)
@@ -285,7 +286,7 @@ class StackExchangeReader(BaseReader):
         )
         yield Item(place, value, "PostLinks", rule.word)
 
-    def _tag(self, row: Row, place: Place) -> Iterator[Item]:
+    def _tag(self, _row: Row, _place: Place) -> Iterator[Item]:
         self._rule({"": self._mapping.tags}, "", "Tags")
         yield from ()
 
@@ -358,6 +359,3 @@ def _prefixed(prefix: str, number: str | None) -> str | None:
 def _numbers(row: Row, columns: Mapping[str, str]) -> dict[str, int]:
     found = {name: _number(row.get(column)) for name, column in columns.items()}
     return {name: value for name, value in found.items() if value is not None and value >= 0}
-
-
-__all__ = ["SYSTEM_USER", "IdMap", "SourceError", "StackExchangeReader", "stackexchange"]

@@ -144,7 +144,7 @@ def test_what_is_no_post_of_a_member_is_counted(tmp_path: Path) -> None:
         {"id": 106, "post_number": 6, "post_type": 1, "user_id": 7, "cooked": "no time"},
     )
     private = topic({**post(1), "id": 900}, id=6, archetype="private_message")
-    read = reader(tmp_path, page, private, {"users": []}, [1, 2])
+    read = reader(tmp_path, page, private, {"categories": 3}, [1, 2])
     reads = list(read.records())
     assert read.rows == {
         "posts": {
