@@ -39,9 +39,13 @@ class Compiled:
     exit: Ints
     min_hold: Ints
 
-    def known(self, type_id: int) -> bool:
-        """Whether an action of this type earns something."""
-        return type_id < len(self.index) and bool(self.index[type_id] >= 0)
+    def earns_received(self, type_id: Ints) -> Bools:
+        """Whether actions of these types earn for the member who received them."""
+        safe = np.where(type_id < len(self.index), type_id, 0)
+        if not len(self.index):
+            return np.zeros(len(type_id), np.bool_)
+        earns: Bools = (self.index[safe] >= 0) & (self.side[safe] == Side.RECEIVED)
+        return earns & (type_id < len(self.index))
 
     @property
     def guarded(self) -> tuple[int, ...]:
@@ -92,7 +96,7 @@ def compile_rules(rules: RuleSet, types: Mapping[tuple[str, str], int]) -> Compi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Days:
-    """What members earned, one row per member and day, sorted by both.
+    """What members earned, one row per member and day with points or presence, sorted by both.
 
     ``start`` has one entry per member and one more: member m's rows are start[m]:start[m+1].
     ``points`` has the shape (rows, 4), ×100. ``gave`` says that the member was here.
@@ -144,8 +148,9 @@ def earn(
     np.add.at(points, (row[earns], index[earns]), worth[earns])
     gave = np.zeros(rows, np.bool_)
     gave[row[here]] = True
-    start = np.searchsorted(member[new], np.arange(members + 1))
-    return Days(start, day[new], np.minimum(points, MOST_POINTS_X100), gave)
+    tells = gave | points.any(axis=1)
+    start = np.searchsorted(member[new][tells], np.arange(members + 1))
+    return Days(start, day[new][tells], np.minimum(points, MOST_POINTS_X100)[tells], gave[tells])
 
 
 def _worth(

@@ -142,7 +142,7 @@ class Guards:
 class Threshold:
     """When an index is met: entered at ``enter`` points, lost below ``exit_percent`` of them.
 
-    It is not lost before ``min_hold_days`` after it was entered.
+    It is not lost before ``min_hold_days`` after the points fell below ``enter``.
     """
 
     enter: int

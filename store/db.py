@@ -10,14 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, Final, NewType, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NewType, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
+
+from store.names import Names
+
+if TYPE_CHECKING:
+    from store.rules import ActiveRules
 
 Result = TypeVar("Result")
 
@@ -55,12 +60,24 @@ def day_date(number: int) -> date:
     return date.fromordinal(_EPOCH.toordinal() + number)
 
 
+@dataclass(slots=True)
+class Cache:
+    """What a process keeps of the database."""
+
+    rules: ActiveRules | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections to one migrated database, and the community's time zone."""
+    """A pool of connections to one migrated database, and the community's time zone.
+
+    ``names`` and ``cache`` remember what is committed and asked for at every call.
+    """
 
     pool: asyncpg.Pool
     zone: ZoneInfo
+    names: Names = field(default_factory=Names)
+    cache: Cache = field(default_factory=lambda: Cache())
 
     def day(self, moment: datetime) -> int:
         """The number of the community's calendar day at ``moment``."""

@@ -84,11 +84,15 @@ class Setting(Table, table=True):
 
 
 class Source(Table, table=True):
-    """A system that records come from; ids are unique within it."""
+    """A system that records come from; ids are unique within it.
+
+    ``counts`` says that it sent counters, so that its actions must be held against them.
+    """
 
     __tablename__ = "source"
     id: int = _smallint(Identity(), primary_key=True)
     name: str = _text(unique=True)
+    counts: bool = _bool(server_default=text("false"))
 
 
 class ActionTypeRow(Table, table=True):
@@ -245,7 +249,10 @@ class Retraction(Table, table=True):
     """An undo. It waits (``action_id`` null) until the action it is about arrives."""
 
     __tablename__ = "retraction"
-    __table_args__ = (Index("ix_retraction_undoes", "source_id", "undoes"),)
+    __table_args__ = (
+        Index("ix_retraction_undoes", "source_id", "undoes"),
+        Index("ix_retraction_waiting", "source_id", postgresql_where=text("action_id is null")),
+    )
     source_id: int = _smallint(ForeignKey("source.id"), primary_key=True)
     external_id: str = _text(primary_key=True)
     undoes: str = _text()

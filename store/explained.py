@@ -1,0 +1,197 @@
+"""Where members stand as they are read: brought to today, or back to a day of the past.
+
+A row of ``standing`` says where its member stood when it was last written. Reading goes on from
+there to the end of the day that is asked about, in columns and without writing, so that an answer
+is right even where the daily refresh has not come by yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engagement.columns import NEVER, NOBODY, Moves, States, fold
+from engagement.explain import Standing, blocked, explain, not_placed
+from engagement.points import Days, Ints
+from engagement.status import Hold, Points, State
+from engagement.words import INDICES, STATUSES, Index
+from store import standings
+from store.db import Read
+from store.rules import ActiveRules
+
+#: (member, day): what a count of distinct members is about.
+At = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the database holds of one member's standing.
+
+    ``state`` is empty until the first fold; ``pending`` says that the member's past changed and
+    that they wait to be folded again.
+    """
+
+    member_id: int
+    rule_set_id: int | None
+    state: bytes
+    recent: bytes
+    pending: bool
+    holds: tuple[Hold, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """A fold of some members from their first day to the end of ``until``.
+
+    ``moves`` name positions in ``members``. Whoever came later has the status NOBODY.
+    """
+
+    members: tuple[int, ...]
+    until: int
+    states: States
+    moves: Moves
+    days: Days
+
+
+async def live(
+    connection: Read, kept: Sequence[Kept], rules: ActiveRules, *, today: int
+) -> dict[int, Standing]:
+    """The standings of today, by member; one statement at most where everybody is up to date."""
+    found = {k.member_id: not_placed(today, rules.rules) for k in kept if not k.state}
+    current = [k for k in kept if k.state and k.rule_set_id == rules.id and not k.pending]
+    stale = [k for k in kept if k.state and (k.rule_set_id != rules.id or k.pending)]
+    states = _brought_to(current, rules, today)
+    holds = {k.member_id: k.holds for k in kept}
+    if stale:
+        past = await fold_to(connection, [k.member_id for k in stale], rules, until=today)
+        states |= {m: s for m, s in _states(past, rules).items() if s is not None}
+    found |= await _explained(connection, states, holds, rules)
+    return found
+
+
+async def at(
+    connection: Read, members: Sequence[int], rules: ActiveRules, *, day: int
+) -> dict[int, Standing | None]:
+    """The standings at the end of ``day`` under the active rules; None for who came later."""
+    past = await fold_to(connection, members, rules, until=day)
+    states = _states(past, rules)
+    holds: dict[int, tuple[Hold, ...]] = {}
+    for position, hold in await standings.holds_of(connection, members):
+        member = members[position]
+        holds[member] = (*holds.get(member, ()), hold)
+    placed = {m: s for m, s in states.items() if s is not None}
+    explained = await _explained(connection, placed, holds, rules)
+    return {member: explained.get(member) for member in members}
+
+
+async def fold_to(
+    connection: Read, members: Sequence[int], rules: ActiveRules, *, until: int
+) -> Past:
+    """Fold members from their first day to the end of ``until``, from their tallies."""
+    tallies = standings._tallies  # noqa: SLF001 - the other half of this module's own subject
+    days = await tallies(connection, members, rules, last=until)
+    start = States.before(await standings.entries(connection, members, days))
+    holds = await standings.holds_of(connection, members)
+    result = fold(start, days, until, rules.compiled, holds=holds)
+    if result.wants_pairs.any():
+        pairs = await standings.pairs_of(connection, members, result.wants_pairs, rules, last=until)
+        result = fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
+    return Past(tuple(members), until, result.states, result.moves, days)
+
+
+async def distinct(
+    connection: Read, asked: Sequence[At], rules: ActiveRules
+) -> dict[At, Mapping[Index, int]]:
+    """How many distinct counterparts each member has in the window that ends on the day."""
+    found: dict[At, Mapping[Index, int]] = {}
+    window = rules.rules.window_days
+    for day in sorted({day for _, day in asked}):
+        members = [member for member, when in asked if when == day]
+        wanted = np.ones(len(members), np.bool_)
+        pairs = await standings.pairs_of(connection, members, wanted, rules, last=day)
+        for position, member in enumerate(members):
+            found[member, day] = {
+                INDICES[i]: pairs.distinct(position, i, day - window, day)
+                for i in rules.compiled.guarded
+            }
+    return found
+
+
+async def _explained(
+    connection: Read,
+    states: Mapping[int, State],
+    holds: Mapping[int, tuple[Hold, ...]],
+    rules: ActiveRules,
+) -> dict[int, Standing]:
+    asked = [(m, state.day) for m, state in states.items() if blocked(state, rules.rules)]
+    counted = await distinct(connection, asked, rules) if asked else {}
+    return {
+        member: explain(
+            state,
+            rules.rules,
+            holds=holds.get(member, ()),
+            distinct=counted.get((member, state.day)),
+        )
+        for member, state in states.items()
+    }
+
+
+def _brought_to(kept: Sequence[Kept], rules: ActiveRules, today: int) -> dict[int, State]:
+    """The kept states, gone on to the end of ``today`` where they are older."""
+    if not kept:
+        return {}
+    read = standings.unpack([(k.state, k.recent) for k in kept])
+    states = read.now
+    if (states.day < today).any():
+        holds = [(i, hold) for i, k in enumerate(kept) for hold in k.holds]
+        # Nothing was given since: else the row would have been written.
+        states = fold(states, read.recent, today, rules.compiled, holds=holds).states
+    rows = _rows(states, read.recent, rules.rules.window_days)
+    return {k.member_id: row for k, row in zip(kept, rows, strict=True) if row is not None}
+
+
+def _states(past: Past, rules: ActiveRules) -> dict[int, State | None]:
+    rows = _rows(past.states, past.days, rules.rules.window_days)
+    return dict(zip(past.members, rows, strict=True))
+
+
+def _rows(states: States, days: Days, window: int) -> list[State | None]:
+    """Columns as one State per member; None for NOBODY."""
+    start = days.start.tolist()
+    rows: list[State | None] = []
+    columns = zip(
+        states.day.tolist(),
+        states.status.tolist(),
+        states.since.tolist(),
+        states.entry.tolist(),
+        states.last_given.tolist(),
+        states.met.tolist(),
+        strict=True,
+    )
+    for i, (day, status, since, entry, given, met) in enumerate(columns):
+        if status == NOBODY:
+            rows.append(None)
+            continue
+        here = slice(start[i], start[i + 1])
+        recent: list[tuple[int, Points]] = [
+            (when, (points[0], points[1], points[2], points[3]))
+            for when, points in zip(
+                days.day[here].tolist(), days.points[here].tolist(), strict=True
+            )
+            if day - window < when <= day and any(points)
+        ]
+        bars = [None if one == NEVER else one for one in met]
+        rows.append(
+            State(
+                day,
+                STATUSES[status],
+                since,
+                (bars[0], bars[1], bars[2], bars[3]),
+                entry,
+                None if given == NEVER else given,
+                tuple(recent),
+            )
+        )
+    return rows

@@ -1,0 +1,375 @@
+"""Members as they are read: one by any of their names, or lists of them in keyset pages.
+
+Every row brings along what is kept of the member's standing, so that a page with standings takes
+no more statements than a page without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import asyncpg
+
+from engagement.status import Hold
+from engagement.words import STATUSES, Cause, Role, Status
+from store.db import Read
+from store.explained import Kept
+
+#: (value, id) of the last row of a page; the value's type is that of the order.
+Key = tuple[Any, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member as the site described them, and what is kept of their standing."""
+
+    id: int
+    known: bool
+    role: Role
+    state: str
+    name: str | None
+    joined_at: datetime | None
+    zone: str | None
+    lang: str | None
+    attributes: dict[str, Any]
+    seen_day: int
+    merged_into: int | None
+    erased_at: datetime | None
+    kept: Kept
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """What a source calls a member."""
+
+    source: str
+    external_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockRow:
+    """A status kept by decision, with who decided it and why."""
+
+    id: int
+    member_id: int
+    kind: str
+    status: Status
+    from_day: int
+    until_day: int | None
+    reason: str
+    by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncedRow:
+    """A change of status as it was told when it was noticed."""
+
+    id: int
+    member_id: int
+    day: int
+    at: datetime
+    rule_set_id: int
+    before: Status | None
+    after: Status
+    cause: Cause
+
+
+class Order(StrEnum):
+    """What a list of members is ordered by."""
+
+    ID = "id"
+    NAME = "name"
+    SINCE = "since"
+    CONTRIBUTION = "contribution"
+    INTERACTION = "interaction"
+    FAVORABILITY = "favorability"
+    SUPPORT = "support"
+
+    @property
+    def of_standing(self) -> bool:
+        """Whether it compares standings."""
+        return self not in {Order.ID, Order.NAME}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What members a list holds; empty fields ask for nothing.
+
+    ``search`` is a part of the name or the beginning of an external id. Merged members are never
+    listed, erased ones only with ``erased``.
+    """
+
+    status: tuple[Status, ...] = ()
+    role: tuple[Role, ...] = ()
+    known: bool | None = None
+    search: str | None = None
+    erased: bool = False
+    ids: tuple[int, ...] | None = None
+
+
+async def by_ids(connection: Read, ids: Sequence[int]) -> dict[int, MemberRow]:
+    """Members by id; a merged one gives the one it became part of, under its old id."""
+    rows = await connection.fetch(_BY_IDS, sorted(set(ids)))
+    found = {row["id"]: _member(row) for row in rows}
+    return {id_: _followed(found, id_) for id_ in ids if id_ in found}
+
+
+async def by_account(connection: Read, source: str, external_id: str) -> MemberRow | None:
+    """The member whom ``source`` calls ``external_id``."""
+    row = await connection.fetchrow(_BY_ACCOUNT, source, external_id)
+    if row is None:
+        return None
+    if row["merged_into"] is None:
+        return _member(row)
+    return (await by_ids(connection, [row["id"]])).get(row["id"])
+
+
+async def by_name(connection: Read, name: str, *, most: int) -> list[MemberRow]:
+    """Members with this name: written the same, else but for case, else beginning so.
+
+    At most ``most``, in the order of their ids.
+    """
+    for condition, value in (
+        ("lower(m.name) = lower($1) and m.name = $1", name),
+        ("lower(m.name) = lower($1)", name),
+        ("lower(m.name) like lower($1) || '%'", _literal(name)),
+    ):
+        rows = await connection.fetch(
+            f"{_MEMBERS} where m.name is not null and {condition} and {_THERE} "
+            "order by m.id limit $2",
+            value,
+            most,
+        )
+        if rows:
+            return [_member(row) for row in rows]
+    return []
+
+
+async def listing(
+    connection: Read,
+    wanted: Filter,
+    order: Order,
+    *,
+    descending: bool,
+    first: int,
+    after: Key | None,
+) -> list[tuple[Key, MemberRow]]:
+    """A page of at most ``first`` members after the key ``after``, each with its own key.
+
+    Statuses and points are compared as they are kept; where some are out of date the caller gives
+    the ids of those wanted (``Filter.ids``).
+    """
+    where, arguments = _conditions(wanted)
+    value = _ORDERS[order]
+    if after is not None:
+        arguments += [after[0], after[1]]
+        sign = "<" if descending else ">"
+        n = len(arguments)
+        kind = "text" if order is Order.NAME else "bigint"
+        where.append(f"({value}, m.id) {sign} (${n - 1}::{kind}, ${n}::int)")
+    arguments.append(first)
+    direction = "desc" if descending else "asc"
+    rows = await connection.fetch(
+        f"{_members(value)} where {' and '.join(where)} "
+        f"order by {value} {direction}, m.id {direction} limit ${len(arguments)}",
+        *arguments,
+    )
+    return [((row["key"], row["id"]), _member(row)) for row in rows]
+
+
+async def matching(connection: Read, wanted: Filter) -> list[int]:
+    """The ids of all members that a list would hold, ascending; statuses are not looked at."""
+    where, arguments = _conditions(Filter(**{**_plain(wanted), "status": ()}))
+    rows = await connection.fetch(
+        f"select m.id from member m where {' and '.join(where)} order by m.id", *arguments
+    )
+    return [row["id"] for row in rows]
+
+
+async def accounts(connection: Read, ids: Sequence[int]) -> dict[int, list[AccountRow]]:
+    """The accounts of members, by source."""
+    found: dict[int, list[AccountRow]] = {id_: [] for id_ in ids}
+    for row in await connection.fetch(_ACCOUNTS, list(ids)):
+        found[row["member_id"]].append(AccountRow(row["name"], row["external_id"]))
+    return found
+
+
+async def locks(connection: Read, ids: Sequence[int]) -> dict[int, list[LockRow]]:
+    """Locks and graces of members, newest first."""
+    found: dict[int, list[LockRow]] = {id_: [] for id_ in ids}
+    for row in await connection.fetch(_LOCKS, list(ids)):
+        lock = LockRow(**{**row, "status": STATUSES[row["status"]]})
+        found[lock.member_id].append(lock)
+    return found
+
+
+async def announced(
+    connection: Read, ids: Sequence[int], *, first: int, before: int | None
+) -> dict[int, list[AnnouncedRow]]:
+    """The newest ``first`` announced changes of each member with ids below ``before``."""
+    found: dict[int, list[AnnouncedRow]] = {id_: [] for id_ in ids}
+    for row in await connection.fetch(_ANNOUNCED, list(ids), before, first):
+        before_status = row["from_status"]
+        found[row["member_id"]].append(
+            AnnouncedRow(
+                id=row["id"],
+                member_id=row["member_id"],
+                day=row["day"],
+                at=row["at"],
+                rule_set_id=row["rule_set_id"],
+                before=None if before_status is None else STATUSES[before_status],
+                after=STATUSES[row["to_status"]],
+                cause=Cause(row["cause"]),
+            )
+        )
+    return found
+
+
+async def any_due(connection: Read, rule_set_id: int, today: int) -> bool:
+    """Whether some standing is out of date, so that the columns cannot be compared as they are."""
+    due: bool = await connection.fetchval(_ANY_DUE, rule_set_id, today)
+    return due
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
+    where, arguments = ["m.merged_into is null"], list[Any]()
+
+    def ask(condition: str, value: object) -> None:
+        arguments.append(value)
+        where.append(condition.format(f"${len(arguments)}"))
+
+    if not wanted.erased:
+        where.append("m.erased_at is null")
+    if wanted.status:
+        ask("s.status = any({}::smallint[])", [STATUSES.index(s) for s in wanted.status])
+    if wanted.role:
+        ask("m.role = any({}::text[])", [role.value for role in wanted.role])
+    if wanted.known is not None:
+        ask("m.known = {}", wanted.known)
+    if wanted.ids is not None:
+        ask("m.id = any({}::int[])", list(wanted.ids))
+    if wanted.search:
+        arguments.extend(["%" + _literal(wanted.search) + "%", _literal(wanted.search) + "%"])
+        n = len(arguments)
+        where.append(
+            f"(lower(m.name) like lower(${n - 1}) or exists (select from account a "
+            f"where a.member_id = m.id and a.external_id like ${n}))"
+        )
+    return where, arguments
+
+
+def _plain(wanted: Filter) -> dict[str, Any]:
+    return {name: getattr(wanted, name) for name in Filter.__slots__}
+
+
+def _literal(text: str) -> str:
+    """A text in which LIKE finds nothing but itself."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _followed(found: dict[int, MemberRow], id_: int) -> MemberRow:
+    row = found[id_]
+    while row.merged_into is not None and row.merged_into in found:
+        row = found[row.merged_into]
+    return row
+
+
+def _member(row: asyncpg.Record) -> MemberRow:
+    holds = tuple(
+        Hold(kind, STATUSES[status], first, until) for kind, status, first, until in row["holds"]
+    )
+    return MemberRow(
+        id=row["id"],
+        known=row["known"],
+        role=Role(row["role"]),
+        state=row["state"],
+        name=row["name"],
+        joined_at=row["joined_at"],
+        zone=row["zone"],
+        lang=row["lang"],
+        attributes=row["attributes"],
+        seen_day=row["seen_day"],
+        merged_into=row["merged_into"],
+        erased_at=row["erased_at"],
+        kept=Kept(
+            row["id"],
+            row["rule_set_id"],
+            row["packed"] or b"",
+            row["recent"] or b"",
+            row["pending"],
+            holds,
+        ),
+    )
+
+
+def _members(key: str) -> str:
+    return f"""
+    select m.id, m.known, m.role, m.state, m.name, m.joined_at, m.zone, m.lang, m.attributes,
+        m.seen_day, m.merged_into, m.erased_at, {key} as key,
+        s.rule_set_id, s.state as packed, s.recent,
+        exists (select from refold r where r.member_id = m.id) as pending,
+        coalesce((
+            select jsonb_agg(jsonb_build_array(h.kind, h.status, h.from_day, h.until_day)
+                order by h.id)
+            from hold h where h.member_id = m.id), '[]') as holds
+    from member m left join standing s on s.member_id = m.id"""
+
+
+_MEMBERS = _members("m.id")
+_THERE = "m.merged_into is null and m.erased_at is null"
+
+_ORDERS = {
+    Order.ID: "m.id",
+    Order.NAME: "lower(coalesce(m.name, ''))",
+    Order.SINCE: "coalesce(s.since, -2147483648)",
+    Order.CONTRIBUTION: "coalesce(s.contribution, 0)",
+    Order.INTERACTION: "coalesce(s.interaction, 0)",
+    Order.FAVORABILITY: "coalesce(s.favorability, 0)",
+    Order.SUPPORT: "coalesce(s.support, 0)",
+}
+
+# Merging is followed to its end: who was merged twice still leads somewhere.
+_BY_IDS = f"""
+    with recursive asked(id) as (
+        select unnest($1::int[])
+        union
+        select m.merged_into from asked join member m using (id) where m.merged_into is not null
+    )
+    {_MEMBERS} where m.id in (select id from asked)
+"""
+
+_BY_ACCOUNT = f"""
+    {_MEMBERS} where m.id = (
+        select a.member_id from account a join source o on o.id = a.source_id
+        where o.name = $1 and a.external_id = $2)
+"""
+
+_ACCOUNTS = """
+    select a.member_id, o.name, a.external_id from account a join source o on o.id = a.source_id
+    where a.member_id = any($1::int[]) order by o.name, a.external_id
+"""
+
+_LOCKS = """
+    select id, member_id, kind, status, from_day, until_day, reason, by, created_at from hold
+    where member_id = any($1::int[]) order by id desc
+"""
+
+_ANNOUNCED = """
+    select t.* from unnest($1::int[]) asked(member_id) cross join lateral (
+        select * from transition t
+        where t.member_id = asked.member_id and ($2::bigint is null or t.id < $2)
+        order by t.id desc limit $3
+    ) t
+"""
+
+_ANY_DUE = """
+    select exists (
+        select from standing where state <> '' and (
+            rule_set_id is distinct from $1 or (next_review_day <= $2 and day < $2))
+    ) or exists (select from refold)
+"""

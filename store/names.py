@@ -1,0 +1,77 @@
+"""Sources and action types by name: few, never deleted, and remembered by each process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from store.db import Database, Read, Write
+
+#: So many venues × verbs that only a mistake (ids sent as verbs) can lead there.
+MOST_TYPES: Final = 10_000
+MOST_SOURCES: Final = 1_000
+
+
+@dataclass(slots=True)
+class Names:
+    """The numbers of sources and action types that are known to be committed."""
+
+    sources: dict[str, int] = field(default_factory=dict)
+    types: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def type_of(self, number: int) -> tuple[str, str]:
+        """Venue and verb of an action type number."""
+        return next(key for key, known in self.types.items() if known == number)
+
+
+async def learn(
+    database: Database, sources: Iterable[str], types: Iterable[tuple[str, str]]
+) -> Names:
+    """See to it that every name has a number, adding the new ones in a transaction of their own.
+
+    Adding them apart keeps the long recording transactions from waiting on each other for a new
+    name. Names beyond MOST_TYPES and MOST_SOURCES get no number; the caller refuses the record.
+    """
+    names = database.names
+    new_sources = sorted({s for s in sources if s not in names.sources})
+    new_types = sorted({t for t in types if t not in names.types})
+    if new_sources or new_types:
+
+        async def add(connection: Write) -> None:
+            await connection.execute(_ADD_SOURCES, new_sources, MOST_SOURCES)
+            await connection.execute(
+                _ADD_TYPES, [t[0] for t in new_types], [t[1] for t in new_types], MOST_TYPES
+            )
+
+        await database.in_write(add)
+        async with database.read() as connection:
+            await load(connection, names)
+    return names
+
+
+async def load(connection: Read | Write, names: Names) -> Names:
+    """Read all names."""
+    for row in await connection.fetch("select id, name from source"):
+        names.sources[row["name"]] = row["id"]
+    for row in await connection.fetch("select id, venue, verb from action_type"):
+        names.types[row["venue"], row["verb"]] = row["id"]
+    return names
+
+
+_ADD_SOURCES = """
+    insert into source (name)
+    select name from unnest($1::text[]) name
+    where not exists (select 1 from source s where s.name = name.name)
+      and (select count(*) from source) < $2
+    on conflict do nothing
+"""
+
+_ADD_TYPES = """
+    insert into action_type (venue, verb)
+    select t.venue, t.verb from unnest($1::text[], $2::text[]) t(venue, verb)
+    where not exists (select 1 from action_type a where a.venue = t.venue and a.verb = t.verb)
+      and (select count(*) from action_type) < $3
+    on conflict do nothing
+"""

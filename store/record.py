@@ -1,0 +1,167 @@
+"""Recording: records in, then actions, tallies and standings, in one transaction.
+
+The order of the steps is also the order in which rows are locked (members, posts, actions,
+standings, tallies; each by its key), so that concurrent calls wait for each other and do not
+deadlock; where they still do, the transaction runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from engagement.words import Cause, Side
+from sources.records import (
+    ActionRecord,
+    CounterRecord,
+    MemberRecord,
+    PostRecord,
+    Record,
+    RetractionRecord,
+    ViewsRecord,
+    writing_verb,
+)
+from store import effects, names, resolve, rules, standings
+from store.db import Database, Write
+from store.receipt import Receipt, Rejection
+from store.record_actions import record_actions
+from store.record_counters import record_counters, recount_touched
+from store.record_members import record_members
+from store.record_posts import VIEW, record_posts, record_views
+from store.record_retractions import apply_renamed, note_retractions
+from store.recording import Recording
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+async def record(
+    database: Database, records: Sequence[Record], *, now: datetime, defer: bool = False
+) -> Receipt:
+    """Record everything that is good, in one transaction; say what became of each record.
+
+    Records of different kinds take effect in the order members, posts, retractions, actions,
+    counters, views; within a kind in their own order. ``defer`` leaves the folding of standings to
+    due work, as an import of a whole history wants it. Raises StoreError when the database cannot
+    be used; then nothing was recorded.
+    """
+    vocabulary = await names.learn(database, _sources(records), _types(records))
+
+    async def work(connection: Write) -> Receipt:
+        recording = Recording(
+            connection=connection,
+            database=database,
+            names=vocabulary,
+            now=now,
+            today=database.day(now),
+            secret=await resolve.erasure_key(connection),
+            rules=await rules.active(database, connection),
+        )
+        await _record(recording, records, defer=defer)
+        return recording.receipt
+
+    return await database.in_write(work)
+
+
+async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> None:
+    known = list(_numbered(r, records))
+    r.members = await resolve.members(
+        r.connection, _accounts(r, known), today=r.today, secret=r.secret
+    )
+    r.late.update(r.members.new)
+    await record_members(r, _of(known, MemberRecord))
+    r.posts = await resolve.posts(r.connection, _posts(r, known), secret=r.secret)
+    await record_posts(r, _of(known, PostRecord))
+    await note_retractions(r, _of(known, RetractionRecord))
+    await record_actions(r, _of(known, ActionRecord))
+    await apply_renamed(r)
+    await record_views(r, _of(known, ViewsRecord))
+    await record_counters(r, _of(known, CounterRecord))
+    await finish(r, defer=defer)
+
+
+async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> None:
+    """Write the collected effects and bring the standings of all whom they touch up to date."""
+    changed = await recount_touched(r, r.effects.rows())
+    compiled = r.rules.compiled
+    fresh: set[int] = set()
+    member, day, type_id, side = changed[0], changed[1], changed[2], changed[3]
+    earns = compiled.earns_received(type_id) | (side != Side.RECEIVED)
+    lowered = changed[5] < 0
+    fresh.update(member[earns & (day == r.today) & ~lowered].tolist())
+    r.late.update(member[earns & ((day != r.today) | lowered)].tolist())
+    locked = await standings.lock(r.connection, fresh | r.late)
+    await effects.apply(r.connection, changed)
+    await standings.settle(
+        r.connection,
+        locked,
+        r.rules,
+        fresh=fresh,
+        late=r.late,
+        today=r.today,
+        now=r.now,
+        cause=Cause.IMPORT if defer and cause is Cause.ACTION else cause,
+        defer=defer,
+    )
+
+
+def _of(known: Sequence[tuple[int, Record]], kind: type[Kind]) -> list[tuple[int, Kind]]:
+    return [(position, one) for position, one in known if isinstance(one, kind)]
+
+
+def _numbered(r: Recording, records: Sequence[Record]) -> Iterator[tuple[int, Record]]:
+    """The records whose source and types have numbers; the others are rejected."""
+    for position, one in enumerate(records):
+        if one.source not in r.names.sources:
+            message = f"would be source number {names.MOST_SOURCES + 1}; is the name a mistake?"
+            r.receipt.rejected.append(Rejection(position, "source", "too_many_sources", message))
+        elif not all(key in r.names.types for key in _types([one])):
+            message = f"would be action type number {names.MOST_TYPES + 1}; is it a mistake?"
+            r.receipt.rejected.append(Rejection(position, "verb", "too_many_types", message))
+        else:
+            yield position, one
+
+
+def _sources(records: Sequence[Record]) -> set[str]:
+    return {one.source for one in records}
+
+
+def _types(records: Sequence[Record]) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for one in records:
+        if isinstance(one, ActionRecord | CounterRecord):
+            found.add((one.venue, one.verb))
+        elif isinstance(one, PostRecord):
+            found.add((one.venue, writing_verb(one.type)))
+            found.add((one.venue, VIEW))
+            found.update((one.venue, verb) for verb in one.counts)
+    return found
+
+
+def _accounts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[resolve.Key]:
+    sources = r.names.sources
+    found: set[tuple[int, str | None]] = set()
+    for _, one in known:
+        source = sources[one.source]
+        if isinstance(one, ActionRecord):
+            found.add((source, one.actor))
+            found.add((source, one.target))
+        elif isinstance(one, PostRecord):
+            found.add((source, one.author))
+        elif isinstance(one, MemberRecord):
+            found.add((source, one.id))
+        elif isinstance(one, CounterRecord):
+            found.add((source, one.member))
+    return {(source, id) for source, id in found if id is not None}
+
+
+def _posts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[resolve.Key]:
+    sources = r.names.sources
+    found: set[tuple[int, str | None]] = set()
+    for _, one in known:
+        source = sources[one.source]
+        if isinstance(one, ActionRecord):
+            found.add((source, one.post))
+        elif isinstance(one, PostRecord):
+            found.update(((source, one.id), (source, one.root), (source, one.parent)))
+    return {(source, id) for source, id in found if id is not None}

@@ -1,0 +1,157 @@
+"""Counters: exported totals of members, held against the actions that explain part of them.
+
+A member's lifetime number is the larger of the counter and the actions of its source, never their
+sum. So what a counter adds to the tallies is the rise since the snapshot before, less the actions
+in between; it falls on the day of the snapshot. A counter of the venue ``site`` is about its verb in
+every venue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement.words import Side
+from sources.records import CounterRecord, Direction
+from store.effects import Effects
+from store.recording import Recording
+
+#: The venue of counters that do not say where.
+ANYWHERE = "site"
+
+_SIDES = {Direction.GIVEN: Side.GIVEN, Direction.RECEIVED: Side.RECEIVED}
+
+
+async def record_counters(r: Recording, records: Sequence[tuple[int, CounterRecord]]) -> None:
+    """Keep snapshots; one of the same moment replaces the one before."""
+    if not records:
+        return
+    counts = r.receipt.of("counter")
+    last: dict[tuple[object, ...], tuple[int, CounterRecord]] = {}
+    for _, one in records:
+        source = r.names.sources[one.source]
+        member = r.members.ids[source, one.member]
+        type_id = r.names.types[one.venue, one.verb]
+        last[member, source, type_id, int(_SIDES[one.direction]), one.as_of] = (
+            r.day(one.as_of),
+            one,
+        )
+    counts.duplicate += len(records) - len(last)
+    keys = sorted(last)  # type: ignore[type-var]
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    rows = await r.connection.fetch(
+        _SAVE, *columns, [last[k][0] for k in keys], [last[k][1].value for k in keys]
+    )
+    counts.recorded += sum(1 for row in rows if row["new"])
+    counts.replaced += sum(1 for row in rows if not row["new"])
+    counts.duplicate += len(keys) - len(rows)
+    if rows:
+        await r.connection.execute(_MARK_SOURCES, sorted({row["source_id"] for row in rows}))
+        await _rise(r, sorted({row["member_id"] for row in rows}), None)
+
+
+async def recount_touched(r: Recording, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``rows`` of changes, and what they do to the counters of the members they touch."""
+    if not rows.shape[1] or not await r.connection.fetchval(_ANY):
+        return rows
+    order = np.lexsort((rows[1], rows[0]))
+    member, day = rows[0][order], rows[1][order]
+    first = np.ones(len(member), np.bool_)
+    first[1:] = member[1:] != member[:-1]
+    await _rise(r, member[first].tolist(), day[first].tolist())
+    return r.effects.rows()
+
+
+async def _rise(r: Recording, members: Sequence[int], days: Sequence[int] | None) -> None:
+    """Work out anew what the counters of members add; only snapshots from their ``days`` on."""
+    since = [-(2**31)] * len(members) if days is None else list(days)
+    rows = await r.connection.fetch(_RISES, list(members), since, ANYWHERE)
+    changed = [row for row in rows if row["rise"] != row["old"] or row["whole"] != row["was_whole"]]
+    collect_rises(r.effects, changed)
+    if changed:
+        columns = [
+            [row[name] for row in changed]
+            for name in ("member_id", "source_id", "type_id", "side", "as_of", "rise", "whole")
+        ]
+        await r.connection.execute(_SET_RISE, *columns)
+
+
+def collect_rises(effects: Effects, rows: Sequence[asyncpg.Record]) -> None:
+    """The difference that changed rises make to the tallies of their days."""
+    for row in rows:
+        effects.tally(
+            row["member_id"],
+            row["day"],
+            row["type_id"],
+            row["side"],
+            row["rise"] - row["old"],
+        )
+
+
+_ANY = "select exists (select 1 from source where counts)"
+
+_MARK_SOURCES = "update source set counts = true where id = any($1::smallint[]) and not counts"
+
+_SAVE = """
+    insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
+    select * from unnest(
+        $1::int[], $2::smallint[], $3::smallint[], $4::smallint[], $5::timestamptz[], $6::int[],
+        $7::bigint[])
+    on conflict (member_id, source_id, type_id, side, as_of) do update set value = excluded.value
+        where c.value <> excluded.value
+    returning member_id, source_id, xmax = 0 as new
+"""
+
+# Per snapshot the actions of its source and verb since the one before: given ones by their actor,
+# received ones by their target together with the anonymous counts of the target's posts.
+_RISES = """
+    with snapshot as (
+        select c.*, m.since,
+            lag(c.as_of) over w as earlier, lag(c.day) over w as earlier_day,
+            coalesce(lag(c.value) over w, 0) as earlier_value
+        from unnest($1::int[], $2::int[]) as m(member_id, since)
+        join counter c on c.member_id = m.member_id
+        window w as (
+            partition by c.member_id, c.source_id, c.type_id, c.side order by c.as_of)
+    ), meant as (
+        select s.*, array(
+            select t.id from action_type t join action_type o on o.id = s.type_id
+            where t.id = o.id or (o.venue = $3 and t.verb = o.verb)
+        ) as types
+        from snapshot s where s.day >= s.since
+    )
+    select m.member_id, m.source_id, m.type_id, m.side, m.as_of, m.day,
+        m.rise as old, m.whole as was_whole, m.earlier is null as whole,
+        greatest(0, m.value - m.earlier_value - case m.side when 0 then (
+            select coalesce(sum(a.n), 0) from action a
+            where a.actor_id = m.member_id and a.source_id = m.source_id
+                and a.type_id = any(m.types) and a.state = 0
+                and a.target_id is distinct from a.actor_id
+                and a.occurred_at <= m.as_of
+                and (m.earlier is null or a.occurred_at > m.earlier)
+        ) else (
+            select coalesce(sum(a.n), 0) from action a
+            where a.target_id = m.member_id and a.source_id = m.source_id
+                and a.type_id = any(m.types) and a.state = 0
+                and a.actor_id is distinct from a.target_id
+                and a.occurred_at <= m.as_of
+                and (m.earlier is null or a.occurred_at > m.earlier)
+        ) + (
+            select coalesce(sum(n.n), 0) from post p join post_count n on n.post_id = p.id
+            where p.author_id = m.member_id and p.source_id = m.source_id
+                and n.type_id = any(m.types) and n.day <= m.day
+                and (m.earlier is null or n.day > m.earlier_day)
+        ) end)::bigint as rise
+    from meant m
+"""
+
+_SET_RISE = """
+    update counter c set rise = v.rise, whole = v.whole
+    from unnest($1::int[], $2::smallint[], $3::smallint[], $4::smallint[], $5::timestamptz[],
+        $6::bigint[], $7::bool[]) as v(member_id, source_id, type_id, side, as_of, rise, whole)
+    where c.member_id = v.member_id and c.source_id = v.source_id and c.type_id = v.type_id
+        and c.side = v.side and c.as_of = v.as_of
+"""

@@ -1,0 +1,134 @@
+"""Retractions: they take an action back now, or wait for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from sources.records import RetractionRecord
+from store.db import Write
+from store.effects import Deed, Effects
+from store.record_actions import ANY_WAITING, RETRACTED
+from store.recording import Recording
+
+
+async def note_retractions(r: Recording, records: Sequence[tuple[int, RetractionRecord]]) -> None:
+    """Keep retractions and apply those whose action is known."""
+    if not records:
+        return
+    counts = r.receipt.of("retraction")
+    first: dict[tuple[int, str], RetractionRecord] = {}
+    for _, one in records:
+        key = (r.names.sources[one.source], one.id)
+        kept = first.setdefault(key, one)
+        if kept is not one:
+            _repeat(r, same=kept.of == one.of)
+    ordered = sorted(first.items())
+    rows = await r.connection.fetch(
+        _INSERT,
+        [key[0] for key, _ in ordered],
+        [key[1] for key, _ in ordered],
+        [one.of for _, one in ordered],
+        [one.time for _, one in ordered],
+    )
+    new = {(row[0], row[1]) for row in rows}
+    for key, one in ordered:
+        if key not in new:
+            kept_of = await r.connection.fetchval(_KEPT, *key)
+            _repeat(r, same=kept_of == one.of)
+    counts.recorded += len(new)
+    met = await apply_waiting(r.connection, r.effects, new=sorted(new))
+    counts.waiting += len(new) - met
+
+
+def _repeat(r: Recording, *, same: bool) -> None:
+    counts = r.receipt.of("retraction")
+    if same:
+        counts.duplicate += 1
+    else:
+        counts.conflict += 1
+
+
+async def apply_waiting(
+    connection: Write, effects: Effects, *, new: Sequence[tuple[int, str]] | None = None
+) -> int:
+    """Apply waiting retractions (only ``new`` ones where given) whose action is there.
+
+    Returns how many found their action.
+    """
+    if new is None:
+        found = await connection.fetch(_MATCH_ALL)
+    else:
+        found = await connection.fetch(_MATCH, [k[0] for k in new], [k[1] for k in new])
+    if not found:
+        return 0
+    await connection.execute(
+        _MET,
+        [row["source_id"] for row in found],
+        [row["external_id"] for row in found],
+        [row["action_id"] for row in found],
+    )
+    actions = await connection.fetch(_LOCK_ACTIONS, sorted({row["action_id"] for row in found}))
+    counted = [row for row in actions if not row["state"] & RETRACTED]
+    effects.deeds((deed(row) for row in counted), -1)
+    await connection.execute(_RETRACT, [row["id"] for row in counted])
+    return len(found)
+
+
+async def apply_renamed(r: Recording) -> None:
+    """Apply retractions that waited for an action by the second id it was just given."""
+    if r.renamed and await r.connection.fetchval(ANY_WAITING):
+        await apply_waiting(r.connection, r.effects)
+
+
+def deed(row: asyncpg.Record) -> Deed:
+    """The effect of a kept action."""
+    return Deed(
+        row["actor_id"],
+        row["target_id"],
+        row["day"],
+        row["type_id"],
+        row["grade"],
+        row["n"],
+        row["state"],
+    )
+
+
+_INSERT = """
+    insert into retraction (source_id, external_id, undoes, retracted_at)
+    select * from unnest($1::smallint[], $2::text[], $3::text[], $4::timestamptz[])
+    on conflict do nothing
+    returning source_id, external_id
+"""
+
+_KEPT = "select undoes from retraction where source_id = $1 and external_id = $2"
+
+# An id may be that of the action, or one by which the source also knows it.
+_FOUND = """
+    select t.source_id, t.external_id, coalesce(a.id, s.action_id) as action_id
+    from retraction t
+    left join action a on a.source_id = t.source_id and a.external_id = t.undoes
+    left join alias s on s.source_id = t.source_id and s.external_id = t.undoes
+    where t.action_id is null and coalesce(a.id, s.action_id) is not null
+"""
+
+_MATCH_ALL = _FOUND
+
+_MATCH = f"""
+    {_FOUND} and (t.source_id, t.external_id) in (
+        select * from unnest($1::smallint[], $2::text[]))
+"""
+
+_MET = """
+    update retraction t set action_id = c.action_id
+    from unnest($1::smallint[], $2::text[], $3::bigint[]) as c(source_id, external_id, action_id)
+    where t.source_id = c.source_id and t.external_id = c.external_id
+"""
+
+_LOCK_ACTIONS = """
+    select id, actor_id, target_id, day, type_id, grade, n, state from action
+    where id = any($1::bigint[]) order by id for no key update
+"""
+
+_RETRACT = "update action set state = state | 1 where id = any($1::bigint[])"

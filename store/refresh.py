@@ -1,0 +1,79 @@
+"""Everything that is due: days that went by, members marked, retractions that can be applied now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from store import names, resolve, rules, standings
+from store.db import Database, Read, Write
+from store.record import finish
+from store.record_retractions import apply_waiting
+from store.recording import Recording
+
+#: Told after every chunk: how many members were looked at so far, and how many are due in all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshReport:
+    """What one refresh did: members looked at, and retractions that found their action."""
+
+    members: int
+    retractions: int
+
+
+async def refresh(
+    database: Database, *, now: datetime, progress: Progress | None = None
+) -> RefreshReport:
+    """Do all due work, chunk by chunk, each in a transaction of its own.
+
+    Safe to run in several processes at once and to interrupt: what is not done stays due.
+    """
+    retractions = await _apply_retractions(database, now)
+    members = 0
+    async with database.read() as connection:
+        active = await rules.active(database, connection)
+        total = await due(connection, active.id, today=database.day(now))
+    while done := await standings.refresh_due(database, active, now=now):
+        members += done
+        if progress is not None:
+            progress(members, max(total, members))
+    return RefreshReport(members, retractions)
+
+
+async def due(connection: Read, rule_set_id: int, *, today: int) -> int:
+    """How many members are due, waiting retractions aside."""
+    count: int = await connection.fetchval(_DUE, rule_set_id, today)
+    return count
+
+
+async def _apply_retractions(database: Database, now: datetime) -> int:
+    """Retractions whose action was being recorded by somebody else when they arrived."""
+
+    async def work(connection: Write) -> int:
+        recording = Recording(
+            connection=connection,
+            database=database,
+            names=database.names,
+            now=now,
+            today=database.day(now),
+            secret=await resolve.erasure_key(connection),
+            rules=await rules.active(database, connection),
+        )
+        met = await apply_waiting(connection, recording.effects)
+        if met:
+            await finish(recording, defer=False)
+        return met
+
+    await names.learn(database, (), ())
+    return await database.in_write(work)
+
+
+_DUE = """
+    select count(*) from standing s
+    where s.rule_set_id is distinct from $1
+        or (s.next_review_day <= $2 and s.day < $2)
+        or exists (select 1 from refold r where r.member_id = s.member_id)
+"""

@@ -1,0 +1,136 @@
+"""Rule sets: the one in force, drafts, and activation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from engagement.points import Compiled, compile_rules
+from engagement.rules import checksum, load
+from engagement.words import RuleSet
+from store import names
+from store.db import Database, Read, StoreError, Write
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActiveRules:
+    """The rule set in force, compiled for the action types that were known when it was read."""
+
+    id: int
+    name: str
+    rules: RuleSet
+    compiled: Compiled
+    types: dict[tuple[str, str], int]
+    catalog: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSetVersion:
+    """One version of the rules as it is kept."""
+
+    id: int
+    name: str
+    toml: str
+    checksum: str
+    state: str
+    created_at: datetime
+    activated_at: datetime | None
+    retired_at: datetime | None
+
+
+class UnknownRuleSet(StoreError):
+    """There is no rule set with this number."""
+
+
+async def active(database: Database, connection: Read | Write) -> ActiveRules:
+    """The rule set in force.
+
+    Kept per process; what is asked of the database is only whether it is still the one.
+    """
+    row = await connection.fetchrow(_ACTIVE_ID)
+    if row is None:
+        raise StoreError("no rule set is active: run `ikusei migrate`")
+    known = database.cache.rules
+    if known is not None and known.id == row["id"] and len(known.types) == row["types"]:
+        return known
+    found = await connection.fetchrow("select * from rule_set where id = $1", row["id"])
+    assert found is not None
+    types = (await names.load(connection, names.Names())).types
+    rules = load(found["toml"])
+    fresh = ActiveRules(
+        found["id"],
+        found["name"],
+        rules,
+        compile_rules(rules, types),
+        types,
+        frozenset(row.key for row in rules.catalog),
+    )
+    database.cache.rules = fresh
+    return fresh
+
+
+async def all_versions(connection: Read) -> list[RuleSetVersion]:
+    """Every version, newest first."""
+    rows = await connection.fetch("select * from rule_set order by id desc")
+    return [RuleSetVersion(**row) for row in rows]
+
+
+async def version(connection: Read | Write, number: int) -> RuleSetVersion | None:
+    """One version."""
+    row = await connection.fetchrow("select * from rule_set where id = $1", number)
+    return None if row is None else RuleSetVersion(**row)
+
+
+async def save_draft(database: Database, toml: str, *, now: datetime) -> RuleSetVersion:
+    """Keep a rule set as a draft; the same content again gives the version that there is.
+
+    Raises engagement.rules.RuleErrors, naming every mistake.
+    """
+    rules = load(toml)
+
+    async def save(connection: Write) -> RuleSetVersion:
+        row = await connection.fetchrow(_SAVE, rules.name, toml, checksum(rules), now)
+        assert row is not None
+        return RuleSetVersion(**row)
+
+    return await database.in_write(save)
+
+
+async def activate(database: Database, number: int, *, now: datetime) -> RuleSetVersion:
+    """Put a version in force and retire the one before.
+
+    Everybody is folded again by due work, while recording goes on; until then a standing names the
+    rule set that it was made with. Raises UnknownRuleSet.
+    """
+
+    async def put(connection: Write) -> RuleSetVersion:
+        await connection.execute("select pg_advisory_xact_lock(hashtext('ikusei.rule_set'))")
+        found = await version(connection, number)
+        if found is None:
+            raise UnknownRuleSet(f"there is no rule set with the number {number}")
+        if found.state == "active":
+            return found
+        await connection.execute(_RETIRE, now)
+        row = await connection.fetchrow(_ACTIVATE, number, now)
+        assert row is not None
+        return RuleSetVersion(**row)
+
+    return await database.in_write(put)
+
+
+_ACTIVE_ID = """
+    select id, (select count(*) from action_type) as types from rule_set where state = 'active'
+"""
+
+_SAVE = """
+    insert into rule_set (name, toml, checksum, created_at) values ($1, $2, $3, $4)
+    on conflict (checksum) do update set checksum = excluded.checksum
+    returning *
+"""
+
+_RETIRE = "update rule_set set state = 'retired', retired_at = $1 where state = 'active'"
+
+_ACTIVATE = """
+    update rule_set set state = 'active', activated_at = $2, retired_at = null where id = $1
+    returning *
+"""

@@ -1,0 +1,472 @@
+"""Where members stand: kept with every recording, folded again when the past changed.
+
+The row of a member holds the state at the end of the day before (``eve``) and of its ``day``
+(``now``), and the days of the window with their points. That is all that today's actions need; any
+change to an earlier day folds the member again from their tallies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement.columns import WIDTH, Moves, Pairs, States, fold, review_days, values_at
+from engagement.points import Days, Ints, earn
+from engagement.status import Hold
+from engagement.words import STATUSES, Cause
+from store.db import Database, Read, Write
+from store.rules import ActiveRules
+
+#: So many members with changed pasts are folded again at once; more become due work.
+FEW: Final = 200
+#: Members per transaction of due work.
+CHUNK: Final = 5_000
+
+_RECENT_WIDTH = 5
+_NEVER_REVIEWED = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """What the rows of some members hold, in columns; ``recent`` is as in points.Days."""
+
+    eve: States
+    now: States
+    recent: Days
+
+
+def unpack(rows: Sequence[tuple[bytes, bytes]]) -> Kept:
+    """Read the packed columns ``state`` and ``recent`` of rows that were folded."""
+    packed = np.frombuffer(b"".join(row[0] for row in rows), "<i4").reshape(-1, 2, WIDTH)
+    recent = np.frombuffer(b"".join(row[1] for row in rows), "<i4").reshape(-1, _RECENT_WIDTH)
+    sizes = [len(row[1]) // (4 * _RECENT_WIDTH) for row in rows]
+    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    wide = recent.astype(np.int64)
+    here = np.zeros(len(wide), np.bool_)
+    days = Days(start, wide[:, 0], wide[:, 1:], here)
+    return Kept(States.unpack(packed[:, 0]), States.unpack(packed[:, 1]), days)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """The outcome of folding some members to today."""
+
+    eve: States
+    now: States
+    before_today: Moves
+    today: Moves
+    wants_pairs: NDArray[np.bool_]
+
+
+def advance(
+    start: States,
+    days: Days,
+    today: int,
+    rules: ActiveRules,
+    holds: Sequence[tuple[int, Hold]],
+    pairs: Pairs | None,
+) -> Placed:
+    """Fold to the end of yesterday, and from there to what today is so far."""
+    eve = fold(start, days, today - 1, rules.compiled, holds=holds, pairs=pairs)
+    now = fold(eve.states, days, today, rules.compiled, holds=holds, pairs=pairs)
+    return Placed(eve.states, now.states, eve.moves, now.moves, eve.wants_pairs | now.wants_pairs)
+
+
+async def lock(connection: Write, members: Iterable[int]) -> dict[int, asyncpg.Record]:
+    """The standings of ``members``, locked in the order of their numbers until we commit.
+
+    Whoever changes what a member has earned holds this lock first, so that no two changes are
+    computed from the same past.
+    """
+    rows = await connection.fetch(_LOCK, sorted(members))
+    return {row["member_id"]: row for row in rows}
+
+
+async def keep_today(
+    connection: Write,
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    rules: ActiveRules,
+    *,
+    today: int,
+    now: datetime,
+) -> None:
+    """Place members whose only news are of today, from what their rows hold.
+
+    The rows must have been folded under ``rules``; the tallies of today must be written.
+    """
+    members = sorted(members)
+    if not members:
+        return
+    kept = unpack([(locked[m]["state"], locked[m]["recent"]) for m in members])
+    facts = await _tallies(connection, members, rules, first=today, last=today)
+    days = _with_day(kept.recent, facts, today)
+    behind = kept.now.day < today
+    start = kept.eve.take(np.arange(len(members)))
+    start.put(behind, kept.now.take(behind))
+    holds = await holds_of(connection, members)
+    placed = advance(start, days, today, rules, holds, None)
+    if placed.wants_pairs.any():
+        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
+        placed = advance(start, days, today, rules, holds, pairs)
+    await _write(connection, locked, members, placed, days, holds, rules, today, now, Cause.ACTION)
+
+
+async def refold(
+    connection: Write,
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    rules: ActiveRules,
+    *,
+    today: int,
+    now: datetime,
+    cause: Cause,
+) -> None:
+    """Fold members again from their first day; changes of status get ``cause``."""
+    members = sorted(members)
+    if not members:
+        return
+    days = await _tallies(connection, members, rules)
+    start = States.before(await entries(connection, members, days))
+    holds = await holds_of(connection, members)
+    placed = advance(start, days, today, rules, holds, None)
+    if placed.wants_pairs.any():
+        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
+        placed = advance(start, days, today, rules, holds, pairs)
+    await _write(connection, locked, members, placed, days, holds, rules, today, now, cause)
+    await connection.execute("delete from refold where member_id = any($1::int[])", members)
+
+
+async def mark(connection: Write, members: Iterable[int], cause: Cause, now: datetime) -> None:
+    """Leave members to due work."""
+    await connection.execute(_MARK, sorted(members), cause.value, now)
+
+
+async def settle(
+    connection: Write,
+    locked: Mapping[int, asyncpg.Record],
+    rules: ActiveRules,
+    *,
+    fresh: Iterable[int],
+    late: Iterable[int],
+    today: int,
+    now: datetime,
+    cause: Cause = Cause.ACTION,
+    defer: bool = False,
+) -> None:
+    """Bring standings up to date after a change of tallies.
+
+    ``fresh`` had news of today, ``late`` of earlier days or of themselves. Those who cannot simply
+    go on from their row (late, never folded, other rules) are folded again, by due work when they
+    are many or ``defer`` says so. ``locked`` must hold all of them.
+    """
+    again = set(late)
+    go_on = []
+    for member in set(fresh) - again:
+        row = locked[member]
+        if row["state"] and row["rule_set_id"] == rules.id and row["day"] <= today:
+            go_on.append(member)
+        else:
+            again.add(member)
+    await keep_today(connection, locked, go_on, rules, today=today, now=now)
+    if defer or len(again) > FEW:
+        await mark(connection, again, cause, now)
+    else:
+        await refold(connection, locked, sorted(again), rules, today=today, now=now, cause=cause)
+
+
+async def history(
+    connection: Read | Write, members: Sequence[int], rules: ActiveRules, *, until: int
+) -> tuple[States, Moves, Ints]:
+    """Every change of status of ``members`` up to the end of day ``until``, by the fold.
+
+    Returns the states, the moves (positions in ``members``) and the points ×100 at the end. Members
+    whose first day is later have the status NOBODY.
+    """
+    days = await _tallies(connection, members, rules, last=until)
+    start = States.before(await entries(connection, members, days))
+    holds = await holds_of(connection, members)
+    result = fold(start, days, until, rules.compiled, holds=holds)
+    if result.wants_pairs.any():
+        pairs = await pairs_of(connection, members, result.wants_pairs, rules, last=until)
+        result = fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
+    everyone = np.arange(len(members))
+    values = values_at(days, everyone, np.full(len(members), until), rules.compiled)
+    return result.states, result.moves, values
+
+
+async def entries(connection: Read | Write, members: Sequence[int], days: Days) -> Ints:
+    """The first day of each member: when they joined or first did or earned something.
+
+    Where neither is known it is the day on which we first heard of them.
+    """
+    found = {row["id"]: row for row in await connection.fetch(_FIRST_DAYS, list(members))}
+    first = np.empty(len(members), np.int64)
+    for i, member in enumerate(members):
+        row = found[member]
+        known = row["joined_day"] if row["joined_day"] is not None else row["seen_day"]
+        low, high = int(days.start[i]), int(days.start[i + 1])
+        first[i] = known if low == high else min(known, int(days.day[low]))
+    return first
+
+
+async def _tallies(
+    connection: Read | Write,
+    members: Sequence[int],
+    rules: ActiveRules,
+    *,
+    first: int = -(2**31),
+    last: int = 2**31 - 1,
+) -> Days:
+    rows = await connection.fetch(_TALLIES, list(members), first, last)
+    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
+    return earn(rules.compiled, len(members), *table)
+
+
+async def holds_of(connection: Read | Write, members: Sequence[int]) -> list[tuple[int, Hold]]:
+    """The locks and graces of members, by position in ``members``, older ones first."""
+    rows = await connection.fetch(_HOLDS, list(members))
+    position = {member: i for i, member in enumerate(members)}
+    return [
+        (
+            position[row["member_id"]],
+            Hold(row["kind"], STATUSES[row["status"]], row["from_day"], row["until_day"]),
+        )
+        for row in rows
+    ]
+
+
+async def pairs_of(
+    connection: Read | Write,
+    members: Sequence[int],
+    wanted: NDArray[np.bool_],
+    rules: ActiveRules,
+    *,
+    last: int,
+) -> Pairs:
+    """What the guard of distinct members counts for the members that are ``wanted``."""
+    compiled = rules.compiled
+    earning = np.isin(compiled.index, compiled.guarded)
+    given = np.flatnonzero(earning & (compiled.side == 0)).tolist()
+    received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
+    ids = [m for m, want in zip(members, wanted, strict=True) if want]
+    rows = await connection.fetch(_PAIRS, ids, given, received, last)
+    position = {member: i for i, member in enumerate(members)}
+    found = []
+    for member, day, type_id, grade, who in rows:
+        if compiled.rate_x100[type_id, grade] <= 0:
+            continue
+        if compiled.by_day[type_id]:
+            found.append((position[member], day, compiled.index[type_id], -day))
+        elif who is not None:
+            found.append((position[member], day, compiled.index[type_id], who))
+    table = np.array(sorted(found), np.int64).reshape(-1, 4)
+    start = np.searchsorted(table[:, 0], np.arange(len(members) + 1))
+    return Pairs(start, table[:, 1], table[:, 2], table[:, 3])
+
+
+def _with_day(recent: Days, facts: Days, today: int) -> Days:
+    """The kept days with those of ``facts`` (all of ``today``) in the place of what they had."""
+    keep = recent.day != today
+    owner = np.concatenate([recent.owner[keep], facts.owner])
+    day = np.concatenate([recent.day[keep], facts.day])
+    points = np.concatenate([recent.points[keep], facts.points])
+    gave = np.concatenate([recent.gave[keep], facts.gave])
+    order = np.lexsort((day, owner))
+    start = np.searchsorted(owner[order], np.arange(recent.members + 1))
+    return Days(start, day[order], points[order], gave[order])
+
+
+async def _write(
+    connection: Write,
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    placed: Placed,
+    days: Days,
+    holds: Sequence[tuple[int, Hold]],
+    rules: ActiveRules,
+    today: int,
+    now: datetime,
+    cause: Cause,
+) -> None:
+    everyone = np.arange(len(members))
+    values = values_at(days, everyone, placed.now.day, rules.compiled)
+    review = review_days(placed.now, days, rules.compiled, holds)
+    recent = _recent(days, placed.now.day, rules.rules.window_days)
+    packed = np.stack([placed.eve.pack(), placed.now.pack()], axis=1)
+    await connection.execute(
+        _WRITE,
+        list(members),
+        rules.id,
+        placed.now.day.tolist(),
+        placed.now.since.tolist(),
+        [None if day == _NEVER_REVIEWED else day for day in review.tolist()],
+        *values.T.tolist(),
+        placed.now.status.tolist(),
+        [row.tobytes() for row in packed],
+        recent,
+    )
+    moves = _announcements(locked, members, placed, today, cause)
+    if moves:
+        columns: list[list[Any]] = [list(column) for column in zip(*moves, strict=True)]
+        await connection.execute(_ANNOUNCE, now, rules.id, *columns)
+
+
+def _recent(days: Days, until: Ints, window: int) -> list[bytes]:
+    """The packed days inside each member's window that had points."""
+    last = until[days.owner]
+    kept = (days.day > last - window) & (days.day <= last) & days.points.any(axis=1)
+    table = np.column_stack([days.day[kept], days.points[kept]]).astype("<i4")
+    start = np.searchsorted(days.owner[kept], np.arange(days.members + 1))
+    whole = table.tobytes()
+    size = 4 * _RECENT_WIDTH
+    ends = (start * size).tolist()
+    return [whole[low:high] for low, high in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _announcements(
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    placed: Placed,
+    today: int,
+    cause: Cause,
+) -> list[tuple[int, int, int | None, int, str]]:
+    """(member, day, from, to, cause) for whatever changed since the row was last written.
+
+    Members who went on from their row moved day by day and each move is told. For those folded
+    again only the difference to what was last told counts, with the cause of the folding.
+    """
+    told: dict[int, int | None] = {
+        i: (locked[m]["status"] if locked[m]["state"] else None) for i, m in enumerate(members)
+    }
+    went_on = {i for i, m in enumerate(members) if locked[m]["state"] and cause is Cause.ACTION}
+    found: list[tuple[int, int, int | None, int, str]] = []
+    causes: dict[int, str] = {}
+    steps = [
+        (int(m), int(d), int(after), str(why.value))
+        for moves in (placed.before_today, placed.today)
+        for m, d, after, why in zip(moves.member, moves.day, moves.after, moves.cause, strict=True)
+        if int(m) in went_on
+    ]
+    for i, own in groupby(sorted(steps), key=lambda step: step[0]):
+        since = locked[members[i]]["day"]
+        for _, day, after, why in own:
+            if day == today:
+                causes[i] = why
+            elif day > since and told[i] != after:
+                found.append((members[i], day, told[i], after, why))
+                told[i] = after
+    for i, status in enumerate(placed.now.status.tolist()):
+        if status >= 0 and told[i] != status:
+            why = causes.get(i, cause.value)
+            found.append((members[i], today, told[i], status, why))
+    return found
+
+
+async def refresh_due(database: Database, rules: ActiveRules, *, now: datetime) -> int:
+    """Do one chunk of what is due: marked members, other rules, a review day that has come.
+
+    Returns how many members were looked at; 0 means that nothing is due.
+    """
+    today = database.day(now)
+
+    async def work(connection: Write) -> int:
+        marked = await connection.fetch(_DUE_MARKED, CHUNK)
+        causes = {row["member_id"]: row["cause"] for row in marked}
+        room = CHUNK - len(causes)
+        for row in await connection.fetch(_DUE_RULES, rules.id, room) if room else ():
+            causes.setdefault(row["member_id"], row["cause"])
+        due = await connection.fetch(_DUE_DAYS, today, CHUNK) if not causes else []
+        locked = await lock(connection, [*causes, *(row[0] for row in due)])
+        for cause in sorted(set(causes.values())):
+            members = [m for m, why in causes.items() if why == cause]
+            await refold(
+                connection, locked, members, rules, today=today, now=now, cause=Cause(cause)
+            )
+        await keep_today(connection, locked, [row[0] for row in due], rules, today=today, now=now)
+        return len(locked)
+
+    return await database.in_write(work)
+
+
+_LOCK = """
+    select member_id, rule_set_id, day, status, state, recent from standing
+    where member_id = any($1::int[]) order by member_id for no key update
+"""
+
+_MARK = """
+    insert into refold (member_id, cause, since)
+    select member_id, $2, $3 from unnest($1::int[]) member_id order by 1
+    on conflict do nothing
+"""
+
+_FIRST_DAYS = """
+    select id, seen_day,
+        ((joined_at at time zone (select value from setting where key = 'zone'))::date
+            - date '1970-01-01') as joined_day
+    from member where id = any($1::int[])
+"""
+
+# The position of the member comes with each tally: they are folded in columns.
+_TALLIES = """
+    select (m.position - 1)::int, t.day, t.type_id, t.side, t.grade, t.n
+    from unnest($1::int[]) with ordinality m(member_id, position)
+    join tally t on t.member_id = m.member_id and t.day between $2 and $3
+"""
+
+_HOLDS = """
+    select member_id, kind, status, from_day, until_day from hold
+    where member_id = any($1::int[]) order by id
+"""
+
+_PAIRS = """
+    select distinct actor_id, day, type_id, grade, target_id from action
+    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and day <= $4
+        and state = 0 and target_id is distinct from actor_id
+    union all
+    select distinct target_id, day, type_id, grade, actor_id from action
+    where target_id = any($1::int[]) and type_id = any($3::smallint[]) and day <= $4
+        and state = 0 and target_id is distinct from actor_id
+"""
+
+_WRITE = """
+    update standing s set
+        rule_set_id = $2, day = c.day, since = c.since, next_review_day = c.review,
+        contribution = c.contribution, interaction = c.interaction,
+        favorability = c.favorability, support = c.support,
+        status = c.status, state = c.state, recent = c.recent
+    from unnest(
+        $1::int[], $3::int[], $4::int[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[],
+        $9::bigint[], $10::smallint[], $11::bytea[], $12::bytea[]
+    ) as c(member_id, day, since, review, contribution, interaction, favorability, support,
+        status, state, recent)
+    where s.member_id = c.member_id
+"""
+
+_ANNOUNCE = """
+    insert into transition (at, rule_set_id, member_id, day, from_status, to_status, cause)
+    select $1, $2, * from unnest($3::int[], $4::int[], $5::smallint[], $6::smallint[], $7::text[])
+"""
+
+_DUE_MARKED = """
+    select member_id, cause from refold order by member_id limit $1 for update skip locked
+"""
+
+_DUE_RULES = """
+    select member_id, case when state = '' then 'import' else 'rule_change' end as cause
+    from standing where rule_set_id is distinct from $1
+    order by member_id limit $2
+"""
+
+# A scan once a day: an index on this column would be rewritten with every action.
+_DUE_DAYS = """
+    select member_id from standing
+    where next_review_day <= $1 and day < $1 order by member_id limit $2
+"""
