@@ -118,12 +118,8 @@ class Pairs:
 
     def distinct(self, member: int, index: int, after: int, until: int) -> int:
         """How many different ones in the days after … until."""
-        low, high = int(self.start[member]), int(self.start[member + 1])
-        days = self.day[low:high]
-        low, high = (
-            low + np.searchsorted(days, after, "right"),
-            low + np.searchsorted(days, until, "right"),
-        )
+        first, end = int(self.start[member]), int(self.start[member + 1])
+        low, high = first + np.searchsorted(self.day[first:end], [after, until], "right")
         return len(set(self.who[low:high][self.index[low:high] == index].tolist()))
 
 

@@ -7,7 +7,7 @@ target, merged) takes its old effect out and puts the new one in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -114,6 +114,33 @@ async def apply(connection: Write, rows: NDArray[np.int64]) -> None:
         await connection.execute(_LOWER, *(column.tolist() for column in down))
         await connection.execute(_CLEAR, *(column.tolist() for column in down[:5]))
 
+
+async def recount(connection: Write, members: Sequence[int]) -> None:
+    """Make the tallies of members anew from the evidence."""
+    await connection.execute("delete from tally where member_id = any($1::int[])", list(members))
+    await connection.execute(_RECOUNT, list(members))
+
+
+_RECOUNT = """
+    insert into tally (member_id, day, type_id, side, grade, n)
+    select member_id, day, type_id, side, grade, sum(n) from (
+        select actor_id as member_id, day, type_id,
+            case when target_id = actor_id then 2 else 0 end as side, grade, n
+        from action where actor_id = any($1::int[]) and state = 0
+        union all
+        select target_id, day, type_id, 1, grade, n
+        from action
+        where target_id = any($1::int[]) and state = 0 and actor_id is distinct from target_id
+        union all
+        select member_id, day, type_id, side, 0, rise
+        from counter where member_id = any($1::int[]) and rise <> 0
+        union all
+        select p.author_id, c.day, c.type_id, 1, 0, c.n
+        from post p join post_count c on c.post_id = p.id
+        where p.author_id = any($1::int[]) and c.n <> 0
+    ) evidence
+    group by 1, 2, 3, 4, 5
+"""
 
 _RAISE = """
     insert into tally as t (member_id, day, type_id, side, grade, n)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
 from engagement.words import Side
 from sources.records import CounterRecord, Direction
+from store.db import Write
 from store.effects import Effects
 from store.recording import Recording
 
@@ -40,7 +40,7 @@ async def record_counters(r: Recording, records: Sequence[tuple[int, CounterReco
             one,
         )
     counts.duplicate += len(records) - len(last)
-    keys = sorted(last)  # type: ignore[type-var]
+    keys = sorted(last)
     columns = [list(column) for column in zip(*keys, strict=True)]
     rows = await r.connection.fetch(
         _SAVE, *columns, [last[k][0] for k in keys], [last[k][1].value for k in keys]
@@ -50,7 +50,7 @@ async def record_counters(r: Recording, records: Sequence[tuple[int, CounterReco
     counts.duplicate += len(keys) - len(rows)
     if rows:
         await r.connection.execute(_MARK_SOURCES, sorted({row["source_id"] for row in rows}))
-        await _rise(r, sorted({row["member_id"] for row in rows}), None)
+        await rise(r.connection, r.effects, sorted({row["member_id"] for row in rows}), None)
 
 
 async def recount_touched(r: Recording, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -61,34 +61,27 @@ async def recount_touched(r: Recording, rows: NDArray[np.int64]) -> NDArray[np.i
     member, day = rows[0][order], rows[1][order]
     first = np.ones(len(member), np.bool_)
     first[1:] = member[1:] != member[:-1]
-    await _rise(r, member[first].tolist(), day[first].tolist())
+    await rise(r.connection, r.effects, member[first].tolist(), day[first].tolist())
     return r.effects.rows()
 
 
-async def _rise(r: Recording, members: Sequence[int], days: Sequence[int] | None) -> None:
+async def rise(
+    connection: Write, effects: Effects, members: Sequence[int], days: Sequence[int] | None
+) -> None:
     """Work out anew what the counters of members add; only snapshots from their ``days`` on."""
     since = [-(2**31)] * len(members) if days is None else list(days)
-    rows = await r.connection.fetch(_RISES, list(members), since, ANYWHERE)
+    rows = await connection.fetch(_RISES, list(members), since, ANYWHERE)
     changed = [row for row in rows if row["rise"] != row["old"] or row["whole"] != row["was_whole"]]
-    collect_rises(r.effects, changed)
+    for row in changed:
+        effects.tally(
+            row["member_id"], row["day"], row["type_id"], row["side"], row["rise"] - row["old"]
+        )
     if changed:
         columns = [
             [row[name] for row in changed]
             for name in ("member_id", "source_id", "type_id", "side", "as_of", "rise", "whole")
         ]
-        await r.connection.execute(_SET_RISE, *columns)
-
-
-def collect_rises(effects: Effects, rows: Sequence[asyncpg.Record]) -> None:
-    """The difference that changed rises make to the tallies of their days."""
-    for row in rows:
-        effects.tally(
-            row["member_id"],
-            row["day"],
-            row["type_id"],
-            row["side"],
-            row["rise"] - row["old"],
-        )
+        await connection.execute(_SET_RISE, *columns)
 
 
 _ANY = "select exists (select 1 from source where counts)"

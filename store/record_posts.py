@@ -244,7 +244,8 @@ async def _rewrite(r: Recording, pairs: Sequence[tuple[Any, ActionRow]]) -> None
 async def _writings(r: Recording, changes: Sequence[_Change]) -> list[ActionRow]:
     """The writing that each post implies; posts without an author imply none to anybody's credit."""
     parents = {c.after["parent_id"] or c.after["root_id"] for c in changes} - {None}
-    authors = dict(await r.connection.fetch(_AUTHORS, sorted(parents)))
+    rows = await r.connection.fetch(_AUTHORS, sorted(parents))
+    authors = {row["id"]: row["author_id"] for row in rows}
     found = []
     for change in changes:
         post = change.after

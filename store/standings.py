@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Final
 
 import asyncpg
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from engagement.columns import WIDTH, Moves, Pairs, States, fold, review_days, values_at
 from engagement.points import Days, Ints, earn
 from engagement.status import Hold
-from engagement.words import STATUSES, Cause
+from engagement.words import INDICES, STATUSES, Cause
 from store.db import Database, Read, Write
 from store.rules import ActiveRules
 
@@ -136,12 +136,41 @@ async def refold(
     days = await _tallies(connection, members, rules)
     start = States.before(await entries(connection, members, days))
     holds = await holds_of(connection, members)
-    placed = advance(start, days, today, rules, holds, None)
+    pairs = None
+    placed = advance(start, days, today, rules, holds, pairs)
     if placed.wants_pairs.any():
         pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
         placed = advance(start, days, today, rules, holds, pairs)
+    if cause is Cause.RULE_CHANGE and await _grant_grace(
+        connection, locked, members, placed, rules, today, now
+    ):
+        holds = await holds_of(connection, members)
+        placed = advance(start, days, today, rules, holds, pairs)
     await _write(connection, locked, members, placed, days, holds, rules, today, now, cause)
     await connection.execute("delete from refold where member_id = any($1::int[])", members)
+
+
+async def _grant_grace(
+    connection: Write,
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    placed: Placed,
+    rules: ActiveRules,
+    today: int,
+    now: datetime,
+) -> bool:
+    """Let members whom new rules would lower keep their status for a while; whether any did."""
+    days = rules.rules.lifecycle.rule_change_grace_days
+    lowered = [
+        member
+        for member, status in zip(members, placed.now.status.tolist(), strict=True)
+        if locked[member]["state"] and locked[member]["status"] < min(status, len(INDICES))
+    ]
+    if not days or not lowered:
+        return False
+    statuses = [locked[member]["status"] for member in lowered]
+    await connection.execute(_GRACE, lowered, statuses, today, today + days, rules.name, now)
+    return True
 
 
 async def mark(connection: Write, members: Iterable[int], cause: Cause, now: datetime) -> None:
@@ -328,7 +357,7 @@ def _recent(days: Days, until: Ints, window: int) -> list[bytes]:
     whole = table.tobytes()
     size = 4 * _RECENT_WIDTH
     ends = (start * size).tolist()
-    return [whole[low:high] for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    return [whole[low:high] for low, high in pairwise(ends)]
 
 
 def _announcements(
@@ -424,6 +453,12 @@ _TALLIES = """
 _HOLDS = """
     select member_id, kind, status, from_day, until_day from hold
     where member_id = any($1::int[]) order by id
+"""
+
+_GRACE = """
+    insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)
+    select member_id, 'grace', status, $3, $4, 'change of rules', $5, $6
+    from unnest($1::int[], $2::smallint[]) as c(member_id, status)
 """
 
 _PAIRS = """

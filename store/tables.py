@@ -357,9 +357,9 @@ class Hold(Table, table=True):
 class StandingRow(Table, table=True):
     """Where a member stands at the end of ``day`` as far as is known.
 
-    ``state`` and ``recent`` are what the fold goes on from (engagement/status.py: two packed states,
-    at the end of the day before and of ``day``; and the days of the window with their points); the
-    other columns repeat what of it is read and sorted by. Points are times 100. A row is made with
+    ``state`` and ``recent`` are what the fold goes on from (engagement/columns.py: two packed
+    states, at the end of the day before and of ``day``; and the days of the window with their
+    points); the other columns repeat what of it is read and sorted by. Points are times 100. A row is made with
     its member, so that there is always one to lock; until the first fold ``state`` is empty.
     """
 

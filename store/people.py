@@ -1,0 +1,213 @@
+"""What is done to one person: a status locked, accounts merged, everything of them erased."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from engagement.words import STATUSES, Cause, Status
+from store import effects, rules, standings
+from store.db import Database, StoreError, Write
+from store.record_counters import rise
+from store.resolve import blind
+
+
+class UnknownMember(StoreError):
+    """There is no such member, or they were merged away or erased."""
+
+
+class NotAllowed(StoreError):
+    """The change makes no sense for this member; the message says why."""
+
+
+async def lock_status(
+    database: Database,
+    member_id: int,
+    status: Status,
+    *,
+    until_day: int | None,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> None:
+    """Keep a member at a status from today to the day before ``until_day`` (None: until ended).
+
+    A lock that is in force ends. Raises UnknownMember, NotAllowed when ``until_day`` has come.
+    """
+    today = database.day(now)
+    if until_day is not None and until_day <= today:
+        raise NotAllowed("the lock would end before it begins; expected a later day")
+
+    async def work(connection: Write) -> None:
+        await _living(connection, [member_id])
+        await connection.execute(_END_LOCKS, member_id, today)
+        code = STATUSES.index(status)
+        await connection.execute(_LOCK, member_id, code, today, until_day, reason, by, now)
+        await _refold(database, connection, member_id, Cause.LOCK, now)
+
+    await database.in_write(work)
+
+
+async def end_lock(database: Database, member_id: int, *, now: datetime) -> None:
+    """End the lock of a member today. Raises UnknownMember, NotAllowed when there is none."""
+    today = database.day(now)
+
+    async def work(connection: Write) -> None:
+        await _living(connection, [member_id])
+        if await connection.execute(_END_LOCKS, member_id, today) == "UPDATE 0":
+            raise NotAllowed("the member's status is not locked")
+        await _refold(database, connection, member_id, Cause.LOCK, now)
+
+    await database.in_write(work)
+
+
+async def merge_members(database: Database, keep_id: int, other_id: int, *, now: datetime) -> None:
+    """Make one person of two: everything of ``other_id`` becomes that of ``keep_id``.
+
+    What each did to the other becomes an action on oneself. Raises UnknownMember, NotAllowed.
+    """
+    if keep_id == other_id:
+        raise NotAllowed("a member cannot be merged with themselves; expected two members")
+
+    async def work(connection: Write) -> None:
+        await _living(connection, [keep_id, other_id])
+        await standings.lock(connection, [keep_id, other_id])
+        for statement in _MERGE:
+            await connection.execute(statement, keep_id, other_id)
+        await rise(connection, effects.Effects(), [keep_id], None)
+        await effects.recount(connection, [keep_id, other_id])
+        await _refold(database, connection, keep_id, Cause.MERGE, now)
+
+    await database.in_write(work)
+
+
+async def erase_member(database: Database, member_id: int, *, now: datetime) -> None:
+    """Take away whatever tells who a member is; what they did keeps counting for others.
+
+    Their texts go, and every id that a source gave to them, their posts and what they did or
+    received becomes a keyed hash: a re-import meets the tombstone. Raises UnknownMember.
+    """
+
+    async def work(connection: Write) -> None:
+        await _living(connection, [member_id])
+        await standings.lock(connection, [member_id])
+        value = await connection.fetchval("select value from setting where key = 'erasure_key'")
+        secret = bytes.fromhex(value)
+        for table, column, condition in _IDENTIFYING:
+            await _blind(connection, secret, table, column, condition, member_id)
+        for statement in _ERASE:
+            await connection.execute(statement, member_id, now)
+
+    await database.in_write(work)
+
+
+async def _blind(
+    connection: Write, secret: bytes, table: str, column: str, condition: str, member_id: int
+) -> None:
+    """Replace the ids in one column by their hashes."""
+    rows = await connection.fetch(
+        f"select distinct source_id, {column} as id from {table} where {condition}", member_id
+    )
+    await connection.execute(
+        f"""
+        update {table} set {column} = c.hash
+        from unnest($1::smallint[], $2::text[], $3::text[]) as c(source_id, id, hash)
+        where {table}.source_id = c.source_id and {table}.{column} = c.id
+        """,
+        [row["source_id"] for row in rows],
+        [row["id"] for row in rows],
+        [blind(secret, row["source_id"], row["id"]) for row in rows],
+    )
+
+
+async def _living(connection: Write, members: Sequence[int]) -> None:
+    """Lock the rows of members that can still be changed, in order. Raises UnknownMember."""
+    rows = await connection.fetch(_LIVING, sorted(members))
+    missing = set(members) - {row["id"] for row in rows}
+    if missing:
+        raise UnknownMember("there is no such member; they may have been merged or erased")
+
+
+async def _refold(
+    database: Database, connection: Write, member_id: int, cause: Cause, now: datetime
+) -> None:
+    locked = await standings.lock(connection, [member_id])
+    active = await rules.active(database, connection)
+    await standings.refold(
+        connection, locked, [member_id], active, today=database.day(now), now=now, cause=cause
+    )
+
+
+_LIVING = """
+    select id from member
+    where id = any($1::int[]) and merged_into is null and erased_at is null
+    order by id for no key update
+"""
+
+_END_LOCKS = """
+    update hold set until_day = greatest($2, from_day)
+    where member_id = $1 and kind = 'lock' and (until_day is null or until_day > $2)
+"""
+
+_LOCK = """
+    insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)
+    values ($1, 'lock', $2, $3, $4, $5, $6, $7)
+"""
+
+_MERGE = (
+    "update account set member_id = $1 where member_id = $2",
+    "update post set author_id = $1 where author_id = $2",
+    "update action set actor_id = $1 where actor_id = $2",
+    "update action set target_id = $1 where target_id = $2",
+    "update hold set member_id = $1 where member_id = $2",
+    "update transition set member_id = $1 where member_id = $2",
+    # Two accounts of one source whose totals were exported at the same moment add up.
+    """insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
+        select $1, source_id, type_id, side, as_of, day, value from counter where member_id = $2
+        on conflict (member_id, source_id, type_id, side, as_of)
+            do update set value = c.value + excluded.value""",
+    "delete from counter where member_id = $2 and $1::int is not null",
+    "delete from refold where member_id = $2 and $1::int is not null",
+    "delete from standing where member_id = $2 and $1::int is not null",
+    "update member set merged_into = $1 where id = $2",
+    "update member set merged_into = $1 where merged_into = $2",
+    """update member k set
+            name = coalesce(k.name, o.name), joined_at = least(k.joined_at, o.joined_at),
+            seen_day = least(k.seen_day, o.seen_day), zone = coalesce(k.zone, o.zone),
+            lang = coalesce(k.lang, o.lang), attributes = o.attributes || k.attributes,
+            known = k.known or o.known
+        from member o where k.id = $1 and o.id = $2""",
+)
+
+#: (table, column, which rows): every id that a source gave to what is the member's.
+_IDENTIFYING = (
+    (
+        "retraction",
+        "undoes",
+        "action_id in (select id from action where actor_id = $1 or target_id = $1)",
+    ),
+    (
+        "retraction",
+        "external_id",
+        "action_id in (select id from action where actor_id = $1 or target_id = $1)",
+    ),
+    (
+        "alias",
+        "external_id",
+        "action_id in (select id from action where actor_id = $1 or target_id = $1)",
+    ),
+    ("action", "external_id", "actor_id = $1 or target_id = $1"),
+    ("post", "external_id", "author_id = $1"),
+    ("account", "external_id", "member_id = $1"),
+)
+
+_ERASE = (
+    "update post set title = null, text = null where author_id = $1 and $2::timestamptz is not null",
+    "update hold set reason = 'erased' where member_id = $1 and $2::timestamptz is not null",
+    """update member set
+            name = null, zone = null, lang = null, attributes = '{}', state = 'deleted',
+            erased_at = $2
+        where id = $1""",
+    """update member set name = null, attributes = '{}', zone = null, lang = null, joined_at = null
+        where merged_into = $1 and $2::timestamptz is not null""",
+)
