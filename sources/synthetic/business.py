@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from sources.records import PostRecord, ViewsRecord
+from sources.records import ViewsRecord
 from sources.synthetic.cast import AUTHORS, NEVER, STAFF, Person, Persona
 from sources.synthetic.town import DAY, HOUR, MINUTE, SOURCE, Post, Town
 
@@ -32,7 +31,7 @@ def business_day(town: Town, today: date, start: int) -> None:
         town.plan(start + 9 * HOUR, partial(_digest, town, town.people[-1]))
     for _ in range(town.dice.repeats(len(town.people) / 120, 40)):
         town.plan(start + 6 * HOUR + town.dice.below(17 * HOUR), partial(_anonymous, town))
-    _contracts(town, today, start)
+    _contracts(town, start)
     town.plan(start + 24 * HOUR - 5 * MINUTE, partial(_views, town, today, start))
 
 
@@ -45,13 +44,10 @@ def _publish(town: Town, authors: list[Person], today: date, start: int) -> None
 
 
 def _company_article(town: Town, author: Person, second: int) -> None:
-    town.write(author, second, "company_blog", "article", kind="company_article")
-    record = town.out[-1]
+    article = town.write(author, second, "company_blog", "article", kind="company_article")
     # The number of readers who liked it without an account, as it stood a week later.
-    if isinstance(record, PostRecord):
-        likes = town.dice.between(3, 10 + len(town.people) // 10)
-        counted = replace(record, counts={"like": likes})
-        town.plan(second + 7 * DAY, lambda _: town.out.append(counted))
+    counts = {"like": town.dice.between(3, 10 + len(town.people) // 10)}
+    town.plan(second + 7 * DAY, lambda _: town.snapshot(article, counts=counts))
 
 
 def _moderate(town: Town, moderator: Person, second: int) -> None:
@@ -101,7 +97,7 @@ def _view(town: Town, post: Post, age: int, today: date) -> None:
         town.out.append(ViewsRecord(SOURCE, post.id, today, count))
 
 
-def _contracts(town: Town, today: date, start: int) -> None:
+def _contracts(town: Town, start: int) -> None:
     """Outcomes of the contract; they never follow from what happens on the site."""
     for person in town.people:
         u = town.dice.random()

@@ -27,7 +27,7 @@ class Persona(StrEnum):
     BOT = "bot"
 
 
-_PERSONAS = Mix.of(reader=42, supporter=16, fan=12, talker=13, contributor=8, bloomer=9)
+_PERSONAS = Mix.of(reader=42, supporter=16, fan=12, talker=13, contributor=8, bloomer=7)
 #: Factor on the drawn activity; readers come less often, contributors more.
 _LIVELINESS = {
     Persona.READER: 0.7,
@@ -103,16 +103,17 @@ def _member(dice: Dice, index: int, first_day: date, days: int, zone: str) -> Pe
     join_day = -dice.between(1, 300) if dice.chance(_FOUNDERS) else dice.below(days)
     if persona is Persona.BLOOMER:
         # Who blooms late in the period or hardly ever comes would look like any newcomer.
-        odds = min(_MOST_ODDS, odds + 0.35)
+        odds = min(_MOST_ODDS, odds + 0.25)
         join_day = dice.below(max(1, days * 9 // 10))
     leaves, away = _fate(dice, max(0, join_day), days)
+    lang = "en" if english else "ja"
     own_zone = dice.pick(EN_ZONES) if english else zone
     return Person(
         index=index,
         id=f"m{index + 1:05d}",
-        name=_name(dice, english),
+        name=_name(dice, lang),
         persona=persona,
-        lang="en" if english else "ja",
+        lang=lang,
         zone=own_zone,
         joined=_joined(dice, first_day, join_day, zone),
         join_day=join_day,
@@ -143,10 +144,10 @@ def _interests(dice: Dice) -> tuple[str, ...]:
     return (SUBJECTS[first], SUBJECTS[second])
 
 
-def _name(dice: Dice, english: bool) -> str:
+def _name(dice: Dice, lang: str) -> str:
     if dice.chance(0.35):
         return f"{dice.pick(HANDLES)}{dice.between(2, 99)}"
-    return dice.pick(EN_NAMES if english else JA_NAMES)
+    return dice.pick(EN_NAMES if lang == "en" else JA_NAMES)
 
 
 def _joined(dice: Dice, first_day: date, join_day: int, zone: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
@@ -20,12 +20,15 @@ from sources.synthetic.town import EFFECT, FADE, HOUR, SOURCE, Town
 
 #: Odds of being here by day of the week, Monday first: people come at the weekend.
 WEEK = (0.95, 0.9, 0.9, 0.9, 1.0, 1.5, 1.6)
-_HOURS = Mix.of(**{
-    f"{hour:02d}": weight
-    for hour, weight in enumerate(
-        (3, 1.5, 0.8, 0.5, 0.5, 1, 2.5, 5, 5.5, 4, 4, 4, 7.5, 5, 4, 4, 4, 4.5, 6, 7.5, 9.5, 11, 10, 6)
-    )
-})  # fmt: skip
+#: Weights of the hours from midnight: a peak at lunch, a higher one in the evening.
+_NIGHT_AND_MORNING = (3, 1.5, 0.8, 0.5, 0.5, 1, 2.5, 5, 5.5, 4, 4, 4)
+_AFTERNOON_AND_EVENING = (7.5, 5, 4, 4, 4, 4.5, 6, 7.5, 9.5, 11, 10, 6)
+_HOURS = Mix.of(
+    **{
+        str(hour): weight
+        for hour, weight in enumerate((*_NIGHT_AND_MORNING, *_AFTERNOON_AND_EVENING))
+    }
+)
 _LOGS_IN = 0.97
 _MOST_DEEDS = 25
 _INVITED = 0.15
@@ -39,43 +42,64 @@ def community(
     A snapshot of a post that was edited or deleted stands where the change happened and carries,
     as snapshots do, the time of the writing. The same arguments give the same records.
 
-    Parameters
-    ----------
-    seed
-        Any whole number from 0; another seed is another community.
-    members
-        Members with role ``member``; five staff and one bot come on top.
-    until
-        The last moment, with a zone. Nothing lies after it.
-    days
-        Days of history in the community's calendar, the day of ``until`` included.
-    zone
-        The community's zone (IANA); members who write English live in other zones.
+    ``members`` are those with role ``member``; five staff and one bot come on top, and who would
+    join after ``until`` is left out. ``until`` has a zone, and nothing lies after it; ``days`` are
+    those of the community's calendar in ``zone`` (IANA), the day of ``until`` included. Members who
+    write English live in other zones. ``seed`` is any whole number from 0.
     """
+    town = _found(seed, members, until, days, zone)
+    return _records(town, seed=seed, until=until, days=days, zone=zone)
+
+
+def personas(
+    *, seed: int, members: int, until: datetime, days: int = 400, zone: str = "Asia/Tokyo"
+) -> Mapping[str, Persona]:
+    """What ``community`` with the same arguments hides: the persona of each account, by id."""
+    return {p.id: p.persona for p in _found(seed, members, until, days, zone).people}
+
+
+def kinds_of_text(
+    *, seed: int, members: int, until: datetime, days: int = 400, zone: str = "Asia/Tokyo"
+) -> Mapping[str, str]:
+    """What ``community`` with the same arguments hides: what each post was composed as, by id.
+
+    An answer is ``solves``, ``partial`` or ``impression``, a review ``review_good``, ``review_bad``
+    or ``review_mixed``; the other kinds are the keys of ``text.PATTERNS``.
+    """
+    town = _found(seed, members, until, days, zone)
+    for _ in _records(town, seed=seed, until=until, days=days, zone=zone):
+        pass
+    return town.truth
+
+
+def _found(seed: int, members: int, until: datetime, days: int, zone: str) -> Town:
     if until.tzinfo is None:
         raise ValueError(f"until is {until.isoformat()} without a zone; expected an aware time")
     if seed < 0 or members < 1 or days < 1:
-        raise ValueError("expected seed >= 0, members >= 1 and days >= 1")
-    first_day = until.astimezone(ZoneInfo(zone)).date() - timedelta(days=days - 1)
-    people = cast(seed=seed, members=members, first_day=first_day, days=days, zone=zone)
-    town = Town(people, seed)
+        raise ValueError(
+            f"seed is {seed}, members {members}, days {days}; expected seed from 0, the others "
+            "from 1"
+        )
+    first_day = _first_day(until, days, zone)
+    return Town(cast(seed=seed, members=members, first_day=first_day, days=days, zone=zone), seed)
+
+
+def _first_day(until: datetime, days: int, zone: str) -> date:
+    return until.astimezone(ZoneInfo(zone)).date() - timedelta(days=days - 1)
+
+
+def _records(town: Town, *, seed: int, until: datetime, days: int, zone: str) -> Iterator[Record]:
     end = int(until.timestamp()) + 1
-    return _records(town, seed=seed, first_day=first_day, days=days, zone=zone, end=end)
-
-
-def _records(
-    town: Town, *, seed: int, first_day: date, days: int, zone: str, end: int
-) -> Iterator[Record]:
+    first_day = _first_day(until, days, zone)
     yield from (_member_record(person) for person in town.people if _known(person, end))
     attendance = _Attendance(town, seed)
     for day in range(days):
-        start = _midnight(first_day + timedelta(days=day), zone)
-        stop = min(end, _midnight(first_day + timedelta(days=day + 1), zone))
         today = first_day + timedelta(days=day)
+        start = _midnight(today, zone)
         for index in attendance.of(day, today.weekday()):
             _visit(town, town.people[index], day=day, start=start, today=today, zone=zone)
         business_day(town, today, start)
-        yield from town.run(stop)
+        yield from town.run(min(end, _midnight(today + timedelta(days=1), zone)))
 
 
 def _known(person: Person, end: int) -> bool:
@@ -90,6 +114,7 @@ def _member_record(person: Person) -> MemberRecord:
         joined=person.joined,
         name=person.name,
         role=role,
+        state="active",
         zone=person.zone,
         lang=person.lang,
     )

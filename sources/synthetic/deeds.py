@@ -14,7 +14,8 @@ Deed = Callable[[Town, Person, int], None]
 _LIKE_VENUES = Mix.of(member_blog=50, forum=26, review=14, idea=10)
 _COMMENT_VENUES = Mix.of(qa=34, member_blog=32, idea=18, review=16)
 _IMPRESSION_OF_REST = 0.5
-_MOST_ANSWERS = 6
+_MOST_ANSWERS = 5
+_HARD = 0.16
 _ANSWERS = frozenset({"answer"})
 _REMARKS = frozenset({"answer", "comment", "reply"})
 
@@ -69,7 +70,8 @@ def mix_of(person: Person, growth: float) -> Mix:
 
 
 def _ask(town: Town, person: Person, second: int) -> None:
-    town.write(person, second, "qa", "question", kind="question")
+    question = town.write(person, second, "qa", "question", kind="question")
+    question.hard = town.dice.chance(_HARD)
 
 
 def _answer(town: Town, person: Person, second: int) -> None:
@@ -92,6 +94,8 @@ def _open_question(town: Town, person: Person, second: int) -> Post | None:
     for _ in range(4):
         question = town.recent(person, "qa", second, days=21)
         if question is None or question.solved:
+            continue
+        if question.hard and town.dice.chance(0.97):
             continue
         answers = [post for post in question.thread if post.type == "answer"]
         if len(answers) >= _MOST_ANSWERS or any(post.author is person for post in answers):

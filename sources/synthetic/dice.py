@@ -25,6 +25,7 @@ class Dice:
     """
 
     def __init__(self, seed: int, stream: int) -> None:
+        """Streams of one seed do not depend on each other."""
         self._generator = Generator(PCG64([seed, stream]))
         self._block: list[float] = []
 

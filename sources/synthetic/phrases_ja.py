@@ -99,7 +99,7 @@ PATTERNS: Mapping[str, tuple[Parts, ...]] = {
                 "{goal}には、順番が大切です。",
             ),
             "why": (
-                "{cause}があると、{trouble}ことがあります。",
+                "{cause}のせいで、{trouble}ことがあります。",
                 "{product}は初期状態だと、{trouble}場合があるようです。",
                 "故障ではなく、{cause}によるものなのでご安心ください。",
                 "公式のヘルプにも、{cause}について同じ説明がありました。",
@@ -133,7 +133,7 @@ PATTERNS: Mapping[str, tuple[Parts, ...]] = {
                 "{goal}なら、意外と簡単です。",
             ),
             "why": (
-                "{cause}があると{trouble}んですよね。",
+                "{cause}のせいで{trouble}んですよね。",
                 "自分も{n}日悩んだけど、犯人は{cause}でした。",
                 "壊れてはいないので大丈夫。",
             ),

@@ -103,7 +103,8 @@ def compose(rng: Random, lang: str, kind: str, topic: str) -> tuple[str | None, 
 def _join(lang: str, title: str | None, sentences: Sequence[str]) -> tuple[str | None, str]:
     if lang == "ja":
         return title, "".join(sentences).strip()
-    text = _START.sub(_upper, " ".join(sentences).replace(" \n", "\n").replace("\n ", "\n"))
+    # Numbered steps bring their own line breaks; no space beside them, none at the end.
+    text = _START.sub(_upper, " ".join(sentences).replace(" \n", "\n").replace("\n ", "\n").strip())
     return title and title[0].upper() + title[1:], text
 
 

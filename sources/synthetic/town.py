@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,10 @@ _SELF_LIKED = 0.01
 
 @dataclass(slots=True, eq=False)
 class Post:
-    """What the simulation remembers of a post; ``time`` in seconds since 1970."""
+    """What the simulation remembers of a post; ``time`` in seconds since 1970.
+
+    ``record`` is the latest snapshot, ``hard`` says that hardly anybody can answer the question.
+    """
 
     number: int
     venue: str
@@ -51,6 +55,8 @@ class Post:
     lang: str
     root: Post | None
     truth: str
+    record: PostRecord
+    hard: bool = False
     gone: bool = False
     solved: bool = False
     thread: list[Post] = field(default_factory=list)
@@ -58,7 +64,7 @@ class Post:
     @property
     def id(self) -> str:
         """The id in the records."""
-        return f"p{self.number:06d}"
+        return self.record.id
 
     @property
     def subject(self) -> str:
@@ -85,6 +91,7 @@ class Town:
     """
 
     def __init__(self, people: Sequence[Person], seed: int) -> None:
+        """An empty town of these people, before the first day."""
         self.people = people
         self.dice = Dice(seed, 1)
         # Texts have their own stream: a new phrase must not change who does what.
@@ -134,12 +141,10 @@ class Town:
         topic = topic or (root.topic if root else self._topic(author))
         # A thread keeps the language in which it was opened.
         lang = root.lang if root else author.lang
-        post = Post(self._written, venue, type_, author, second, topic, lang, root, kind)
-        self._written += 1
         title, text = compose(self.words, lang, kind, topic)
         record = PostRecord(
             source=SOURCE,
-            id=post.id,
+            id=f"p{self._written:06d}",
             venue=venue,
             type=type_,
             time=instant(second),
@@ -148,8 +153,12 @@ class Town:
             parent=parent.id if parent else None,
             title=title,
             text=text,
+            format="plain",
             lang=lang,
+            state=PostState.VISIBLE,
         )
+        post = Post(self._written, venue, type_, author, second, topic, lang, root, kind, record)
+        self._written += 1
         self.out.append(record)
         self.truth[post.id] = kind
         if root is None:
@@ -158,35 +167,39 @@ class Town:
             root.thread.append(post)
         if parent is not None and type_ in PLANTED_VERBS:
             self._respond(author, parent.author)
-        self._aftermath(post, record)
+        self._aftermath(post)
         return post
 
     def _topic(self, author: Person) -> str:
         subject = self.dice.pick(author.interests)
         return self.dice.pick([topic for topic in TOPICS if topic.startswith(f"{subject}/")])
 
-    def _aftermath(self, post: Post, record: PostRecord) -> None:
+    def _aftermath(self, post: Post) -> None:
         """Some posts are edited, hidden or deleted later: a later snapshot. Some like their own."""
         if self.dice.chance(_SELF_LIKED):
             own = post.time + 30
             self.plan(own, partial(self._like_own, post))
         u = self.dice.random()
         delay = self.dice.between(10 * MINUTE, 2 * DAY)
+        change: dict[str, Any]
         if u < _EDITED:
             _, note = compose(self.words, post.lang, "edit_note", post.topic)
-            changed = replace(record, text=f"{record.text}\n\n{note}")
+            change = {"text": f"{post.record.text}\n\n{note}"}
         elif u < _EDITED + _DELETED:
-            changed = replace(record, title=None, text=None, state=PostState.DELETED)
+            change = {"title": None, "text": None, "state": PostState.DELETED}
         elif u < _EDITED + _DELETED + _HIDDEN:
-            changed = replace(record, state=PostState.HIDDEN)
+            change = {"state": PostState.HIDDEN}
         else:
             return
+        self.plan(post.time + delay, lambda _: self.snapshot(post, **change))
 
-        def happen(_: int) -> None:
-            post.gone = changed.state is not PostState.VISIBLE
-            self.out.append(changed)
-
-        self.plan(post.time + delay, happen)
+    def snapshot(self, post: Post, **change: Any) -> None:
+        """A later snapshot of a post with these fields changed; none once it is gone."""
+        if post.gone:
+            return
+        post.record = replace(post.record, **change)
+        post.gone = post.record.state is not PostState.VISIBLE
+        self.out.append(post.record)
 
     def _like_own(self, post: Post, second: int) -> None:
         verb = {"qa": "vote_up", "idea": "vote_up"}.get(post.venue, "like")
