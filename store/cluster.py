@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 from contextlib import suppress
@@ -30,6 +31,8 @@ _LONGEST_SOCKET = 103
 #: Seconds; recovery after a crash replays at most max_wal_size of log.
 _LONGEST_START = 600
 _LOG_SIZE = 10_000_000
+#: Lines of a log that tell why something failed.
+_TELLING = re.compile("^(?!pg_ctl:).*(FATAL|PANIC|ERROR|error:|invalid|could not)")
 #: Parallel queries share memory there; containers often have 64 MB of it.
 _LEAST_SHARED_MEMORY = 256_000_000
 
@@ -142,20 +145,19 @@ class Cluster:
     def _forget_dead_server(self) -> None:
         """Remove what a killed server left, which PostgreSQL would take for a running one.
 
-        Only a server of ours holds the lock ``alive``, so the process of that id is another one,
-        unless somebody started PostgreSQL on these data by hand.
+        Only a server of ours holds the lock ``alive``, so the process with the id in these files is
+        a zombie or another one, unless somebody started PostgreSQL on these data by hand.
         """
         path = self.files / "postmaster.pid"
-        if not path.exists():
-            return
-        with suppress(psutil.Error, ValueError, IndexError):
+        with suppress(psutil.Error, ValueError, IndexError, FileNotFoundError):
             process = psutil.Process(int(path.read_text().splitlines()[0]))
             if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == self.files:
                 raise StoreError(
                     f"a PostgreSQL that Ikusei did not start uses {self.files}: stop it "
                     f"(process {process.pid})"
                 )
-        path.unlink()
+        for left in (path, self.socket_dir / SOCKET, self.socket_dir / f"{SOCKET}.lock"):
+            left.unlink(missing_ok=True)
 
     def _configure(self) -> None:
         if self.log.exists() and self.log.stat().st_size > _LOG_SIZE:
@@ -238,9 +240,9 @@ class Cluster:
                 f"another PostgreSQL, which Ikusei did not start, uses {self.files}: stop it (its "
                 f"process id is in {self.files / 'postmaster.pid'})"
             )
-        words = ("FATAL", "PANIC", "ERROR", "error")
-        lines = [line for line in output.splitlines() if any(word in line for word in words)]
-        reason = (lines or output.strip().splitlines() or ["it gives no reason"])[-1].strip()
+        lines = [line.strip() for line in output.splitlines() if _TELLING.search(line)]
+        lines = lines or output.strip().splitlines() or ["it gives no reason"]
+        reason = "; ".join(lines[-2:])
         return f"the PostgreSQL in {self.files} does not start: {reason} (see {self.log})"
 
 

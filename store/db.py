@@ -77,7 +77,7 @@ class Database:
     pool: asyncpg.Pool
     zone: ZoneInfo
     names: Names = field(default_factory=Names)
-    cache: Cache = field(default_factory=lambda: Cache())
+    cache: Cache = field(default_factory=Cache)
 
     def day(self, moment: datetime) -> int:
         """The number of the community's calendar day at ``moment``."""

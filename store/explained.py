@@ -14,7 +14,7 @@ import numpy as np
 
 from engagement.columns import NEVER, NOBODY, Moves, States, fold
 from engagement.explain import Standing, blocked, explain, not_placed
-from engagement.points import Days, Ints
+from engagement.points import Days
 from engagement.status import Hold, Points, State
 from engagement.words import INDICES, STATUSES, Index
 from store import standings
@@ -30,13 +30,14 @@ class Kept:
     """What the database holds of one member's standing.
 
     ``state`` is empty until the first fold; ``pending`` says that the member's past changed and
-    that they wait to be folded again.
+    that they wait to be folded again. Nothing changes by itself before ``review_day``.
     """
 
     member_id: int
     rule_set_id: int | None
     state: bytes
     recent: bytes
+    review_day: int | None
     pending: bool
     holds: tuple[Hold, ...]
 
@@ -55,20 +56,42 @@ class Past:
     days: Days
 
 
+def ready(
+    kept: Sequence[Kept], rules: ActiveRules, *, today: int
+) -> tuple[dict[int, Standing], list[Kept]]:
+    """The standings of today that need no database, by member; and those for which ``live`` does.
+
+    These are the ones whose past changed, who were placed under other rules, or whom only a guard
+    keeps from an index.
+    """
+    found: dict[int, Standing] = {}
+    rest: list[Kept] = []
+    current = [k for k in kept if k.state and k.rule_set_id == rules.id and not k.pending]
+    states = _brought_to(current, rules, today)
+    for one in kept:
+        state = states.get(one.member_id)
+        if not one.state:
+            found[one.member_id] = not_placed(today, rules.rules)
+        elif state is None or blocked(state, rules.rules):
+            rest.append(one)
+        else:
+            found[one.member_id] = explain(state, rules.rules, holds=one.holds)
+    return found, rest
+
+
 async def live(
     connection: Read, kept: Sequence[Kept], rules: ActiveRules, *, today: int
 ) -> dict[int, Standing]:
-    """The standings of today, by member; one statement at most where everybody is up to date."""
-    found = {k.member_id: not_placed(today, rules.rules) for k in kept if not k.state}
-    current = [k for k in kept if k.state and k.rule_set_id == rules.id and not k.pending]
-    stale = [k for k in kept if k.state and (k.rule_set_id != rules.id or k.pending)]
+    """The standings of today, by member, whatever it takes."""
+    found, rest = ready(kept, rules, today=today)
+    current = [k for k in rest if k.rule_set_id == rules.id and not k.pending]
+    stale = [k.member_id for k in rest if k.rule_set_id != rules.id or k.pending]
     states = _brought_to(current, rules, today)
-    holds = {k.member_id: k.holds for k in kept}
     if stale:
-        past = await fold_to(connection, [k.member_id for k in stale], rules, until=today)
+        past = await fold_to(connection, stale, rules, until=today)
         states |= {m: s for m, s in _states(past, rules).items() if s is not None}
-    found |= await _explained(connection, states, holds, rules)
-    return found
+    holds = {k.member_id: k.holds for k in rest}
+    return found | await _explained(connection, states, holds, rules)
 
 
 async def at(
@@ -144,10 +167,12 @@ def _brought_to(kept: Sequence[Kept], rules: ActiveRules, today: int) -> dict[in
         return {}
     read = standings.unpack([(k.state, k.recent) for k in kept])
     states = read.now
-    if (states.day < today).any():
+    if any(k.review_day is not None and k.review_day <= today for k in kept):
         holds = [(i, hold) for i, k in enumerate(kept) for hold in k.holds]
         # Nothing was given since: else the row would have been written.
         states = fold(states, read.recent, today, rules.compiled, holds=holds).states
+    # All others would stay as they are through every day until then.
+    np.maximum(states.day, today, out=states.day)
     rows = _rows(states, read.recent, rules.rules.window_days)
     return {k.member_id: row for k, row in zip(kept, rows, strict=True) if row is not None}
 

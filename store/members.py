@@ -301,6 +301,7 @@ def _member(row: asyncpg.Record) -> MemberRow:
             row["rule_set_id"],
             row["packed"] or b"",
             row["recent"] or b"",
+            row["next_review_day"],
             row["pending"],
             holds,
         ),
@@ -311,7 +312,7 @@ def _members(key: str) -> str:
     return f"""
     select m.id, m.known, m.role, m.state, m.name, m.joined_at, m.zone, m.lang, m.attributes,
         m.seen_day, m.merged_into, m.erased_at, {key} as key,
-        s.rule_set_id, s.state as packed, s.recent,
+        s.rule_set_id, s.state as packed, s.recent, s.next_review_day,
         exists (select from refold r where r.member_id = m.id) as pending,
         coalesce((
             select jsonb_agg(jsonb_build_array(h.kind, h.status, h.from_day, h.until_day)

@@ -202,7 +202,8 @@ _IDENTIFYING = (
 )
 
 _ERASE = (
-    "update post set title = null, text = null where author_id = $1 and $2::timestamptz is not null",
+    """update post set title = null, text = null
+        where author_id = $1 and $2::timestamptz is not null""",
     "update hold set reason = 'erased' where member_id = $1 and $2::timestamptz is not null",
     """update member set
             name = null, zone = null, lang = null, attributes = '{}', state = 'deleted',

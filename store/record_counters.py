@@ -2,8 +2,8 @@
 
 A member's lifetime number is the larger of the counter and the actions of its source, never their
 sum. So what a counter adds to the tallies is the rise since the snapshot before, less the actions
-in between; it falls on the day of the snapshot. A counter of the venue ``site`` is about its verb in
-every venue.
+in between; it falls on the day of the snapshot. A counter of the venue ``site`` is about its verb
+in every venue.
 """
 
 from __future__ import annotations

@@ -242,7 +242,7 @@ async def _rewrite(r: Recording, pairs: Sequence[tuple[Any, ActionRow]]) -> None
 
 
 async def _writings(r: Recording, changes: Sequence[_Change]) -> list[ActionRow]:
-    """The writing that each post implies; posts without an author imply none to anybody's credit."""
+    """The writing that each post implies; without an author it is to nobody's credit."""
     parents = {c.after["parent_id"] or c.after["root_id"] for c in changes} - {None}
     rows = await r.connection.fetch(_AUTHORS, sorted(parents))
     authors = {row["id"]: row["author_id"] for row in rows}

@@ -1,4 +1,4 @@
-"""Everything that is due: days that went by, members marked, retractions that can be applied now."""
+"""Everything that is due: days that went by, members marked, retractions that can be applied."""
 
 from __future__ import annotations
 

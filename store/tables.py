@@ -359,8 +359,9 @@ class StandingRow(Table, table=True):
 
     ``state`` and ``recent`` are what the fold goes on from (engagement/columns.py: two packed
     states, at the end of the day before and of ``day``; and the days of the window with their
-    points); the other columns repeat what of it is read and sorted by. Points are times 100. A row is made with
-    its member, so that there is always one to lock; until the first fold ``state`` is empty.
+    points); the other columns repeat what of it is read and sorted by. Points are times 100. A row
+    is made with its member, so that there is always one to lock; until the first fold ``state`` is
+    empty.
     """
 
     __tablename__ = "standing"
