@@ -1,0 +1,188 @@
+"""The command line, as people run it: in a process of its own, on a real database."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from api import cli
+from store.db import place
+
+_HOUSE = Path(__file__).parent.parent.parent
+
+
+def _environment(**settings: str) -> dict[str, str]:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("IKUSEI_")}
+    return bare | {f"IKUSEI_{name.upper()}": value for name, value in settings.items()}
+
+
+def ikusei(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with these settings."""
+    return subprocess.run(
+        [sys.executable, "-m", "api.cli", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=_HOUSE,
+        env=_environment(**settings),
+        timeout=120,
+    )
+
+
+def _fails(done: subprocess.CompletedProcess[str], message: str, code: int = 1) -> None:
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ikusei-cli-") as directory:
+        yield Path(directory) / "data"
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    done = ikusei("--version")
+    assert done.returncode == 0
+    assert f'\nversion = "{done.stdout.strip()}"\n' in (_HOUSE / "pyproject.toml").read_text()
+
+
+def test_help_lists_every_command_and_loads_none() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "api.cli", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=_HOUSE,
+        env=_environment(),
+    )
+    for name, summary in cli.commands().items():
+        assert f"\n  {name}" in done.stdout
+        assert summary.split()[0] in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"asyncpg", "pydantic", "rich", "sqlalchemy", "strawberry", "numpy"}
+
+
+def test_every_command_says_what_it_is() -> None:
+    assert {"migrate", "keys"} <= cli.commands().keys()
+    for name, summary in cli.commands().items():
+        assert summary.endswith("."), name
+
+
+@pytest.mark.slow
+def test_every_command_has_help() -> None:
+    for name in cli.commands():
+        done = ikusei(name, "--help")
+        assert done.returncode == 0, done.stderr
+        assert "Usage:" in done.stdout
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    _fails(ikusei("migrat"), "Did you mean 'migrate'?", code=2)
+
+
+def test_a_wrong_setting_is_one_line() -> None:
+    done = ikusei("keys", "list", port="many")
+    _fails(done, "IKUSEI_PORT: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    url = f"postgresql://name:secret@/there?host={tmp_path}"
+    done = ikusei("keys", "list", database_url=url)
+    _fails(done, f"cannot reach {place(url)}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "secret" not in done.stderr
+
+
+def test_a_database_of_that_name_is_not_there(empty_url: str) -> None:
+    url = empty_url.replace("/test_", "/no_such_test_")
+    _fails(ikusei("migrate", database_url=url), "does not exist")
+
+
+def test_a_database_given_by_url_is_migrated_by_command_only(empty_url: str) -> None:
+    _fails(ikusei("keys", "list", database_url=empty_url), "run `ikusei migrate`")
+    done = ikusei("migrate", database_url=empty_url, time_zone="Asia/Tokyo")
+    assert done.returncode == 0, done.stderr
+    assert ikusei("keys", "list", database_url=empty_url).returncode == 0
+    _fails(
+        ikusei("migrate", database_url=empty_url, time_zone="UTC"), "Asia/Tokyo, fixed by its first"
+    )
+
+
+async def test_two_processes_may_migrate_at_once(empty_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "api.cli", "migrate"],
+            cwd=_HOUSE,
+            env=_environment(database_url=empty_url),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
+    connection = await asyncpg.connect(empty_url)
+    assert await connection.fetchval("select count(*) from rule_set") == 1
+    assert await connection.fetchval("select count(*) from alembic_version") == 1
+    await connection.close()
+
+
+def test_keys_are_shown_once_listed_and_revoked(url: str) -> None:
+    arguments = ("keys", "create", "the site", "--scope", "site", "--days", "3", "--json")
+    made = json.loads(ikusei(*arguments, database_url=url, clock="2026-11-21T00:00:00Z").stdout)
+    assert made["key"].startswith(f"ik_{made['prefix']}_")
+    assert made["expires_at"].startswith("2026-11-24T00:00:00")
+    plain = ikusei("keys", "create", "us", "--scope", "manager", database_url=url)
+    assert plain.stdout.startswith("ik_")
+    assert len(plain.stdout.splitlines()) == 1
+
+    listed = ikusei("keys", "list", "--json", database_url=url, clock="2026-11-22T00:00:00Z")
+    states = {key["name"]: (key["state"], key["scopes"]) for key in json.loads(listed.stdout)}
+    assert states == {"the site": ("valid", ["site"]), "us": ("valid", ["manager"])}
+    assert made["key"] not in listed.stdout
+    later = ikusei("keys", "list", "--json", database_url=url, clock="2026-11-24T00:00:00Z")
+    assert {key["state"] for key in json.loads(later.stdout)} == {"expired", "valid"}
+
+    assert ikusei("keys", "revoke", made["prefix"], database_url=url).returncode == 0
+    listed = ikusei("keys", "list", database_url=url)
+    assert f"{made['prefix']}  revoked" in listed.stdout
+    _fails(ikusei("keys", "revoke", "nobody", database_url=url), "no key 'nobody'")
+
+
+@pytest.mark.slow
+def test_the_embedded_database_is_made_and_migrated_by_any_command(data_dir: Path) -> None:
+    made = ikusei("keys", "create", "a", "--scope", "site", data_dir=str(data_dir))
+    assert made.returncode == 0, made.stderr
+    listed = ikusei("keys", "list", data_dir=str(data_dir))
+    assert made.stdout.split("_")[1] in listed.stdout
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.slow
+def test_a_terminated_command_stops_what_it_started(data_dir: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api.cli", "migrate"],
+        cwd=_HOUSE,
+        env=_environment(data_dir=str(data_dir)),
+    )
+    deadline = time.monotonic() + 60
+    while not (data_dir / "postgres.alive").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) in {0, 143}
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()

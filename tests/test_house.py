@@ -1,0 +1,131 @@
+"""Rules of the house that no other tool checks: read from the source, not from running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+ROOMS = ("api", "schema", "store", "engagement", "sources", "migrations", "bench")
+THOUGHT = ("engagement", "sources")
+#: The only files that begin or end a transaction.
+_COMMITTERS = {"store/db.py", "store/migrate.py"}
+_SQL = re.compile(
+    r"^\s*(select\b.+\bfrom\b|insert\s+into\b|update\s+\w+\s+set\b|delete\s+from\b|with\s+\w+\s+as\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+#: What tells the time or draws at random, by the end of its dotted name.
+_IMPURE = re.compile(
+    r"(^|\.)(datetime\.(now|today|utcnow)|date\.today|time\.(time|time_ns|monotonic|perf_counter)"
+    r"|uuid[14]|os\.(urandom|environ|getenv))$"
+)
+_DRAWS = re.compile(r"^(random|np\.random|numpy\.random|secrets)\.(?P<what>\w+)$")
+#: Generators that are told their seed.
+_SEEDED = {"Random", "default_rng", "Generator", "PCG64", "SeedSequence", "Philox"}
+
+
+def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
+    for room in rooms:
+        for path in sorted((HOUSE / room).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            yield path.relative_to(HOUSE).as_posix(), ast.parse(text)
+
+
+def _dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _strings(tree: ast.Module) -> Iterator[ast.Constant]:
+    """All string constants but docstrings."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield node
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_other_distribution_shadows_a_room(room: str) -> None:
+    assert Path(import_module(room).__file__ or "").is_relative_to(HOUSE)
+
+
+def test_sql_stands_in_store_only() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in _trees("api", "schema", "engagement", "sources")
+        for node in _strings(tree)
+        if isinstance(node.value, str) and _SQL.search(node.value)
+    ]
+    assert found == []
+
+
+def test_one_place_commits() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in _trees("api", "schema", "store", "engagement", "sources")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"transaction", "commit", "rollback"}
+        and name not in _COMMITTERS
+    ]
+    assert found == []
+
+
+def test_thought_takes_time_chance_and_surroundings_as_arguments() -> None:
+    found = []
+    for name, tree in _trees(*THOUGHT):
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Attribute | ast.Name):
+                continue
+            dotted = _dotted(node)
+            draw = _DRAWS.search(dotted)
+            if _IMPURE.search(dotted) or (draw and draw["what"] not in _SEEDED):
+                found.append(f"{name}:{node.lineno} {dotted}")
+    assert found == []
+
+
+def test_generators_are_told_their_seed() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in _trees("store", *THOUGHT)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and _dotted(node.func).rpartition(".")[2] in {"Random", "default_rng"}
+        and not node.args
+        and not node.keywords
+    ]
+    assert found == []
+
+
+def test_no_room_names_the_machine_it_was_written_on() -> None:
+    places = re.compile(r"(?<![\w.])/(work|root|home)/")
+    found = [
+        path.relative_to(HOUSE).as_posix()
+        for room in (*ROOMS, "docs", "requirements")
+        for path in sorted((HOUSE / room).rglob("*"))
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".graphql", ".mako"}
+        and places.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+def test_the_locks_name_no_registry() -> None:
+    for path in (HOUSE / "requirements").glob("*.txt"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"https?://|index-url|find-links|file:", text), path.name
+        pinned = re.findall(r"^([a-z0-9._-]+)(?:\[\S+\])?(==)?", text, re.MULTILINE)
+        assert pinned, path.name
+        assert all(equals for _, equals in pinned), path.name
