@@ -78,7 +78,8 @@ async def record_actions(r: Recording, records: Sequence[tuple[int, ActionRecord
     new = await insert(r, rows.values())
     counts.recorded += len(new)
     counts.waiting += sum(1 for row in new if _waits(row))
-    repeats += [row for row in rows.values() if row.key not in {n.key for n in new}]
+    recorded = {row.key for row in new}
+    repeats += [row for key, row in rows.items() if key not in recorded]
     same = await _same_as_kept(r, repeats)
     counts.duplicate += same
     counts.conflict += len(repeats) - same
