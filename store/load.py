@@ -190,8 +190,10 @@ def _add(
 ) -> None:
     for kind, counts in receipt.counts.items():
         report.counts.setdefault(kind, Counts()).add(counts)
-    refused = [(good[r.position], (Fault(r.field, r.code, r.message),)) for r in receipt.rejected]
-    refused += [(read, read.faults) for read in part if read.record is None]
+    refused: list[tuple[Read, Sequence[Fault]]]
+    refused = [(read, read.faults) for read in part if read.record is None]
+    for one in receipt.rejected:
+        refused.append((good[one.position], [Fault(one.field, one.code, one.message)]))
     for read, faults in refused:
         report.rejected[kind_of(read)] += 1
         if rejected is not None:

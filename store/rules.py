@@ -53,13 +53,14 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
     known = database.cache.rules
     if known is not None and known.id == row["id"] and len(known.types) == row["types"]:
         return known
-    found = await connection.fetchrow("select * from rule_set where id = $1", row["id"])
-    assert found is not None
     types = (await names.load(connection, names.Names())).types
-    rules = load(found["toml"])
+    if known is not None and known.id == row["id"]:
+        rules = known.rules
+    else:
+        rules = load(await connection.fetchval(_TOML, row["id"]))
     fresh = ActiveRules(
-        found["id"],
-        found["name"],
+        row["id"],
+        rules.name,
         rules,
         compile_rules(rules, types),
         types,
@@ -121,6 +122,8 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
 _ACTIVE_ID = """
     select id, (select count(*) from action_type) as types from rule_set where state = 'active'
 """
+
+_TOML = "select toml from rule_set where id = $1"
 
 _SAVE = """
     insert into rule_set (name, toml, checksum, created_at) values ($1, $2, $3, $4)
