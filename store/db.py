@@ -225,8 +225,9 @@ def _told() -> Iterator[None]:
         asyncpg.CrashShutdownError,
     ) as error:
         raise Unavailable(f"the connection to the database was lost: {error}") from error
-    except asyncpg.InterfaceError as error:
-        if "connection is closed" not in str(error):
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        # The second is what asyncpg raises when the server took leave between two statements.
+        if not any(words in str(error) for words in ("connection is closed", "cannot switch to")):
             raise
         raise Unavailable("the connection to the database was lost") from error
 
