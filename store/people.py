@@ -160,7 +160,6 @@ _MERGE = (
     "update action set actor_id = $1 where actor_id = $2",
     "update action set target_id = $1 where target_id = $2",
     "update hold set member_id = $1 where member_id = $2",
-    "update transition set member_id = $1 where member_id = $2",
     # Two accounts of one source whose totals were exported at the same moment add up.
     """insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
         select $1, source_id, type_id, side, as_of, day, value from counter where member_id = $2
