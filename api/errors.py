@@ -1,6 +1,6 @@
 """What a caller may be told: codes, refusals, and the mask over everything else.
 
-``python -m api.errors`` prints docs/reference/error-codes.md; a test holds the two together.
+docs/reference/error-codes.md is written by ``page``; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-import asyncpg
 from graphql import GraphQLError
 
 from store.db import StoreError, Unavailable
@@ -90,13 +89,14 @@ _SUGGESTION: Final = re.compile(r"\s*Did you mean [^?]*\?")
 _ARGUMENT: Final = re.compile(r"(?:Argument|Variable) '\$?\w+'")
 
 
-@dataclass(frozen=True, slots=True)
 class Refusal(Exception):
     """A request that is not carried out; all of it may be told."""
 
-    code: str
-    message: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    def __init__(self, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.headers = headers
 
     @property
     def status(self) -> int:
@@ -147,8 +147,9 @@ def unavailable(error: StoreError) -> bool:
 
     What the driver said names hosts and accounts, which are no business of the caller.
     """
-    driver = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
-    return isinstance(error, Unavailable) or isinstance(error.__cause__, driver)
+    cause = error.__cause__
+    of_driver = type(cause).__module__.partition(".")[0] == "asyncpg"
+    return isinstance(error, Unavailable) or of_driver or isinstance(cause, OSError)
 
 
 def _judge(error: GraphQLError, phase: str) -> tuple[str, str, BaseException | None]:
@@ -177,7 +178,7 @@ def internal(request_id: str) -> dict[str, Any]:
 
 def database_gone() -> Refusal:
     """The refusal while the database cannot be used."""
-    return Refusal("UNAVAILABLE", _UNAVAILABLE, ((b"retry-after", b"5"),))
+    return Refusal("UNAVAILABLE", _UNAVAILABLE, (b"retry-after", b"5"))
 
 
 def origin(error: BaseException) -> Iterator[str]:
@@ -198,8 +199,8 @@ def origin(error: BaseException) -> Iterator[str]:
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
-def page(fields: Mapping[str, str]) -> str:
-    """docs/reference/error-codes.md; ``fields`` are the codes of single fields, with their text."""
+def page(fields: Mapping[str, str], problems: Mapping[str, str]) -> str:
+    """docs/reference/error-codes.md; ``fields`` and ``problems`` are those of the schema."""
     lines = [
         "# Error codes",
         "",
@@ -210,17 +211,17 @@ def page(fields: Mapping[str, str]) -> str:
         '             "extensions": {"code": "FORBIDDEN", "requestId": "8f1c0b6e5a7d4c92"}}]}',
         "```",
         "",
-        "The same id stands in the header `X-Request-Id` and in the line of the log. Send the header",
-        "yourself and it is kept (1 to 64 of `A-Z a-z 0-9 . _ -`).",
+        "The same id stands in the header `X-Request-Id` and in the line of the log. Send the",
+        "header yourself and it is kept (1 to 64 of `A-Z a-z 0-9 . _ -`).",
         "",
         "Codes are stable; messages are for people and may be worded better in any release.",
         "",
         "## Of the whole request",
         "",
-        "The status is that of `Accept: application/graphql-response+json`. With `application/json`",
-        "a document that is understood as a request but refused (`SYNTAX`, `INVALID_DOCUMENT`,",
-        "`INVALID_VARIABLES`, `LIMIT`, `INTROSPECTION_OFF`) is answered with 200, as clients of that",
-        "type expect.",
+        "The status is that of `Accept: application/graphql-response+json`. With",
+        "`application/json`, a document that is refused (`SYNTAX`, `INVALID_DOCUMENT`,",
+        "`INVALID_VARIABLES`, `LIMIT`, `INTROSPECTION_OFF`) is answered with 200, as clients of",
+        "that type expect.",
         "",
         "| code | status | meaning |",
         "|---|---|---|",
@@ -235,5 +236,14 @@ def page(fields: Mapping[str, str]) -> str:
         "|---|---|",
         f"| `REFUSED` | {CODES['REFUSED'].text} |",
         *(f"| `{code}` | {text} |" for code, text in fields.items()),
+        "",
+        "## Problems",
+        "",
+        "A mutation that cannot be done answers with a `Problem` as its result, not with an error:",
+        "ask for `... on Problem { code message }`.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| `{code}` | {text} |" for code, text in problems.items()),
     ]
     return "\n".join(lines) + "\n"

@@ -29,7 +29,7 @@ _ABORTED: Final = "Parsing aborted."
 class Limits:
     """What one request may ask for. ``fields`` counts a fragment wherever it is spread."""
 
-    body: int = 16 * 1024 * 1024
+    body: int = 8 * 1024 * 1024
     characters: int = 20_000
     tokens: int = 2_000
     comments: int = 200
@@ -108,7 +108,8 @@ class _Measure:
                 size = self._of_field(node, nesting)
             elif isinstance(node, InlineFragmentNode):
                 size = self.of(node.selection_set, nesting + 1)
-            elif isinstance(node, FragmentSpreadNode):
+            else:
+                assert isinstance(node, FragmentSpreadNode)
                 size = self._of_fragment(node.name.value, nesting)
             depth = max(depth, size.depth)
             aliases += size.aliases

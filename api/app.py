@@ -1,0 +1,215 @@
+"""The Starlette application: which doors there are, and what is open while it lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from strawberry import Schema
+
+from api.auth import Keyring
+from api.clock import Clock
+from api.context import Contexts
+from api.database import open_database
+from api.errors import Refusal, database_gone, unavailable
+from api.execution import Engine
+from api.limits import Limits
+from api.logs import RequestLog, answer_json, trace_of
+from api.settings import Settings
+from api.transport import GraphQLDoor, MakeContext
+from api.worker import Worker
+from store import db
+from store.db import Database, StoreError
+
+_READY_SECONDS: Final = 5.0
+_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready"})
+
+
+@dataclass(slots=True)
+class Service:
+    """What lives as long as the application; ``door`` is there while a database is open."""
+
+    settings: Settings
+    clock: Clock
+    schema: Schema
+    limits: Limits
+    make_context: Callable[[Database, Clock], MakeContext]
+    database: Database | None = None
+    door: GraphQLDoor | None = None
+    _asking: asyncio.Task[str | None] | None = field(default=None)
+
+    def open(self, database: Database) -> None:
+        """Begin to answer from ``database``."""
+        self.database = database
+        self.door = GraphQLDoor(
+            Engine(self.schema, self.limits, introspection=self.introspection),
+            self.limits,
+            Keyring(database, self.clock),
+            self.make_context(database, self.clock),
+        )
+
+    @property
+    def introspection(self) -> bool:
+        """Whether the schema is told to whoever asks."""
+        return bool(getattr(self.settings, "introspection", True))
+
+    async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """POST and GET /graphql."""
+        if self.door is None:
+            await _refuse(scope, send, database_gone())
+        else:
+            await self.door(scope, receive, send)
+
+    async def sdl(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """GET /schema.graphql: for everybody, unless introspection is off."""
+        if not self.introspection:
+            await _refuse(
+                scope, send, Refusal("NOT_FOUND", "this service keeps its schema private")
+            )
+            return
+        text = self.schema.as_str().encode() + b"\n"
+        await answer_json(send, 200, text, content_type=b"text/plain; charset=utf-8")
+
+    async def health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """GET /health: the process answers."""
+        await answer_json(send, 200, {"healthy": True})
+
+    async def ready(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """GET /ready: the database answers and is migrated."""
+        # However many ask at once, the database is asked by one of them.
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._reason_not_ready())
+        reason = await asyncio.shield(self._asking)
+        if reason is not None:
+            trace_of(scope).outcome = "NOT_READY"
+            await answer_json(
+                send, 503, {"ready": False, "reason": reason}, ((b"retry-after", b"5"),)
+            )
+        else:
+            await answer_json(send, 200, {"ready": True})
+
+    async def _reason_not_ready(self) -> str | None:
+        if self.database is None:
+            return "starting"
+        try:
+            async with asyncio.timeout(_READY_SECONDS), self.database.read() as connection:
+                await db.check(connection, self.settings.database_url or "")
+        except TimeoutError:
+            return "the database does not answer in time"
+        except StoreError as error:
+            if unavailable(error):
+                return "the database cannot be reached"
+            return "the database is not at this version's migration"
+        return None
+
+
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    clock: Clock | None = None,
+    schema: Schema | None = None,
+    make_context: Callable[[Database, Clock], MakeContext] | None = None,
+    worker: bool | None = None,
+) -> Starlette:
+    """The application, as a server runs it.
+
+    Without ``database`` it opens the one of the settings while it lives, and closes it again; a
+    given one stays the caller's. ``worker`` says whether due work is done in this process: by
+    default where the database is the embedded one. The other arguments are for tests.
+    """
+    if schema is None:
+        from schema.schema import schema as whole  # noqa: PLC0415 - tests have smaller ones
+
+        schema = whole
+    service = Service(
+        settings=settings,
+        clock=clock or settings.make_clock(),
+        schema=schema,
+        limits=limits_of(settings),
+        make_context=make_context or Contexts,
+    )
+    works = settings.database_url is None if worker is None else worker
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            opened = database
+            if opened is None:
+                opened = await stack.enter_async_context(open_database(settings))
+            service.open(opened)
+            if works:
+                await stack.enter_async_context(Worker(opened, service.clock).running())
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/graphql", _Door(service.graphql)),
+            Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
+            Route("/health", _Door(service.health), methods=["GET"]),
+            Route("/ready", _Door(service.ready), methods=["GET"]),
+        ],
+        middleware=[Middleware(RequestLog, paths=_PATHS)],
+        exception_handlers={HTTPException: _not_there},
+        lifespan=lifespan,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits that can be set; the others are as they are."""
+    return Limits(
+        body=settings.max_body_bytes,
+        tokens=settings.max_tokens,
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+    )
+
+
+class _Door:
+    """Marks a method as an ASGI application: Starlette takes functions for something else."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
+    trace = trace_of(scope)
+    trace.outcome = refusal.code
+    shown = {"errors": [refusal.shown(trace.request_id)]}
+    await answer_json(send, refusal.status, shown, refusal.headers)
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    """404 and 405 as JSON like every other error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    allow = (getattr(error, "headers", None) or {}).get("Allow", "")
+    refusal = (
+        Refusal("METHOD_NOT_ALLOWED", f"use {allow}", (b"allow", allow.encode()))
+        if status == 405
+        else Refusal("NOT_FOUND", "there is no such address")
+    )
+    return _Refused(refusal)
+
+
+class _Refused(Response):
+    """A response that says a refusal."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__()
+        self._refusal = refusal
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await _refuse(scope, send, self._refusal)

@@ -1,0 +1,78 @@
+"""Who calls: a key of the API in ``Authorization: Bearer``, looked up and kept a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from hashlib import sha256
+from typing import Final
+
+from api.clock import Clock
+from api.errors import Refusal, database_gone, unavailable
+from schema.context import Caller
+from store import keys
+from store.db import Database, StoreError
+
+#: Seconds for which a key that was revoked may still be taken.
+TTL: Final = 5.0
+_MOST_KEPT: Final = 1_000
+_LONGEST: Final = 200
+_REFUSED: Final = "the header 'Authorization: Bearer' with a valid key is needed"
+
+
+class Keyring:
+    """Finds the caller of a request."""
+
+    def __init__(self, database: Database, clock: Clock, *, ttl: float = TTL) -> None:
+        self._database = database
+        self._clock = clock
+        self._ttl = ttl
+        # By digest, so that no key lies about in memory longer than its request.
+        self._kept: OrderedDict[bytes, tuple[float, keys.Key, Caller]] = OrderedDict()
+
+    async def caller(self, authorization: bytes | None) -> Caller:
+        """The caller that an Authorization header names.
+
+        Raises Refusal: one and the same whatever is wrong with it, so that nobody learns which
+        part was right; another one when the database cannot be asked.
+        """
+        text = _bearer(authorization)
+        if text is None:
+            raise _unauthenticated()
+        digest = sha256(text.encode()).digest()
+        kept = self._kept.get(digest)
+        if kept is not None and kept[0] > time.monotonic():
+            if not kept[1].valid_at(self._clock.now()):
+                raise _unauthenticated()
+            return kept[2]
+        return await self._look_up(text, digest)
+
+    async def _look_up(self, text: str, digest: bytes) -> Caller:
+        self._kept.pop(digest, None)
+        try:
+            async with self._database.read() as connection:
+                key = await keys.find(connection, text, self._clock.now())
+        except StoreError as error:
+            if not unavailable(error):
+                raise
+            raise database_gone() from error
+        if key is None:
+            raise _unauthenticated()
+        caller = Caller(key.name, key.scopes)
+        self._kept[digest] = (time.monotonic() + self._ttl, key, caller)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return caller
+
+
+def _bearer(authorization: bytes | None) -> str | None:
+    if authorization is None or len(authorization) > _LONGEST:
+        return None
+    scheme, _, text = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not text.isascii():
+        return None
+    return text.strip().decode()
+
+
+def _unauthenticated() -> Refusal:
+    return Refusal("UNAUTHENTICATED", _REFUSED, (b"www-authenticate", b'Bearer realm="ikusei"'))

@@ -1,0 +1,33 @@
+"""Do due work again and again: for a database given by URL, beside `ikusei serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from api.console import run, say
+from api.database import open_database
+from api.logs import configure
+from api.settings import Settings
+from api.worker import Worker
+
+
+def command() -> None:
+    """Do due work until Ctrl-C or SIGTERM; what is under way is finished first.
+
+    `ikusei serve` on the embedded database does the same in its own process. Several workers on one
+    database are safe.
+    """
+    settings = Settings.load()
+    configure(settings.log_format, settings.log_level)
+    run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    async with open_database(settings) as database:
+        worker = Worker(database, settings.make_clock())
+        loop = asyncio.get_running_loop()
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(kind, worker.stop)
+        say("working; Ctrl-C stops it")
+        await worker.run()

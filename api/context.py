@@ -1,0 +1,21 @@
+"""What resolvers get of a request: the schema's Context, made from what the process keeps."""
+
+from __future__ import annotations
+
+from api.clock import Clock
+from schema.context import Caller, Context
+from store.db import Database
+from store.moment import Newest
+
+
+class Contexts:
+    """Makes the context of each request to one opened database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._newest = Newest()
+
+    def __call__(self, caller: Caller) -> Context:
+        """The context of one request of ``caller``."""
+        return Context(self._database, self._clock.now, caller, self._newest)

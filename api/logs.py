@@ -1,0 +1,189 @@
+"""The log: one line per request and per thing that happens, without texts, names or ids of members.
+
+Exceptions are logged as their kinds and places only (errors.origin): their messages repeat data.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import internal, origin
+
+log: Final = structlog.stdlib.get_logger("ikusei")
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_TRACE: Final = "ikusei.trace"
+_LONGEST_NAME: Final = 64
+
+
+@dataclass(slots=True)
+class Trace:
+    """What the log line of a request will say; filled in while it is answered.
+
+    ``operation`` is the name the client's developers gave it, ``key`` that of the caller's key.
+    """
+
+    request_id: str
+    status: int = 0
+    outcome: str = "ok"
+    kind: str | None = None
+    operation: str | None = None
+    key: str | None = None
+
+    def name(self, operation: str | None) -> None:
+        """Note the operation's name."""
+        self.operation = operation[:_LONGEST_NAME] if operation else None
+
+    def failed(self, cause: BaseException) -> None:
+        """Log what the caller was not told."""
+        with suppress(OSError, ValueError):
+            log.error("masked", request_id=self.request_id, origin=list(origin(cause)))
+
+
+def trace_of(scope: Scope) -> Trace:
+    """The trace of the request, as RequestLog began it."""
+    trace = scope.get(_TRACE)
+    return trace if isinstance(trace, Trace) else Trace(secrets.token_hex(8))
+
+
+class RequestLog:
+    """Gives every request its id, logs it, and answers 500 where something unforeseen happened."""
+
+    def __init__(self, app: ASGIApp, paths: frozenset[str]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin = time.perf_counter()
+        trace = scope[_TRACE] = Trace(_request_id(scope))
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                trace.status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", trace.request_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception as error:
+            trace.outcome = "INTERNAL"
+            trace.failed(error)
+            if trace.status:
+                raise
+            await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
+        finally:
+            self._write(scope, trace, time.perf_counter() - begin)
+
+    def _write(self, scope: Scope, trace: Trace, seconds: float) -> None:
+        path = scope["path"]
+        fields: dict[str, Any] = {
+            "request_id": trace.request_id,
+            "method": scope["method"],
+            # An address that we do not have may hold anything.
+            "path": path if path in self._paths else "other",
+            "status": trace.status,
+            "outcome": trace.outcome,
+            "ms": round(seconds * 1000, 2),
+        }
+        if trace.kind:
+            fields.update(kind=trace.kind, operation=trace.operation, key=trace.key)
+        quiet = path in ("/health", "/ready") and trace.outcome == "ok"
+        # A log that cannot be written (its disk is full, its reader is gone) must not cost answers.
+        with suppress(OSError, ValueError):
+            (log.debug if quiet else log.info)("request", **fields)
+
+
+async def answer_json(
+    send: Send,
+    status: int,
+    body: Any,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    content_type: bytes = b"application/json; charset=utf-8",
+) -> None:
+    """Send a JSON answer."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", str(len(raw)).encode()),
+                (b"x-content-type-options", b"nosniff"),
+                (b"cache-control", b"no-store"),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": raw})
+
+
+def configure(form: Literal["console", "json"], level: str) -> None:
+    """Write logs to standard error, our own and those of the libraries, in one form."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_messages,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(serializer=_dumps)
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _without_messages(
+    _logger: Any, _method: str, fields: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Replace an exception by where it arose."""
+    found = fields.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else sys.exc_info()[1] if found is True else found
+    if isinstance(error, BaseException):
+        fields["origin"] = list(origin(error))
+    return fields
+
+
+def _dumps(value: Any, **_options: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            if _REQUEST_ID.fullmatch(value):
+                return str(value, "ascii")
+            break
+    return secrets.token_hex(8)

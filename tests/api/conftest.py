@@ -1,0 +1,33 @@
+"""Applications on the stand-in schema, and keys to them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from store import keys
+from store.db import Database
+from store.keys import Scope
+from tests.api.stand_in import NOW, app_of, client_of
+
+
+@pytest.fixture
+async def site_key(database: Database) -> str:
+    text, _ = await keys.create(database, name="the site", scopes={Scope.SITE}, now=NOW)
+    return text
+
+
+@pytest.fixture
+async def manager_key(database: Database) -> str:
+    text, _ = await keys.create(database, name="a manager", scopes={Scope.MANAGER}, now=NOW)
+    return text
+
+
+@pytest.fixture
+async def client(database: Database, site_key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client with a site key."""
+    app = app_of(database)
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        yield client

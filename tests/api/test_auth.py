@@ -1,0 +1,124 @@
+"""Keys: what opens the door, and that nobody learns why it stays shut."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from api.auth import Keyring
+from api.clock import MovableClock
+from api.errors import Refusal
+from store import keys
+from store.db import Database
+from store.keys import Scope
+from tests.api.stand_in import NOW, app_of, client_of
+
+QUERY = {"query": "{ scopes }"}
+
+
+async def test_a_key_brings_its_scopes(database: Database):
+    app = app_of(database)
+    text, _ = await keys.create(database, name="both", scopes=set(Scope), now=NOW)
+    async with app.router.lifespan_context(app), client_of(app, text) as client:
+        assert (await client.post("/graphql", json=QUERY)).json()["data"]["scopes"] == [
+            "manager",
+            "site",
+        ]
+
+
+async def test_whatever_is_wrong_with_a_key_is_refused_alike(database: Database, site_key: str):
+    app = app_of(database)
+    prefix, secret = site_key[:12], site_key[12:]
+    expired, _ = await keys.create(
+        database,
+        name="expired",
+        scopes={Scope.SITE},
+        now=NOW - timedelta(days=2),
+        expires_at=NOW - timedelta(days=1),
+    )
+    revoked, key = await keys.create(database, name="revoked", scopes={Scope.SITE}, now=NOW)
+    await keys.revoke(database, key.prefix, NOW)
+    wrong = [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Basic {site_key}",
+        site_key,
+        f"Bearer {prefix}{'0' * len(secret)}",
+        f"Bearer ik_00000000_{secret}",
+        f"Bearer {site_key}x",
+        f"Bearer {site_key.upper()}",
+        f"Bearer {expired}",
+        f"Bearer {revoked}",
+        "Bearer " + "a" * 10_000,
+        b"Bearer \xff\xfe",
+    ]
+    answers = set()
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        for header in wrong:
+            headers = {"X-Request-Id": "same"}
+            if header is not None:
+                headers["Authorization"] = header  # type: ignore[assignment]
+            answer = await client.post("/graphql", json=QUERY, headers=headers)
+            assert answer.headers["www-authenticate"] == 'Bearer realm="ikusei"'
+            answers.add((answer.status_code, answer.text))
+        twice = [("Authorization", f"Bearer {site_key}"), ("Authorization", f"Bearer {site_key}")]
+        assert (await client.post("/graphql", json=QUERY, headers=twice)).status_code == 401
+    ((status, text),) = answers
+    assert status == 401
+    assert "UNAUTHENTICATED" in text
+
+
+async def test_nothing_of_a_body_is_read_without_a_key(database: Database):
+    app = app_of(database)
+
+    async def body():
+        raise AssertionError("read")
+        yield b""
+
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        answer = await client.post(
+            "/graphql", content=body(), headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code == 401
+
+
+async def test_a_key_is_looked_up_once_and_forgotten_soon(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    clock = MovableClock(NOW)
+    found = 0
+    find = keys.find
+
+    async def counted(*arguments):
+        nonlocal found
+        found += 1
+        return await find(*arguments)
+
+    monkeypatch.setattr("store.keys.find", counted)
+    text, key = await keys.create(
+        database, name="a", scopes={Scope.SITE}, now=NOW, expires_at=NOW + timedelta(hours=1)
+    )
+    ring = Keyring(database, clock, ttl=1_000)
+    header = f"Bearer {text}".encode()
+    assert await ring.caller(header) == await ring.caller(header)
+    assert found == 1
+    clock.move(timedelta(hours=1))
+    with pytest.raises(Refusal):
+        await ring.caller(header)
+    clock.move(timedelta(hours=-1))
+    short = Keyring(database, clock, ttl=0)
+    await short.caller(header)
+    await keys.revoke(database, key.prefix, NOW)
+    with pytest.raises(Refusal):
+        await short.caller(header)
+
+
+async def test_the_answer_does_not_hold_the_key(database: Database, site_key: str):
+    app = app_of(database)
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        answer: httpx.Response = await client.post("/graphql", json={"query": "{ broken }"})
+    assert site_key not in answer.text + str(answer.headers)

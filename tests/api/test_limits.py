@@ -1,0 +1,176 @@
+"""How large, deep and wide a request may be."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from graphql import get_introspection_query, parse
+
+from api.errors import Refusal
+from api.execution import Engine
+from api.limits import Limits, check
+from store.db import Database
+from tests.api.stand_in import app_of, client_of, schema
+
+GRAPHQL = {"Accept": "application/graphql-response+json"}
+
+
+def nested(depth: int) -> str:
+    return "{ thing " + "{ inner " * (depth - 2) + "{ name }" + " }" * (depth - 1)
+
+
+def measured(document: str) -> tuple[int, int, int]:
+    size = check(parse(document), Limits(depth=10**6, aliases=10**30, fields=10**30))
+    return size.depth, size.aliases, size.fields
+
+
+async def refused(client: httpx.AsyncClient, document: str) -> str:
+    answer = await client.post("/graphql", json={"query": document}, headers=GRAPHQL)
+    assert answer.status_code == 400, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "LIMIT"
+    return str(error["message"])
+
+
+def test_fragments_count_wherever_they_are_spread():
+    assert measured(nested(4)) == (4, 0, 4)
+    assert measured("{ a: hello ...F ... { b: hello } } fragment F on Query { c: hello }") == (
+        1,
+        3,
+        3,
+    )
+    parts = "fragment F on Thing { inner { ...G ...G } } fragment G on Thing { name }"
+    document = "{ thing { ...F } } " + parts
+    assert measured(document) == (3, 0, 4)
+
+
+def test_doubling_fragments_are_measured_at_once():
+    parts = [
+        f"fragment F{n} on Thing {{ a: inner {{ ...F{n + 1} }} b: inner {{ ...F{n + 1} }} }}"
+        for n in range(60)
+    ]
+    document = "{ thing { ...F0 } } " + " ".join(parts) + " fragment F60 on Thing { name }"
+    assert measured(document)[2] > 2**60
+
+
+def test_a_fragment_inside_itself_is_left_to_validation():
+    assert measured("{ thing { ...F } } fragment F on Thing { inner { ...F } }") == (2, 0, 2)
+
+
+def test_a_long_chain_of_fragments_is_refused():
+    parts = [f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(400)]
+    with pytest.raises(Refusal, match="too deeply"):
+        measured("{ ...F0 } " + " ".join(parts))
+
+
+@pytest.fixture
+async def strict(database: Database, site_key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a service with narrow limits."""
+    app = app_of(database, max_tokens=100, max_depth=4, max_aliases=3, max_body_bytes=2_000)
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        yield client
+
+
+async def test_depth(strict: httpx.AsyncClient):
+    assert (await strict.post("/graphql", json={"query": nested(4)})).json()["data"]
+    assert await refused(strict, nested(5)) == "the operation has 5 levels deep and may have 4"
+
+
+async def test_aliases(strict: httpx.AsyncClient):
+    assert "aliases" in await refused(strict, "{ a: hello b: hello c: hello d: hello }")
+
+
+async def test_tokens(strict: httpx.AsyncClient):
+    assert "100 tokens" in await refused(strict, "{ " + "hello " * 99 + "}")
+
+
+async def test_comments_and_characters(client: httpx.AsyncClient):
+    assert "comments" in await refused(client, "#\n" * 300 + "{ hello }")
+    assert "code points" in await refused(client, "{ hello }" + " " * 30_000)
+
+
+async def test_fields(client: httpx.AsyncClient):
+    assert "fields" in await refused(
+        client, "{ thing { ...F ...F ...F } } fragment F on Thing { " + "name " * 400 + "}"
+    )
+
+
+async def test_body(strict: httpx.AsyncClient):
+    def body(size: int) -> bytes:
+        return b'{"query": "{ hello }"' + b" " * (size - 22) + b"}"
+
+    async def send(content: Any) -> httpx.Response:
+        headers = {"Content-Type": "application/json"}
+        return await strict.post("/graphql", content=content, headers=headers)
+
+    assert (await send(body(2_000))).status_code == 200
+    assert (await send(body(2_001))).status_code == 413
+
+    async def endless() -> AsyncIterator[bytes]:
+        for number in range(1_000_000):
+            assert number < 10, "the service reads on"
+            yield b" " * 500
+
+    answer = await send(endless())
+    assert answer.status_code == 413
+    assert answer.headers["connection"] == "close"
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BODY_TOO_LARGE"
+    long = await strict.get("/graphql?query={hello}&a=" + "a" * 3_000)
+    assert long.status_code == 413
+
+
+async def test_errors_are_capped(client: httpx.AsyncClient):
+    answer = await client.post("/graphql", json={"query": "{ manyBroken(first: 50) }"})
+    assert len(answer.json()["errors"]) == 20
+    assert answer.json()["extensions"] == {"errorsNotShown": 30}
+    wrong = await client.post("/graphql", json={"query": "{ " + "wrong " * 500 + "}"})
+    assert len(wrong.json()["errors"]) <= 21
+
+
+async def test_introspection_works_within_the_limits(client: httpx.AsyncClient):
+    answer = await client.post("/graphql", json={"query": get_introspection_query()})
+    assert answer.json()["data"]["__schema"]
+
+
+def test_introspection_can_be_off():
+    engine = Engine(schema, Limits(), introspection=False)
+    for document in (
+        "{ __schema { queryType { name } } }",
+        '{ ...F } fragment F on Query { x: __type(name: "A") { name } }',
+    ):
+        with pytest.raises(Refusal) as refusal:
+            engine.prepare(document)
+        assert refusal.value.code == "INTROSPECTION_OFF"
+    assert engine.prepare("{ __typename }").size.fields == 1
+
+
+async def test_suggestions_are_for_managers(
+    database: Database, client: httpx.AsyncClient, manager_key: str
+):
+    app = app_of(database)
+    for body in (
+        {"query": "{ helo }"},
+        {"query": '{ echo(txt: "") }'},
+    ):
+        plain = await client.post("/graphql", json=body)
+        assert "Did you mean" not in plain.text
+        async with app.router.lifespan_context(app), client_of(app, manager_key) as manager:
+            assert "Did you mean" in (await manager.post("/graphql", json=body)).text
+
+
+def test_valid_documents_are_kept_within_bounds():
+    engine = Engine(schema, Limits())
+    first = engine.prepare("{ hello }")
+    assert engine.prepare("{ hello }") is first
+    for number in range(1_100):
+        engine.prepare(f"query Q{number} {{ hello }}")
+    assert engine.prepare("{ hello }") is not first
+    assert len(engine._kept) == 1_000
+    assert engine._characters == sum(map(len, engine._kept))
+    long = "{ hello }" + " " * 15_000
+    for number in range(100):
+        engine.prepare(long + " " * number)
+    assert engine._characters <= 500_000

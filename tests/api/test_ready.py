@@ -1,0 +1,108 @@
+"""Readiness tells the truth: while the database is away, and once it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from store import keys
+from store.db import Database, connect
+from store.embedded import ensure
+from store.keys import Scope
+from store.migrate import migrate
+from tests.api.stand_in import NOW, app_of, client_of
+
+
+async def test_ready_with_a_migrated_database(client: httpx.AsyncClient):
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"ready": True})
+
+
+async def test_not_ready_before_the_database_is_open(database: Database):
+    async with client_of(app_of(database), "ik_x") as client:
+        assert (await client.get("/health")).status_code == 200
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "starting")
+        answer = await client.post("/graphql", json={"query": "{ hello }"})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+
+
+async def test_not_ready_without_the_newest_migration(client: httpx.AsyncClient, url: str):
+    connection = await asyncpg.connect(url)
+    await connection.execute("update alembic_version set version_num = '0000'")
+    await connection.close()
+    answer = await client.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "the database is not at this version's migration"
+
+
+async def test_the_database_is_asked_once_for_all_who_ask(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    asked = 0
+
+    async def check(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr("store.db.check", check)
+    answers = await asyncio.gather(*(client.get("/ready") for _ in range(20)))
+    assert {one.status_code for one in answers} == {200}
+    assert asked == 1
+
+
+async def test_a_database_that_hangs_is_not_ready(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.app._READY_SECONDS", 0.05)
+
+    async def check(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr("store.db.check", check)
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["ready"]) == (503, False)
+
+
+@pytest.fixture
+async def apart(tmp_path: Path) -> Path:
+    """A data directory whose server may be stopped."""
+    (tmp_path / "postgresql.conf").write_text("fsync = off\n")
+    return tmp_path
+
+
+async def test_the_database_goes_and_comes_back(apart: Path):
+    embedded = await ensure(apart)
+    await migrate(embedded.url, now=NOW)
+    # As a database given by URL: nobody revives it but us.
+    database = await connect(embedded.url)
+    text, _ = await keys.create(database, name="the site", scopes={Scope.SITE}, now=NOW)
+    app = app_of(database)
+    try:
+        async with app.router.lifespan_context(app), client_of(app, text) as client:
+            assert (await client.get("/ready")).status_code == 200
+            await embedded.release()
+
+            answer = await client.get("/ready")
+            assert answer.status_code == 503
+            assert answer.json() == {"ready": False, "reason": "the database cannot be reached"}
+            assert (await client.get("/health")).status_code == 200
+            answer = await client.post("/graphql", json={"query": "{ hello }"})
+            assert answer.status_code == 503
+            (error,) = answer.json()["errors"]
+            assert error["extensions"]["code"] == "UNAVAILABLE"
+            assert "postgres" not in answer.text
+
+            embedded = await ensure(apart)
+            assert (await client.get("/ready")).status_code == 200
+            answer = await client.post("/graphql", json={"query": "{ hello }"})
+            assert answer.json() == {"data": {"hello": "hello"}}
+    finally:
+        await database.close()
+        await embedded.release()

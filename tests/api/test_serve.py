@@ -1,0 +1,231 @@
+"""The real program over real sockets: it starts, stops when told, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IKUSEI = ("-m", "api.cli")
+STAND_IN = ("-m", "tests.api.served")
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IKUSEI_")}
+    return {
+        **kept,
+        "IKUSEI_DATA_DIR": str(data_dir),
+        "IKUSEI_PORT": "0",
+        "IKUSEI_LOG_FORMAT": "json",
+        **more,
+    }
+
+
+async def ran(data_dir: Path, *arguments: str, given: str = "", **more: str) -> tuple[int, str, str]:
+    """A command run to its end: code, output, errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=environment(data_dir, **more),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(given.encode()), 120)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+class Served:
+    """A running service: its process, its address and a key."""
+
+    def __init__(self, process: asyncio.subprocess.Process, base: str, key: str) -> None:
+        self.process = process
+        self.base = base
+        self.key = key
+        self.log = ""
+
+    async def end(self, kind: signal.Signals | None = None) -> int:
+        """Wait for its end, after a signal; the rest of what it said is kept in ``log``."""
+        if kind is not None:
+            self.process.send_signal(kind)
+        assert self.process.stderr is not None
+        async with asyncio.timeout(60):
+            self.log += (await self.process.stderr.read()).decode()
+            return await self.process.wait()
+
+    def client(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=30)
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, program: Sequence[str]) -> AsyncIterator[Served]:
+    code, key, err = await ran(
+        data_dir, *IKUSEI, "keys", "create", "the tests", "--scope", "site", "--scope", "manager"
+    )
+    assert code == 0, err
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *program,
+        cwd=ROOT,
+        env=environment(data_dir),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        served = Served(process, "", key.strip())
+        assert process.stderr is not None
+        async with asyncio.timeout(120):
+            while not (found := re.search(r"(http://\S+)/graphql", served.log)):
+                line = await process.stderr.readline()
+                assert line, served.log
+                served.log += line.decode()
+        served.base = found[1]
+        yield served
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def postgres_of(data_dir: Path) -> list[psutil.Process]:
+    """The processes of the embedded database."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if str(data_dir) in " ".join(process.info["cmdline"] or ()):
+            found.append(process)
+    return [one for one in found if "postgres" in (one.info["cmdline"] or [""])[0]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
+async def test_requests_under_way_are_finished(tmp_path: Path, kind: signal.Signals):
+    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+        slow = asyncio.create_task(
+            client.post("/graphql", json={"query": "{ slow(seconds: 1.5) }"})
+        )
+        await asyncio.sleep(0.5)
+        served.process.send_signal(kind)
+        await asyncio.sleep(0.3)
+        with pytest.raises(httpx.TransportError):
+            async with served.client() as other:
+                await other.get("/health")
+        assert (await slow).json() == {"data": {"slow": "done"}}
+        assert await served.end() == 0
+    assert "Traceback" not in served.log
+    assert not postgres_of(tmp_path)
+
+
+@pytest.mark.slow
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path):
+    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+        slow = asyncio.create_task(client.post("/graphql", json={"query": "{ slow(seconds: 50) }"}))
+        await asyncio.sleep(0.5)
+        served.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        assert await asyncio.wait_for(served.end(signal.SIGTERM), 10) == 0
+        with suppress(httpx.TransportError):
+            assert (await slow).status_code == 500
+    assert not postgres_of(tmp_path)
+
+
+@pytest.mark.slow
+async def test_the_real_service_survives_kill_9(tmp_path: Path):
+    async with serving(tmp_path, (*IKUSEI, "serve")) as served, served.client() as client:
+        assert (await client.get("/ready")).json() == {"ready": True}
+        body = {"query": "{ __typename }"}
+        assert (await client.post("/graphql", json=body)).json()["data"] == {"__typename": "Query"}
+        served.process.kill()
+        assert await served.end() == -signal.SIGKILL
+    # The database was left running for nobody; the next one takes it over.
+    async with serving(tmp_path, (*IKUSEI, "serve")) as served, served.client() as client:
+        assert (await client.get("/ready")).status_code == 200
+        assert await served.end(signal.SIGTERM) == 0
+    assert not postgres_of(tmp_path)
+    lines = [json.loads(line) for line in served.log.splitlines() if line.startswith("{")]
+    assert {line["level"] for line in lines} <= {"info", "debug"}
+
+
+@pytest.mark.slow
+async def test_bodies_beyond_the_limit_are_answered_over_a_socket(tmp_path: Path):
+    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+        headers = {"Content-Type": "application/json"}
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(100):
+                yield b" " * 1_000_000
+
+        for content in (b" " * 9_000_000, b" " * 80_000_000, chunks()):
+            with suppress(httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+                answer = await client.post("/graphql", content=content, headers=headers)
+                assert answer.status_code == 413
+        small = await client.post("/graphql", json={"query": "{ hello }"})
+        assert small.json() == {"data": {"hello": "hello"}}
+        declared = await client.post("/graphql", content=b" " * 9_000_000, headers=headers)
+        assert declared.status_code == 413
+        memory = psutil.Process(served.process.pid).memory_info().rss
+        assert memory < 400_000_000
+        assert await served.end(signal.SIGTERM) == 0
+
+
+async def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, out, err = await ran(tmp_path, *IKUSEI, "serve", IKUSEI_PORT=port)
+    assert (code, out) == (1, "")
+    assert re.match(rf"ikusei: cannot serve on 127.0.0.1 port {port}: .*--port", err)
+    assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.slow
+async def test_work_stops_when_told(tmp_path: Path):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(*IKUSEI, "work"),
+        cwd=ROOT,
+        env=environment(tmp_path),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(120):
+        while b"working" not in await process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
+    assert not postgres_of(tmp_path)
+
+
+@pytest.mark.slow
+async def test_query_in_process(tmp_path: Path, url: str):
+    more = {"IKUSEI_DATABASE_URL": url}
+    file = tmp_path / "q.graphql"
+    file.write_text("query A { a: __typename } query B { b: __typename }", encoding="utf-8")
+    code, out, err = await ran(tmp_path, *IKUSEI, "query", str(file), "--operation", "B", **more)
+    assert (code, json.loads(out)) == (0, {"data": {"b": "Query"}}), err
+    document = "query ($x: Boolean!) { a: __typename @include(if: $x) }"
+    code, out, _ = await ran(
+        tmp_path, *IKUSEI, "query", "-", "--variables", '{"x": true}', given=document, **more
+    )
+    assert (code, json.loads(out)) == (0, {"data": {"a": "Query"}})
+    code, out, _ = await ran(tmp_path, *IKUSEI, "query", "-", given="{ nothing }", **more)
+    assert code == 1
+    assert json.loads(out)["errors"][0]["extensions"]["code"] == "INVALID_DOCUMENT"
+    code, out, err = await ran(tmp_path, *IKUSEI, "query", "-", "--variables", "[1]", given="{ a }")
+    assert (code, out) == (1, "")
+    assert "--variables" in err
+    code, out, err = await ran(tmp_path, *IKUSEI, "query", str(tmp_path / "none"))
+    assert (code, out) == (1, "")
+    assert "cannot read" in err
