@@ -98,6 +98,7 @@ async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> N
         r.rules,
         fresh=fresh,
         late=r.late,
+        new=r.members.new,
         today=r.today,
         now=r.now,
         cause=Cause.IMPORT if defer and cause is Cause.ACTION else cause,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 
@@ -11,6 +12,7 @@ from store.db import Write
 from store.effects import Deed, Effects
 from store.record_actions import ANY_WAITING, RETRACTED
 from store.recording import Recording
+from store.resolve import blind
 
 
 async def note_retractions(r: Recording, records: Sequence[tuple[int, RetractionRecord]]) -> None:
@@ -19,7 +21,7 @@ async def note_retractions(r: Recording, records: Sequence[tuple[int, Retraction
         return
     counts = r.receipt.of("retraction")
     first: dict[tuple[int, str], RetractionRecord] = {}
-    for _, one in records:
+    for one in await _under_own_ids(r, [one for _, one in records]):
         key = (r.names.sources[one.source], one.id)
         kept = first.setdefault(key, one)
         if kept is not one:
@@ -33,13 +35,30 @@ async def note_retractions(r: Recording, records: Sequence[tuple[int, Retraction
         [one.time for _, one in ordered],
     )
     new = {(row[0], row[1]) for row in rows}
-    for key, one in ordered:
-        if key not in new:
-            kept_of = await r.connection.fetchval(_KEPT, *key)
-            _repeat(r, same=kept_of == one.of)
+    old = [(key, one) for key, one in ordered if key not in new]
+    if old:
+        found = await r.connection.fetch(_KEPT, [k[0] for k, _ in old], [k[1] for k, _ in old])
+        kept_of = {(row["source_id"], row["external_id"]): row["undoes"] for row in found}
+        for key, one in old:
+            _repeat(r, same=kept_of.get(key) == one.of)
     counts.recorded += len(new)
     met = await apply_waiting(r.connection, r.effects, new=sorted(new))
     counts.waiting += len(new) - met
+
+
+async def _under_own_ids(
+    r: Recording, records: Sequence[RetractionRecord]
+) -> list[RetractionRecord]:
+    """The records, with hashed ids where they take back what an erased member did or received."""
+    if r.secret is None:
+        return list(records)
+    sources = [r.names.sources[one.source] for one in records]
+    hidden = [blind(r.secret, s, one.of) for s, one in zip(sources, records, strict=True)]
+    found = {(row[0], row[1]) for row in await r.connection.fetch(_ACTIONS, sources, hidden)}
+    return [
+        replace(one, id=blind(r.secret, source, one.id), of=of) if (source, of) in found else one
+        for source, of, one in zip(sources, hidden, records, strict=True)
+    ]
 
 
 def _repeat(r: Recording, *, same: bool) -> None:
@@ -95,6 +114,12 @@ def deed(row: asyncpg.Record) -> Deed:
     )
 
 
+_ACTIONS = """
+    select a.source_id, a.external_id
+    from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
+    join action a on a.source_id = k.source_id and a.external_id = k.external_id
+"""
+
 _INSERT = """
     insert into retraction (source_id, external_id, undoes, retracted_at)
     select * from unnest($1::smallint[], $2::text[], $3::text[], $4::timestamptz[])
@@ -102,7 +127,11 @@ _INSERT = """
     returning source_id, external_id
 """
 
-_KEPT = "select undoes from retraction where source_id = $1 and external_id = $2"
+_KEPT = """
+    select t.source_id, t.external_id, t.undoes
+    from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
+    join retraction t on t.source_id = k.source_id and t.external_id = k.external_id
+"""
 
 # An id may be that of the action, or one by which the source also knows it.
 _FOUND = """

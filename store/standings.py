@@ -188,13 +188,15 @@ async def settle(
     today: int,
     now: datetime,
     cause: Cause = Cause.ACTION,
+    new: frozenset[int] = frozenset(),
     defer: bool = False,
 ) -> None:
     """Bring standings up to date after a change of tallies.
 
     ``fresh`` had news of today, ``late`` of earlier days or of themselves. Those who cannot simply
     go on from their row (late, never folded, other rules) are folded again, by due work when they
-    are many or ``defer`` says so. ``locked`` must hold all of them.
+    are many or ``defer`` says so. ``new`` members have no more past than this change gives them
+    and do not make it many. ``locked`` must hold all of them.
     """
     again = set(late)
     go_on = []
@@ -205,10 +207,11 @@ async def settle(
         else:
             again.add(member)
     await keep_today(connection, locked, go_on, rules, today=today, now=now)
-    if defer or len(again) > FEW:
-        await mark(connection, again, cause, now)
-    else:
-        await refold(connection, locked, sorted(again), rules, today=today, now=now, cause=cause)
+    due = again if defer else again - new if len(again - new) > FEW else set()
+    at_once = sorted(again - due)
+    if due:
+        await mark(connection, due, cause, now)
+    await refold(connection, locked, at_once, rules, today=today, now=now, cause=cause)
 
 
 async def history(
@@ -234,13 +237,15 @@ async def history(
 async def entries(connection: Read | Write, members: Sequence[int], days: Days) -> Ints:
     """The first day of each member: when they joined or first did or earned something.
 
-    Where neither is known it is the day on which we first heard of them.
+    It is never later than the day on which we first heard of them.
     """
     found = {row["id"]: row for row in await connection.fetch(_FIRST_DAYS, list(members))}
     first = np.empty(len(members), np.int64)
     for i, member in enumerate(members):
         row = found[member]
-        known = row["joined_day"] if row["joined_day"] is not None else row["seen_day"]
+        known = row["seen_day"]
+        if row["joined_day"] is not None:
+            known = min(known, row["joined_day"])
         low, high = int(days.start[i]), int(days.start[i + 1])
         first[i] = known if low == high else min(known, int(days.day[low]))
     return first
@@ -379,7 +384,7 @@ def _announcements(
     found: list[tuple[int, int, int | None, int, str]] = []
     causes: dict[int, str] = {}
     steps = [
-        (int(m), int(d), int(after), str(why.value))
+        (int(m), int(d), int(after), Cause(why).value)
         for moves in (placed.before_today, placed.today)
         for m, d, after, why in zip(moves.member, moves.day, moves.after, moves.cause, strict=True)
         if int(m) in went_on
