@@ -1,0 +1,81 @@
+"""What commands about the community's past and rules share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from api.console import CommandError, progress
+from store.db import Database, Read, day_date, day_number
+from store.moment import Moment, Newest, moment
+from store.refresh import Progress, RefreshReport, refresh
+
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAY",
+        help="A day such as 2026-11-21: what held at its end (default: today, or for an archive "
+        "the day after its newest action).",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+async def moment_of(
+    database: Database, connection: Read, now: datetime, as_of: str | None
+) -> tuple[Moment, int]:
+    """The present moment, and the day that is asked about.
+
+    Raises CommandError for what is no day, or one that is yet to come or before all counting.
+    """
+    found = await moment(database, connection, Newest(), now=now)
+    if as_of is None:
+        return found, found.day
+    try:
+        day = day_number(date.fromisoformat(as_of))
+    except ValueError:
+        raise CommandError(
+            f"--as-of is {as_of!r}; expected a day such as {day_date(found.day)}"
+        ) from None
+    if day > found.today:
+        raise CommandError(
+            f"--as-of is {as_of}, which is yet to come; today is {day_date(found.today)}"
+        )
+    if day < 0:
+        raise CommandError(f"--as-of is {as_of}; expected a day from 1970-01-01 on")
+    return found, day
+
+
+def archive_note(found: Moment, as_of: str | None) -> str | None:
+    """What must be said when nobody named a day and it is not today."""
+    if as_of is not None or not found.archive:
+        return None
+    newest = day_date(found.day - 1)
+    return (
+        f"The newest action is of {newest}, before the window of "
+        f"{found.rules.rules.window_days} days: this is an archive, shown as of "
+        f"{day_date(found.day)}."
+    )
+
+
+async def refreshed(database: Database, now: datetime) -> RefreshReport:
+    """Do all due work, showing how far it got."""
+    with _members_placed() as show:
+        return await refresh(database, now=now, progress=show)
+
+
+@contextmanager
+def _members_placed() -> Iterator[Progress]:
+    with progress("placing members") as advance:
+        seen = 0
+
+        def show(done: int, _due: int) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        yield show

@@ -1,0 +1,244 @@
+"""Show, check, compare and activate rule sets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from api.commands._shared import Json, refreshed
+from api.console import CommandError, print_json, run, say
+from api.database import open_database
+from api.settings import Settings
+from engagement.rules import MAX_CHARACTERS, RuleErrors, checksum, diff, load
+from engagement.words import STATUSES, RuleSet
+from store import population, rules
+from store.db import Database, Read
+from store.population import Population
+from store.rules import RuleSetVersion
+
+app = typer.Typer()
+Which = Annotated[
+    str, typer.Argument(metavar="FILE_OR_VERSION", help="A rule file, or the number of a version.")
+]
+
+
+@app.command()
+def show(
+    version: Annotated[
+        int | None, typer.Argument(metavar="[VERSION]", help="A number (default: the active one).")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print a rule set as it was written, and on standard error which one it is."""
+    run(_show(version, json))
+
+
+async def _show(number: int | None, json: bool) -> None:
+    async with open_database(Settings.load()) as database, database.read() as connection:
+        if number is None:
+            number = (await rules.active(database, connection)).id
+        found = await _version(connection, number)
+    if json:
+        print_json({**_plain(found), "toml": found.toml})
+        return
+    say(f"version {found.id}, {found.state}: {found.name}")
+    print(found.toml, end="" if found.toml.endswith("\n") else "\n")
+
+
+@app.command("list")
+def list_all(json: Json = False) -> None:
+    """List all versions, newest first."""
+    run(_list(json))
+
+
+async def _list(json: bool) -> None:
+    async with open_database(Settings.load()) as database, database.read() as connection:
+        found = await rules.all_versions(connection)
+    if json:
+        print_json([_plain(one) for one in found])
+        return
+    for one in found:
+        since = one.activated_at or one.created_at
+        print(f"{one.id:>4}  {one.state:8}{since.astimezone(database.zone):%Y-%m-%d}  {one.name}")
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="A rule file.")], json: Json = False) -> None:
+    """Say every mistake in a rule file, with its line and what would be right.
+
+    Needs no database. The code is 1 when there are mistakes.
+    """
+    run(_check(file, json))
+
+
+async def _check(file: Path, json: bool) -> None:
+    text = _read(file)
+    try:
+        found = load(text)
+    except RuleErrors as error:
+        if json:
+            mistakes = [
+                {"place": one.place, "line": one.line, "message": one.message}
+                for one in error.mistakes
+            ]
+            print_json({"valid": False, "mistakes": mistakes})
+        _say_mistakes(file, error)
+        raise typer.Exit(1) from None
+    if json:
+        told = {"name": found.name, "action_types": len(found.catalog), "checksum": checksum(found)}
+        print_json({"valid": True, "mistakes": [], **told})
+    else:
+        print(f"{file} is right: {found.name}, {len(found.catalog)} action types.")
+
+
+@app.command("diff")
+def compare(
+    first: Which,
+    other: Annotated[
+        str | None, typer.Argument(metavar="[OTHER]", help="What it is compared to.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print what a rule set changes: `~` changed, `+` new, `-` gone.
+
+    One argument is compared to the active rule set; of two, the second to the first.
+    """
+    run(_compare(first, other, json))
+
+
+async def _compare(first: str, other: str | None, json: bool) -> None:
+    texts = [_given(which) for which in (first, other) if which is not None]
+    if len(texts) == 2 and all(isinstance(one, RuleSet) for one in texts):
+        before, after = texts
+    else:
+        async with open_database(Settings.load()) as database, database.read() as connection:
+            found = [await _rules_of(connection, one) for one in texts]
+            if other is None:
+                found.insert(0, (await rules.active(database, connection)).rules)
+        before, after = found
+    assert isinstance(before, RuleSet)
+    assert isinstance(after, RuleSet)
+    changes = diff(before, after)
+    if json:
+        told = [{"place": c.place, "before": c.before, "after": c.after} for c in changes]
+        print_json({"from": before.name, "to": after.name, "changes": told})
+        return
+    for change in changes:
+        print(change)
+    if not changes:
+        say("Nothing differs.")
+
+
+@app.command()
+def activate(which: Which, json: Json = False) -> None:
+    """Put a rule set in force and place every member again; say how many moved.
+
+    Recording goes on meanwhile. Whom the new rules would lower keeps their status for the days of
+    `rule_change_grace_days`.
+    """
+    run(_activate(which, json))
+
+
+async def _activate(which: str, json: bool) -> None:
+    settings = Settings.load()
+    now = settings.make_clock().now()
+    given = _given(which)
+    async with open_database(settings) as database:
+        if isinstance(given, RuleSet):
+            number = (await rules.save_draft(database, _read(Path(which)), now=now)).id
+        else:
+            async with database.read() as connection:
+                number = (await _version(connection, given)).id
+        # Whatever was due before is not the work of the new rules.
+        await refreshed(database, now)
+        before = await _everybody(database, now)
+        found = await rules.activate(database, number, now=now)
+        report = await refreshed(database, now)
+        after = await _everybody(database, now)
+        async with database.read() as connection:
+            grace = (await rules.active(database, connection)).rules.lifecycle
+    moves = _moves(before, after)
+    moved = sum(moves.values())
+    if json:
+        told = [{"from": a, "to": b, "members": n} for (a, b), n in moves.most_common()]
+        print_json({**_plain(found), "placed": report.members, "moved": moved, "moves": told})
+        return
+    print(f"Version {found.id} is active: {found.name}")
+    print(f"Members placed again: {report.members:,}; moved: {moved:,}")
+    for (a, b), n in moves.most_common():
+        print(f"{n:>8,}  {a} -> {b}")
+    if grace.rule_change_grace_days:
+        say(f"Whom it would lower keeps their status for {grace.rule_change_grace_days} days.")
+
+
+async def _everybody(database: Database, now: datetime) -> Population:
+    async with database.read() as connection:
+        active = await rules.active(database, connection)
+        return await population.live(connection, active, today=database.day(now))
+
+
+def _moves(before: Population, after: Population) -> Counter[tuple[str, str]]:
+    """How many went from one status to another, of those who were there at both times."""
+    _, here, there = np.intersect1d(before.ids, after.ids, return_indices=True)
+    pairs = zip(before.status[here].tolist(), after.status[there].tolist(), strict=True)
+    return Counter((STATUSES[a].value, STATUSES[b].value) for a, b in pairs if a != b)
+
+
+def _given(which: str) -> RuleSet | int:
+    """A rule file's rules, or the number of a version."""
+    if which.isdecimal() and not Path(which).exists():
+        return int(which)
+    path = Path(which)
+    text = _read(path)
+    try:
+        return load(text)
+    except RuleErrors as error:
+        _say_mistakes(path, error)
+        raise typer.Exit(1) from None
+
+
+async def _rules_of(connection: Read, one: RuleSet | int) -> RuleSet:
+    return one if isinstance(one, RuleSet) else load((await _version(connection, one)).toml)
+
+
+async def _version(connection: Read, number: int) -> RuleSetVersion:
+    found = None if number >= 2**31 else await rules.version(connection, number)
+    if found is None:
+        raise CommandError(
+            f"there is no rule set with the number {number}; `ikusei rules list` shows all"
+        )
+    return found
+
+
+def _say_mistakes(path: Path, error: RuleErrors) -> None:
+    for mistake in error.mistakes:
+        say(f"{path}: {mistake}")
+    say(f"ikusei: {len(error.mistakes)} mistake{'s' * (len(error.mistakes) > 1)} in {path}")
+
+
+def _read(path: Path) -> str:
+    try:
+        # No rule file is larger, however many bytes a character takes.
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_CHARACTERS + 1)
+    except OSError as error:
+        raise CommandError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is not UTF-8 at byte {error.start}") from None
+
+
+def _plain(one: RuleSetVersion) -> dict[str, Any]:
+    return {
+        "version": one.id,
+        "name": one.name,
+        "state": one.state,
+        "checksum": one.checksum,
+        "created_at": one.created_at,
+        "activated_at": one.activated_at,
+        "retired_at": one.retired_at,
+    }
