@@ -37,9 +37,11 @@ LEAST_VERSION: Final = 15
 
 _RETRIES = 5
 _EPOCH = date(1970, 1, 1)
-#: How often and how long apart we ask a server that is starting up, recovering or being revived.
-_START_TRIES = 120
-_START_PAUSE = 0.5
+#: How often and how long apart we ask a server that is starting up or recovering; and one that we
+#: revive, which may be dying still when we first do.
+_START_TRIES = 600
+_REVIVE_TRIES = 5
+_START_PAUSE = 0.1
 
 
 class StoreError(Exception):
@@ -153,13 +155,13 @@ async def open_connection(
             return await asyncpg.connect(url, timeout=30, **options)
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
             starting = isinstance(error, asyncpg.CannotConnectNowError)
-            if attempt == _START_TRIES - 1 or not (starting or (revive and attempt == 0)):
+            tries = _START_TRIES if starting else _REVIVE_TRIES if revive else 1
+            if attempt >= tries - 1:
                 reason = str(error) or type(error).__name__
                 raise Unavailable(f"cannot reach {place(url)}: {reason}") from error
             if revive:
                 await revive()
-            if starting:
-                await asyncio.sleep(_START_PAUSE)
+            await asyncio.sleep(_START_PAUSE)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise StoreError(f"cannot use {place(url)}: {error}") from error
     raise AssertionError("unreachable")
