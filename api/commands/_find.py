@@ -56,9 +56,9 @@ async def near(connection: Read, who: str, source: str | None) -> list[Found]:
     rows = await _search(connection, who, MOST * 3)
     if not rows and len(who) > _SURE:
         rows = await _search(connection, who[:_SURE], _COMPARED)
-        by_name = {row.name.lower(): row for row in rows if row.name}
-        close = get_close_matches(who.lower(), by_name, n=MOST, cutoff=0.7)
-        rows = [by_name[name] for name in close]
+        names_there = {row.name.lower() for row in rows if row.name}
+        close = get_close_matches(who.lower(), sorted(names_there), n=MOST)
+        rows = [row for name in close for row in rows if row.name and row.name.lower() == name]
     found = await _with_accounts(connection, rows)
     return [one for one in found if source is None or _is_of(one, source)][:MOST]
 

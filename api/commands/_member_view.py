@@ -107,7 +107,7 @@ async def _history(
             "day": str(day_date(when)),
             "from": None if before == NOBODY else STATUSES[before].value,
             "to": STATUSES[after].value,
-            "cause": str(cause.value),
+            "cause": Cause(cause).value,
         }
         for when, before, after, cause in reversed(steps[-_CHANGES:])
     ]

@@ -16,7 +16,7 @@ from api.database import open_database
 from api.settings import Settings
 from engagement.rules import MAX_CHARACTERS, RuleErrors, checksum, diff, load
 from engagement.words import STATUSES, RuleSet
-from store import population, rules
+from store import members, population, rules
 from store.db import Database, Read
 from store.population import Population
 from store.rules import RuleSetVersion
@@ -160,20 +160,41 @@ async def _activate(which: str, json: bool) -> None:
         found = await rules.activate(database, number, now=now)
         report = await refreshed(database, now)
         after = await _everybody(database, now)
-        async with database.read() as connection:
-            grace = (await rules.active(database, connection)).rules.lifecycle
+        graced = await _graced(database, after)
     moves = _moves(before, after)
     moved = sum(moves.values())
     if json:
         told = [{"from": a, "to": b, "members": n} for (a, b), n in moves.most_common()]
-        print_json({**_plain(found), "placed": report.members, "moved": moved, "moves": told})
+        print_json(
+            {
+                **_plain(found),
+                "placed": report.members,
+                "moved": moved,
+                "moves": told,
+                "in_grace": graced,
+            }
+        )
         return
     print(f"Version {found.id} is active: {found.name}")
     print(f"Members placed again: {report.members:,}; moved: {moved:,}")
     for (a, b), n in moves.most_common():
         print(f"{n:>8,}  {a} -> {b}")
-    if grace.rule_change_grace_days:
-        say(f"Whom it would lower keeps their status for {grace.rule_change_grace_days} days.")
+    if graced:
+        print(f"Kept for now: {graced:,}, whose status the new rules would lower after the grace.")
+
+
+async def _graced(database: Database, everybody: Population) -> int:
+    """How many have their status today because of a change of rules."""
+    day = everybody.day
+    async with database.read() as connection:
+        holds = await members.locks(connection, everybody.ids.tolist())
+    return sum(
+        any(
+            one.kind == "grace" and one.from_day <= day < (one.until_day or day + 1)
+            for one in of_one
+        )
+        for of_one in holds.values()
+    )
 
 
 async def _everybody(database: Database, now: datetime) -> Population:
