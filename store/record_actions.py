@@ -73,8 +73,9 @@ async def record_actions(r: Recording, records: Sequence[tuple[int, ActionRecord
             repeats.append(row)
         else:
             rows[row.key] = row
-    counts.duplicate += len(writings)
-    await _name_again(r, writings)
+    taken = await _name_again(r, writings)
+    counts.duplicate += len(writings) - taken
+    counts.conflict += taken
     new = await insert(r, rows.values())
     counts.recorded += len(new)
     counts.waiting += sum(1 for row in new if _waits(row))
@@ -121,16 +122,22 @@ def _waits(row: ActionRow) -> bool:
     return row.post_id is not None and row.target_id is None
 
 
-async def _name_again(r: Recording, writings: Sequence[tuple[ActionRow, PostRef]]) -> None:
-    """Remember the ids that the source gave to writings, so that they can be retracted."""
-    if writings:
-        r.renamed = True
-        await r.connection.execute(
-            _ALIAS,
-            [row.source_id for row, _ in writings],
-            [row.external_id for row, _ in writings],
-            [post.id for _, post in writings],
-        )
+async def _name_again(r: Recording, writings: Sequence[tuple[ActionRow, PostRef]]) -> int:
+    """Remember the ids that the source gave to writings, so that they can be retracted.
+
+    Returns how many of the ids name something else already.
+    """
+    if not writings:
+        return 0
+    r.renamed = True
+    columns = (
+        [row.source_id for row, _ in writings],
+        [row.external_id for row, _ in writings],
+        [post.id for _, post in writings],
+    )
+    await r.connection.execute(_ALIAS, *columns)
+    taken: int = await r.connection.fetchval(_TAKEN, *columns)
+    return taken
 
 
 async def insert(r: Recording, rows: Iterable[ActionRow]) -> list[ActionRow]:
@@ -229,9 +236,10 @@ async def _same_as_kept(r: Recording, rows: Sequence[ActionRow]) -> int:
     }
     same = 0
     for row in rows:
-        known, said = kept.get(row.key), row.content()
+        # Without a row of its own it is the second id of a writing, which says something else.
+        known, said = kept.get(row.key, ()), row.content()
         # A repeat that does not name the target says nothing about it.
-        if known is None or known == said or (not row.target_given and known[:-1] == said[:-1]):
+        if known == said or (not row.target_given and known[:-1] == said[:-1]):
             same += 1
     return same
 
@@ -241,7 +249,11 @@ _INSERT = """
         actor_id, target_id, post_id, wrote_id, target_given, state)
     select * from unnest(
         $1::smallint[], $2::text[], $3::smallint[], $4::timestamptz[], $5::smallint[], $6::int[],
-        $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bool[], $13::smallint[])
+        $7::int[], $8::int[], $9::int[], $10::int[], $11::int[], $12::bool[], $13::smallint[]
+    ) as k(source_id, external_id)
+    where not exists (
+        select 1 from alias l
+        where l.source_id = k.source_id and l.external_id = k.external_id)
     on conflict do nothing
     returning source_id, external_id
 """
@@ -258,9 +270,20 @@ _ALIAS = """
     select k.source_id, k.external_id, a.id
     from unnest($1::smallint[], $2::text[], $3::int[]) as k(source_id, external_id, post_id)
     join action a on a.wrote_id = k.post_id
-    where (a.source_id, a.external_id) <> (k.source_id, k.external_id)
+    where not exists (
+        select 1 from action o
+        where o.source_id = k.source_id and o.external_id = k.external_id)
     order by 1, 2
     on conflict do nothing
+"""
+
+_TAKEN = """
+    select count(*) from unnest($1::smallint[], $2::text[], $3::int[])
+        as k(source_id, external_id, post_id)
+    left join action a on a.source_id = k.source_id and a.external_id = k.external_id
+    left join alias l on l.source_id = k.source_id and l.external_id = k.external_id
+    left join action w on w.id = coalesce(a.id, l.action_id)
+    where w.wrote_id is distinct from k.post_id
 """
 
 ANY_WAITING = "select exists (select 1 from retraction where action_id is null)"

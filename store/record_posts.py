@@ -51,6 +51,9 @@ _DERIVED = (
 
 VIEW = "view"
 
+#: (post, type, day)
+_CountKey = tuple[int, int, int]
+
 
 @dataclass(slots=True)
 class _Change:
@@ -78,7 +81,7 @@ async def record_posts(r: Recording, records: Sequence[tuple[int, PostRecord]]) 
     await _retarget(r, changes)
     await _write_anew(r, [c for c in changes.values() if c.before is not None])
     await _imply(r, [c for c in changes.values() if c.before is None])
-    await _count(r, records)
+    await _count(r, records, known, changes)
 
 
 def _describe(
@@ -169,6 +172,7 @@ async def _retarget(r: Recording, changes: Mapping[int, _Change]) -> None:
             1,
         )
         await r.connection.execute(_SET_TARGET, [row["id"] for row in wrong], targets)
+        _note_people(r, wrong)
     for row in await r.connection.fetch(_COUNTS, sorted(moved)):
         before = (changes[row["post_id"]].before or {}).get("author_id")
         for member, n in ((before, -row["n"]), (author[row["post_id"]], row["n"])):
@@ -181,14 +185,34 @@ async def _imply(r: Recording, changes: Sequence[_Change]) -> None:
     if not changes:
         return
     wanted = {row.wrote_id: row for row in await _writings(r, changes)}
-    adopted = await r.connection.fetch(
+    found = await r.connection.fetch(
         _ADOPT,
         list(wanted),
         [w.type_id for w in wanted.values()],
         [w.actor_id for w in wanted.values()],
     )
-    await _rewrite(r, [(row, wanted.pop(row["post_id"])) for row in adopted])
+    adopted: dict[int, tuple[Any, ActionRow]] = {}
+    others = []
+    for row in found:
+        post = row["post_id"]
+        if post not in adopted:
+            adopted[post] = (row, wanted.pop(post))
+        else:
+            kept, writing = adopted[post]
+            adopted[post] = (kept, replace(writing, state=writing.state | row["state"] & RETRACTED))
+            others.append((row, kept["id"]))
+    await _join(r, others)
+    await _rewrite(r, list(adopted.values()))
     await insert(r, wanted.values())
+
+
+async def _join(r: Recording, others: Sequence[tuple[Any, int]]) -> None:
+    """Make of further actions that are the same writing second ids of the one that is kept."""
+    if others:
+        r.effects.deeds((deed(row) for row, _ in others), -1)
+        pairs = ([row["id"] for row, _ in others], [kept for _, kept in others])
+        for statement in _JOIN:
+            await r.connection.execute(statement, *pairs)
 
 
 async def _write_anew(r: Recording, changes: Sequence[_Change]) -> None:
@@ -224,6 +248,14 @@ async def _rewrite(r: Recording, pairs: Sequence[tuple[Any, ActionRow]]) -> None
         ),
         1,
     )
+    _note_people(
+        r,
+        [
+            kept
+            for kept, row in pairs
+            if (kept["actor_id"], kept["target_id"]) != (row.actor_id, row.target_id)
+        ],
+    )
     columns = [
         [getattr(row, name) for row in rows]
         for name in (
@@ -239,6 +271,13 @@ async def _rewrite(r: Recording, pairs: Sequence[tuple[Any, ActionRow]]) -> None
         )
     ]
     await r.connection.execute(_REWRITE, [kept["id"] for kept, _ in pairs], *columns)
+
+
+def _note_people(r: Recording, rows: Sequence[Any]) -> None:
+    """Fold those again for whom it matters with whom they did what now has somebody else in it."""
+    for row in rows:
+        if r.guarded(row["type_id"]):
+            r.late.update({row["actor_id"], row["target_id"]} - {None})
 
 
 async def _writings(r: Recording, changes: Sequence[_Change]) -> list[ActionRow]:
@@ -272,14 +311,64 @@ async def _writings(r: Recording, changes: Sequence[_Change]) -> list[ActionRow]
     return found
 
 
-async def _count(r: Recording, records: Sequence[tuple[int, PostRecord]]) -> None:
-    """Anonymous totals that came with posts: on the day of the post, at the earliest."""
-    totals: dict[tuple[int, int, int], int] = {}
+async def _count(
+    r: Recording,
+    records: Sequence[tuple[int, PostRecord]],
+    known: Mapping[int, Mapping[str, Any]],
+    changes: Mapping[int, _Change],
+) -> None:
+    """Anonymous totals that came with posts: on the day of the post, at the earliest.
+
+    Each verb has one total, which goes along when its post moves to another day or venue.
+    """
+    stated: dict[int, dict[str, tuple[int, int]]] = {}
     for _, one in records:
-        ref = r.posts[r.names.sources[one.source], one.id]
-        for verb, n in one.counts.items():
-            totals[ref.id, r.names.types[one.venue, verb], r.day(one.time)] = n
-    await _set_counts(r.connection, r, totals)
+        post = known[r.posts[r.names.sources[one.source], one.id].id]
+        if one.counts and not post["erased"]:
+            stated.setdefault(post["id"], {}).update(
+                {verb: (r.names.types[one.venue, verb], n) for verb, n in one.counts.items()}
+            )
+    totals = {
+        (post, type_id, known[post]["day"]): n
+        for post, verbs in stated.items()
+        for type_id, n in verbs.values()
+    }
+    left = await _move_counts(r, changes, stated, totals)
+    outcomes = await _set_counts(r.connection, r, totals)
+    if left:
+        columns = [list(column) for column in zip(*left, strict=True)]
+        await r.connection.execute(_DROP_COUNTS, *columns)
+    recounted = {key[0] for key in outcomes} - set(changes)
+    counts = r.receipt.of("post")
+    counts.duplicate -= len(recounted)
+    counts.replaced += len(recounted)
+
+
+async def _move_counts(
+    r: Recording,
+    changes: Mapping[int, _Change],
+    stated: Mapping[int, Mapping[str, tuple[int, int]]],
+    totals: dict[_CountKey, int],
+) -> list[_CountKey]:
+    """Put what becomes of the counts of moved posts into ``totals``; returns what they left."""
+    moved = [
+        i
+        for i, c in changes.items()
+        if c.before is not None and any(c.before[n] != c.after[n] for n in ("day", "type_id"))
+    ]
+    left = []
+    for row in await r.connection.fetch(_MOVED_COUNTS, moved, VIEW) if moved else ():
+        post, key = row["post_id"], (row["post_id"], row["type_id"], row["day"])
+        day = changes[post].after["day"]
+        if key in totals:
+            continue
+        if row["verb"] not in stated.get(post, {}):
+            if row["day"] == day:
+                continue
+            totals[post, row["type_id"], day] = row["n"]
+        totals[key] = 0
+        left.append(key)
+    return left
 
 
 async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]]) -> None:
@@ -290,7 +379,7 @@ async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]])
     keys = {(r.names.sources[one.source], one.post) for _, one in records}
     rows = await r.connection.fetch(_VIEWED, [k[0] for k in keys], [k[1] for k in keys])
     known = {(row["source_id"], row["external_id"]): row for row in rows}
-    totals: dict[tuple[int, int, int], int] = {}
+    totals: dict[_CountKey, int] = {}
     for position, one in records:
         post = known.get((r.names.sources[one.source], one.post))
         if post is None:
@@ -298,7 +387,7 @@ async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]])
             r.receipt.rejected.append(Rejection(position, "post", "unknown_post", message))
             continue
         totals[post["id"], post["view_id"], min(day_number(one.day), r.today)] = one.count
-    outcomes = await _set_counts(r.connection, r, totals)
+    outcomes = list((await _set_counts(r.connection, r, totals)).values())
     counts.recorded += outcomes.count("recorded")
     counts.replaced += outcomes.count("replaced")
     accepted = sum(1 for _, one in records if (r.names.sources[one.source], one.post) in known)
@@ -306,29 +395,27 @@ async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]])
 
 
 async def _set_counts(
-    connection: Write, r: Recording, totals: Mapping[tuple[int, int, int], int]
-) -> list[str]:
-    """Replace totals per (post, type, day); the authors' tallies move by the difference."""
+    connection: Write, r: Recording, totals: Mapping[_CountKey, int]
+) -> dict[_CountKey, str]:
+    """Replace totals; the authors' tallies move by the difference. Says what changed, and how."""
     if not totals:
-        return []
+        return {}
     keys = sorted(totals)
     columns = [list(column) for column in zip(*keys, strict=True)]
     rows = await connection.fetch(_OLD_COUNTS, *columns)
-    outcomes = []
-    changed = []
+    outcomes = {}
     for row in rows:
         key = (row["post_id"], row["type_id"], row["day"])
         old = row["n"]
         if old == totals[key]:
             continue
-        outcomes.append("recorded" if old is None else "replaced")
-        changed.append(key)
+        outcomes[key] = "recorded" if old is None else "replaced"
         if row["author_id"] is not None:
             change = totals[key] - (old or 0)
             r.effects.tally(row["author_id"], key[2], key[1], Side.RECEIVED, change)
-    if changed:
-        columns = [list(column) for column in zip(*changed, strict=True)]
-        await connection.execute(_SET_COUNTS, *columns, [totals[key] for key in changed])
+    if outcomes:
+        columns = [list(column) for column in zip(*outcomes, strict=True)]
+        await connection.execute(_SET_COUNTS, *columns, [totals[key] for key in outcomes])
     return outcomes
 
 
@@ -374,12 +461,23 @@ _COUNTS = "select post_id, type_id, day, n from post_count where post_id = any($
 
 # An action that the source sent before the post, and that turns out to be its writing.
 _ADOPT = f"""
-    select distinct on (a.post_id) {_DEED}, a.post_id
+    select {_DEED}, a.post_id
     from unnest($1::int[], $2::smallint[], $3::int[]) as c(post_id, type_id, actor_id)
     join action a on a.post_id = c.post_id and a.type_id = c.type_id and a.actor_id = c.actor_id
     where a.wrote_id is null
-    order by a.post_id, a.id
+    order by a.id for no key update of a
 """
+
+_JOIN = (
+    """insert into alias (source_id, external_id, action_id)
+        select a.source_id, a.external_id, c.kept
+        from unnest($1::bigint[], $2::bigint[]) as c(id, kept) join action a on a.id = c.id
+        order by 1, 2 on conflict do nothing""",
+    """update retraction t set action_id = c.kept
+        from unnest($1::bigint[], $2::bigint[]) as c(id, kept) where t.action_id = c.id""",
+    """delete from action a using unnest($1::bigint[], $2::bigint[]) as c(id, kept)
+        where a.id = c.id""",
+)
 
 _WRITTEN = f"""
     select {_DEED}, a.wrote_id from action a
@@ -390,7 +488,7 @@ _REWRITE = """
     update action a set
         type_id = c.type_id, occurred_at = c.occurred_at, precision = c.precision, day = c.day,
         actor_id = c.actor_id, target_id = c.target_id, post_id = c.post_id,
-        wrote_id = c.wrote_id, state = c.state
+        wrote_id = c.wrote_id, state = c.state, target_given = false
     from unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::smallint[], $5::int[],
         $6::int[], $7::int[], $8::int[], $9::int[], $10::smallint[]
     ) as c(id, type_id, occurred_at, precision, day, actor_id, target_id, post_id, wrote_id, state)
@@ -405,6 +503,18 @@ _VIEWED = """
     join post p on p.source_id = k.source_id and p.external_id = k.external_id
     join action_type t on t.id = p.type_id
     join action_type v on v.venue = t.venue and v.verb = 'view'
+"""
+
+_MOVED_COUNTS = """
+    select c.post_id, c.type_id, c.day, c.n, t.verb
+    from post_count c join action_type t on t.id = c.type_id
+    where c.post_id = any($1::int[]) and t.verb <> $2
+"""
+
+_DROP_COUNTS = """
+    delete from post_count c
+    using unnest($1::int[], $2::smallint[], $3::int[]) as k(post_id, type_id, day)
+    where c.post_id = k.post_id and c.type_id = k.type_id and c.day = k.day
 """
 
 _OLD_COUNTS = """

@@ -48,6 +48,11 @@ class Recording:
         """The day on which something counts: a clock that runs ahead does not reach tomorrow."""
         return min(self.database.day(moment), self.today)
 
+    def guarded(self, type_id: int) -> bool:
+        """Whether it matters to a status with how many people something of this type was done."""
+        compiled = self.rules.compiled
+        return type_id < len(compiled.index) and int(compiled.index[type_id]) in compiled.guarded
+
     def own_id(self, source_id: int, external_id: str, *people: int | None) -> str:
         """The id under which to keep what erased ``people`` did: it may tell who they are."""
         if self.secret is None or self.members.erased.isdisjoint(people):
