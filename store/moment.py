@@ -57,7 +57,7 @@ async def _newest(connection: Read, oldest: int, today: int) -> int | None:
 
 
 _LAST_RECORDED = """
-    select max(day) from (select day from action order by id desc limit 100) a where day <= $1
+    select max(day) from (select day from action order by id desc limit 1000) a where day <= $1
 """
 
 _NEWEST = "select max(day) from tally where day <= $1 and n > 0"

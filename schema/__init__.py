@@ -1,0 +1,1 @@
+"""The contract: GraphQL types written by hand, queries and mutations; tables never get here."""

@@ -1,0 +1,168 @@
+"""The catalog and the rule sets, in GraphQL."""
+
+# ruff: noqa: D101, D102 - the descriptions of types and fields are their docstrings
+# Strawberry types its decorators loosely.
+# mypy: disable-error-code="untyped-decorator"
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from engagement import words
+from engagement.rules import load
+from schema.ids import to_id
+from schema.node import Node
+from schema.scalars import Count
+from schema.scopes import BOTH, MANAGER, needs
+from schema.words import DistinctBy, Index, Side
+from store.rules import RuleSetVersion
+
+strawberry.enum(
+    Side,
+    description="From which side a member sees an action. OWN is what they did to a post of their "
+    "own, which is worth nothing.",
+)
+
+
+@strawberry.enum(description="Draft 案, active 適用中 (one), retired.")
+class RuleSetState(Enum):
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@needs(*BOTH)
+@strawberry.type(description="A verb in a venue, and how the active rules classify it.")
+class ActionType:
+    venue: str
+    verb: str
+    classified: bool = strawberry.field(
+        description="False where no row of the catalog speaks of it: stored, and worth nothing."
+    )
+    index: Index | None = strawberry.field(
+        description="None where it is known and deliberately worth nothing."
+    )
+    earns: Side | None = strawberry.field(
+        description="Who earns: who gives it, or who receives it."
+    )
+    points: int
+    daily_cap: int | None = strawberry.field(description="How many count per member and day.")
+    distinct_by: DistinctBy | None
+    quality: bool = strawberry.field(
+        description="Whether the verdict on the text changes the points."
+    )
+    label_en: str | None
+    label_ja: str | None
+    reason: str | None
+
+
+def action_type(row: words.ActionType) -> ActionType:
+    """A row of the catalog as GraphQL tells it."""
+    return ActionType(
+        venue=row.venue,
+        verb=row.verb,
+        classified=True,
+        index=row.index,
+        earns=row.earns,
+        points=row.points,
+        daily_cap=row.daily_cap,
+        distinct_by=row.distinct_by,
+        quality=row.quality,
+        label_en=row.en,
+        label_ja=row.ja,
+        reason=row.reason,
+    )
+
+
+def unclassified(venue: str, verb: str) -> ActionType:
+    """An action type that no row of the catalog speaks of."""
+    return ActionType(
+        venue=venue,
+        verb=verb,
+        classified=False,
+        index=None,
+        earns=None,
+        points=0,
+        daily_cap=None,
+        distinct_by=None,
+        quality=False,
+        label_en=None,
+        label_ja=None,
+        reason=None,
+    )
+
+
+@needs(*BOTH)
+@strawberry.type(description="An action type, and how often it was recorded.")
+class ActionTypeSeen:
+    type: ActionType
+    actions: Count
+
+
+@needs(*MANAGER)
+@strawberry.type(description="When an index is met.")
+class Threshold:
+    index: Index
+    enter: int = strawberry.field(description="Points that are needed to meet it.")
+    exit: float = strawberry.field(description="Points below which it is lost.")
+    min_hold_days: int
+    distinct_members: int | None
+    distinct_days: int | None
+    k_of: int = strawberry.field(description="How many of the guards must hold to enter.")
+
+
+@needs(*MANAGER)
+@strawberry.type(description="An immutable version of the rules.")
+class RuleSet(Node):
+    name: str
+    state: RuleSetState
+    checksum: str
+    created_at: datetime
+    activated_at: datetime | None
+    retired_at: datetime | None
+    toml: str = strawberry.field(description="The text that defines it.")
+
+    @strawberry.field(description="The days over which points are added up.")
+    def window_days(self) -> int:
+        return load(self.toml).window_days
+
+    @strawberry.field(description="Conditions in the order in which they decide.")
+    def precedence(self) -> list[str]:
+        return list(load(self.toml).precedence)
+
+    @strawberry.field(description="When each index is met.")
+    def thresholds(self) -> list[Threshold]:
+        return [_threshold(index, t) for index, t in load(self.toml).thresholds.items()]
+
+    @strawberry.field(description="Its catalog.")
+    def action_types(self) -> list[ActionType]:
+        return [action_type(row) for row in load(self.toml).catalog]
+
+
+def _threshold(index: Index, threshold: words.Threshold) -> Threshold:
+    return Threshold(
+        index=index,
+        enter=threshold.enter,
+        exit=threshold.exit_x100 / 100,
+        min_hold_days=threshold.min_hold_days,
+        distinct_members=threshold.guards.distinct_members,
+        distinct_days=threshold.guards.distinct_days,
+        k_of=threshold.guards.k_of,
+    )
+
+
+def rule_set_of(version: RuleSetVersion) -> RuleSet:
+    """A version of the rules as GraphQL tells it."""
+    return RuleSet(
+        id=to_id("RuleSet", version.id),
+        name=version.name,
+        state=RuleSetState(version.state),
+        checksum=version.checksum,
+        created_at=version.created_at,
+        activated_at=version.activated_at,
+        retired_at=version.retired_at,
+        toml=version.toml,
+    )

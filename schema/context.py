@@ -1,0 +1,138 @@
+"""What every resolver may rely on: caller, clock, database; and what one list loads together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+
+import strawberry
+
+from engagement.words import ActionType
+from schema.errors import Refused
+from schema.words import Index, Scope
+from store import explained
+from store.db import Database, Read, day_date, day_number
+from store.explained import At
+from store.moment import Moment, Newest, moment
+
+Row = TypeVar("Row")
+Loaded = TypeVar("Loaded")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the name of their key, with which locks are signed, and their scopes."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+
+@dataclass(slots=True)
+class Context:
+    """One request. ``newest`` is best shared by all requests of a process."""
+
+    database: Database
+    now: Callable[[], datetime]
+    caller: Caller
+    newest: Newest = field(default_factory=Newest)
+    raw_records: dict[str, Any] = field(default_factory=dict)
+    _moment: Moment | None = None
+    _catalog: dict[tuple[str, str], ActionType] | None = None
+    _asked_distinct: dict[At, asyncio.Future[Mapping[Index, int]]] = field(default_factory=dict)
+    _gathering: list[At] = field(default_factory=list)
+    _counting: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[tuple[Read, Moment]]:
+        """A connection of the resolver's own, and the one moment that the request is about.
+
+        Never held across resolvers: siblings run at the same time, connections do not.
+        """
+        async with self.database.read() as connection:
+            if self._moment is None:
+                now = self.now()
+                self._moment = await moment(self.database, connection, self.newest, now=now)
+            yield connection, self._moment
+
+    async def moment(self) -> Moment:
+        """The moment that the request is about."""
+        if self._moment is None:
+            async with self.read() as (_, found):
+                return found
+        return self._moment
+
+    async def catalog(self) -> dict[tuple[str, str], ActionType]:
+        """The rows of the active catalog by venue and verb."""
+        if self._catalog is None:
+            found = await self.moment()
+            self._catalog = {row.key: row for row in found.rules.rules.catalog}
+        return self._catalog
+
+    async def distinct(self, member_id: int, day: int) -> Mapping[Index, int]:
+        """Distinct counterparts of a member in the window that ends on ``day``, by index.
+
+        What resolvers ask for in one turn of the loop is counted together.
+        """
+        at = (member_id, day)
+        if at not in self._asked_distinct:
+            loop = asyncio.get_running_loop()
+            self._asked_distinct[at] = loop.create_future()
+            self._gathering.append(at)
+            if len(self._gathering) == 1:
+                self._counting = loop.create_task(self._count_distinct())
+        return await self._asked_distinct[at]
+
+    async def _count_distinct(self) -> None:
+        # Resolvers of one list are all started before any task runs again.
+        await asyncio.sleep(0)
+        asked, self._gathering = self._gathering, []
+        try:
+            async with self.read() as (connection, now):
+                found = await explained.distinct(connection, asked, now.rules)
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            for at in asked:
+                self._asked_distinct[at].set_exception(error)
+        else:
+            for at in asked:
+                self._asked_distinct[at].set_result(found[at])
+
+
+Asked = strawberry.Info[Context, None]
+
+
+class Siblings(Generic[Row]):
+    """The rows of one list: what one of them asks for is loaded for all, once."""
+
+    __slots__ = ("_loaded", "rows")
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._loaded: dict[Hashable, asyncio.Future[Any]] = {}
+
+    async def once(self, key: Hashable, load: Callable[[], Awaitable[Loaded]]) -> Loaded:
+        """What ``load`` gives, which runs for the first who asks for ``key``."""
+        future = self._loaded.get(key)
+        if future is None:
+            future = self._loaded[key] = asyncio.ensure_future(load())
+        loaded: Loaded = await future
+        return loaded
+
+
+def asked_day(moment: Moment, as_of: date | None) -> int:
+    """The day that is asked about: by default today, or for an archive the day after its newest.
+
+    Raises Refused for a day that is yet to come or before all counting.
+    """
+    if as_of is None:
+        return moment.day
+    day = day_number(as_of)
+    if day > moment.today:
+        today = day_date(moment.today)
+        raise Refused("BAD_INPUT", f"`asOf` is {as_of}, which is yet to come; today is {today}")
+    if day < 0:
+        raise Refused("BAD_INPUT", f"`asOf` is {as_of}; expected a day from 1970-01-01 on")
+    return day

@@ -1,0 +1,37 @@
+"""What a caller may be told is wrong: refusals of fields, and problems as results of mutations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from graphql import GraphQLError
+
+#: Codes of refusals of single fields, with their meaning (docs/reference/error-codes.md).
+CODES: Final[Mapping[str, str]] = {
+    "FORBIDDEN": "The key's scopes do not include one that the field asks for (`@needs`).",
+    "BAD_INPUT": "An argument is outside of what it may be. The message says what would be right.",
+    "BAD_ID": "What was given as an `id` is not one, or is that of another kind of thing.",
+    "BAD_CURSOR": "`after` is not a cursor of this list in this order. Begin again without it.",
+    "AMBIGUOUS": "Several members have that name. Ask with `members(filter: {search: …})`.",
+}
+
+#: Codes in the field ``code`` of problems that mutations give as their result.
+PROBLEMS: Final[Mapping[str, str]] = {
+    "TOO_FEW": "A record call without records.",
+    "TOO_MANY": "A record call with more than 1,000 records. Split it.",
+    "BAD_SOURCE": "`source` is not a name such as `site` or `forum.en`.",
+    "RULES_INVALID": "The text is not a rule set. `mistakes` says where and why.",
+    "UNKNOWN_RULE_SET": "There is no rule set with this id.",
+    "UNKNOWN_MEMBER": "There is no member with this id.",
+    "UNKNOWN_LOCK": "There is no lock with this id that could be ended.",
+    "NOT_POSSIBLE": "It cannot be done as things stand. The message says why.",
+}
+
+
+class Refused(GraphQLError):
+    """A field that is not answered; message and code are for the caller."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, extensions={"code": code})
+        self.code = code

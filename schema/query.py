@@ -1,0 +1,318 @@
+"""What can be asked."""
+
+# ruff: noqa: D101, D102 - the descriptions of types and fields are their docstrings
+# Strawberry types its decorators loosely.
+# mypy: disable-error-code="untyped-decorator"
+
+from __future__ import annotations
+
+from datetime import date
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+
+from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
+from schema.connections import Connection, connection, page_size
+from schema.context import Asked, Siblings, asked_day
+from schema.errors import Refused
+from schema.ids import from_cursor, from_id, member_number, post_number, to_cursor
+from schema.listing import Wanted, list_members
+from schema.node import Node
+from schema.reports import DataHealth, TierReport, health_of, tier_report_of
+from schema.scalars import Count
+from schema.scopes import BOTH, MANAGER, Needs, needs
+from schema.types import (
+    After,
+    AsOf,
+    First,
+    Member,
+    Post,
+    action_of,
+    member_of,
+    post_of,
+    post_page,
+)
+from schema.words import PostState, Role, Status
+from store import actions, members, posts, reports, rules
+from store.members import MemberRow, Order
+
+_LONGEST = 255
+
+
+@strawberry.input(description="Which members; what is left out does not matter.")
+class MemberFilter:
+    status: list[Status] | None = None
+    role: list[Role] | None = None
+    known: bool | None = strawberry.field(
+        description="Whether a source has described them.", default=None
+    )
+    search: str | None = strawberry.field(
+        description="A part of the name, or the beginning of an external id.", default=None
+    )
+
+
+strawberry.enum(Order, name="MemberOrder", description="What members are ordered by.")
+
+
+@strawberry.enum(description="Which way a list runs.")
+class SortDirection(Enum):
+    ASC = "asc"
+    DESC = "desc"
+
+
+@strawberry.input(description="Which posts; what is left out does not matter.")
+class PostFilter:
+    venue: str | None = None
+    type: str | None = None
+    author: strawberry.ID | None = strawberry.field(description="The id of a member.", default=None)
+    root: strawberry.ID | None = strawberry.field(
+        description="The id of the post that opens the thread.", default=None
+    )
+    state: list[PostState] | None = None
+
+
+@needs(*MANAGER)
+@strawberry.type
+class Query:
+    @strawberry.field(description="Whatever has this id: a member, post, action or rule set.")
+    async def node(self, info: Asked, id: strawberry.ID) -> Node | None:
+        kind, number = from_id(id, "Member", "Post", "Action", "RuleSet")
+        small = min(number, 2**31 - 1)
+        if kind == "Member":
+            return await _member(info, small)
+        async with info.context.read() as (connection_, _):
+            if kind == "Post":
+                post = (await posts.by_ids(connection_, [small])).get(small)
+                return None if post is None else post_of(post, Siblings([post]))
+            if kind == "Action":
+                action = (await actions.by_ids(connection_, [number])).get(number)
+                return None if action is None else action_of(action, Siblings([action]))
+            version = await rules.version(connection_, small)
+            return None if version is None else rule_set_of(version)
+
+    @strawberry.field(
+        description="One member, by `id`, by `source` and `externalId`, or by `name`: written so, "
+        "else but for case, else beginning so."
+    )
+    async def member(
+        self,
+        info: Asked,
+        id: strawberry.ID | None = None,
+        source: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        as_of: AsOf = None,
+    ) -> Member | None:
+        if (id is not None) + (name is not None) + (
+            source is not None and external_id is not None
+        ) != 1 or (source is None) != (external_id is None):
+            raise Refused(
+                "BAD_INPUT", "expected `id`, or `source` and `externalId`, or `name`, and no more"
+            )
+        if id is not None:
+            return await _member(info, member_number(id), as_of)
+        async with info.context.read() as (connection_, _):
+            if name is not None:
+                row = _only(await members.by_name(connection_, _text(name, "name"), most=2), name)
+            else:
+                assert source is not None
+                assert external_id is not None
+                row = await members.by_account(
+                    connection_, _text(source, "source"), _text(external_id, "externalId")
+                )
+        return None if row is None else member_of(row, Siblings([row]), as_of)
+
+    @strawberry.field(description="Members in pages. Merged and erased ones are not listed.")
+    async def members(
+        self,
+        info: Asked,
+        first: First,
+        after: After = None,
+        filter: MemberFilter | None = None,
+        order_by: Order = Order.ID,
+        direction: SortDirection = SortDirection.ASC,
+        as_of: AsOf = None,
+    ) -> Connection[Member]:
+        size = page_size(first)
+        asked = filter or MemberFilter()
+        wanted = members.Filter(
+            status=tuple(asked.status or ()),
+            role=tuple(asked.role or ()),
+            known=asked.known,
+            search=None if asked.search is None else _text(asked.search, "search"),
+        )
+        order = f"{order_by.value} {direction.value}"
+        kind = str if order_by is Order.NAME else int
+        key = from_cursor(after, order, kind, int)
+        async with info.context.read() as (connection_, now):
+            rows = await list_members(
+                connection_,
+                now,
+                Wanted(wanted, order_by, direction is SortDirection.DESC, size + 1),
+                after=None if key is None else (key[0], key[1]),
+                day=asked_day(now, as_of),
+            )
+        group = Siblings([row for _, row in rows[:size]])
+        return connection(
+            rows,
+            size,
+            node=lambda row: member_of(row[1], group, as_of),
+            cursor=lambda row: to_cursor(order, *row[0]),
+            after=after,
+        )
+
+    @strawberry.field(description="One post, by `id` or by `source` and `externalId`.")
+    async def post(
+        self,
+        info: Asked,
+        id: strawberry.ID | None = None,
+        source: str | None = None,
+        external_id: str | None = None,
+    ) -> Post | None:
+        if (id is None) == (source is None) or (source is None) != (external_id is None):
+            raise Refused("BAD_INPUT", "expected `id`, or `source` and `externalId`, and no more")
+        async with info.context.read() as (connection_, _):
+            if id is not None:
+                number = post_number(id)
+                row = (await posts.by_ids(connection_, [number])).get(number)
+            else:
+                assert source is not None
+                assert external_id is not None
+                row = await posts.by_external_id(
+                    connection_, _text(source, "source"), _text(external_id, "externalId")
+                )
+        return None if row is None else post_of(row, Siblings([row]))
+
+    @strawberry.field(description="Posts in pages, the newest written first.")
+    async def posts(
+        self,
+        info: Asked,
+        first: First,
+        after: After = None,
+        filter: PostFilter | None = None,
+    ) -> Connection[Post]:
+        size = page_size(first)
+        asked = filter or PostFilter()
+        wanted = posts.Filter(
+            venue=None if asked.venue is None else _text(asked.venue, "venue"),
+            form=None if asked.type is None else _text(asked.type, "type"),
+            author_id=None if asked.author is None else member_number(asked.author),
+            root_id=None if asked.root is None else post_number(asked.root),
+            state=tuple(asked.state or ()),
+        )
+        key = from_cursor(after, "posts", int, int)
+        async with info.context.read() as (connection_, _):
+            rows = await posts.listing(
+                connection_, wanted, first=size + 1, after=None if key is None else (key[0], key[1])
+            )
+        return post_page(rows, size, Siblings(rows[:size]), after)
+
+    @strawberry.field(
+        description="The active catalog and whatever else was recorded, with how often.",
+        directives=[Needs(scopes=[*BOTH])],
+    )
+    async def action_types(
+        self,
+        info: Asked,
+        venue: str | None = None,
+        classified: Annotated[
+            bool | None, strawberry.argument(description="Only these, or only the others.")
+        ] = None,
+    ) -> list[ActionTypeSeen]:
+        catalog = await info.context.catalog()
+        async with info.context.read() as (connection_, _):
+            counts = {(c.venue, c.verb): c.actions for c in await reports.type_counts(connection_)}
+        found = [
+            ActionTypeSeen(type=action_type(row), actions=Count(counts.pop(key, 0)))
+            for key, row in catalog.items()
+        ]
+        found += [
+            ActionTypeSeen(type=unclassified(*key), actions=Count(n)) for key, n in counts.items()
+        ]
+        return [
+            one
+            for one in found
+            if (venue is None or one.type.venue == venue)
+            and (classified is None or one.type.classified == classified)
+        ]
+
+    @strawberry.field(description="One version of the rules; without `id`, the active one.")
+    async def rule_set(self, info: Asked, id: strawberry.ID | None = None) -> RuleSet | None:
+        async with info.context.read() as (connection_, now):
+            number = now.rules.id if id is None else min(from_id(id, "RuleSet")[1], 2**31 - 1)
+            version = await rules.version(connection_, number)
+        return None if version is None else rule_set_of(version)
+
+    @strawberry.field(description="Every version of the rules, newest first.")
+    async def rule_sets(
+        self, info: Asked, first: First, after: After = None
+    ) -> Connection[RuleSet]:
+        size = page_size(first)
+        key = from_cursor(after, "rule_sets", int)
+        async with info.context.read() as (connection_, _):
+            versions = await rules.all_versions(connection_)
+        rest = [v for v in versions if key is None or v.id < key[0]]
+        return connection(
+            rest[: size + 1],
+            size,
+            node=rule_set_of,
+            cursor=lambda version: to_cursor("rule_sets", version.id),
+            after=after,
+        )
+
+    @strawberry.field(description="How many members have each status, and who moved.")
+    async def tier_report(
+        self,
+        info: Asked,
+        as_of: AsOf = None,
+        period_days: Annotated[
+            int, strawberry.argument(description="Length of the period that ends on the day.")
+        ] = 30,
+    ) -> TierReport:
+        if not 1 <= period_days <= 3660:
+            raise Refused(
+                "BAD_INPUT", f"`periodDays` is {period_days}; expected a number from 1 to 3660"
+            )
+        async with info.context.read() as (connection_, now):
+            found = await reports.tier_report(
+                connection_,
+                now.rules,
+                day=asked_day(now, as_of),
+                today=now.today,
+                period_days=period_days,
+            )
+        return tier_report_of(found, archive=now.archive)
+
+    @strawberry.field(description="What is odd or missing in the data.")
+    async def data_health(self, info: Asked) -> DataHealth:
+        async with info.context.read() as (connection_, now):
+            found = await reports.data_health(connection_, now)
+        return health_of(found, default_day=now.day)
+
+
+async def _member(info: Asked, number: int, as_of: date | None = None) -> Member | None:
+    async with info.context.read() as (connection_, _):
+        row = (await members.by_ids(connection_, [number])).get(number)
+    return None if row is None else member_of(row, Siblings([row]), as_of)
+
+
+def _only(found: list[MemberRow], name: str) -> MemberRow | None:
+    if len(found) > 1:
+        raise Refused(
+            "AMBIGUOUS",
+            f"several members are called or begin with {name[:60]!r}; ask with "
+            "`members(filter: {search: …})`",
+        )
+    return found[0] if found else None
+
+
+def _text(given: str, argument: str) -> str:
+    """A text that the database can look for."""
+    if (
+        not given
+        or len(given) > _LONGEST
+        or any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in given)
+    ):
+        raise Refused("BAD_INPUT", f"`{argument}` is empty, too long or holds what no text can")
+    return given

@@ -1,0 +1,21 @@
+"""The whole schema, which ``schema.graphql`` is the reviewed text of."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.catalog import RuleSet
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.scalars import COUNT, Count
+from schema.scopes import GatedExecutor
+from schema.types import Action, Member, Post
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    types=[Member, Post, Action, RuleSet],
+    execution_context_class=GatedExecutor,
+    config=StrawberryConfig(scalar_map={Count: COUNT}),
+)

@@ -1,0 +1,140 @@
+"""Scopes: what a key may do, stated on every field of the schema and held by its executor.
+
+What a caller may not ask for is found once per scopes and schema, so that a request pays one look
+into a set per field, and nothing where the caller may see everything.
+"""
+
+# ruff: noqa: D101 - the descriptions of types and fields are their docstrings
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import strawberry
+from graphql import (
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+)
+from graphql.execution.collect_fields import FieldDetails
+from graphql.pyutils import Path
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.schema_directive import Location
+from strawberry.types.base import get_object_definition
+
+from schema.errors import Refused
+from schema.records import without_records
+from schema.words import Scope
+
+Kind = TypeVar("Kind", bound=type)
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    description="The field is answered to keys that have one of these scopes.",
+)
+class Needs:
+    scopes: list[Scope]
+
+
+MANAGER: Final = (Scope.MANAGER,)
+SITE: Final = (Scope.SITE,)
+BOTH: Final = (Scope.SITE, Scope.MANAGER)
+
+
+def needs(*scopes: Scope) -> Any:
+    """A decorator for a GraphQL type: its fields need one of ``scopes``, unless they say more."""
+
+    def state(cls: Kind) -> Kind:
+        definition = get_object_definition(cls, strict=True)
+        for field in definition.fields:
+            if not any(isinstance(one, Needs) for one in field.directives):
+                field.directives = [*field.directives, Needs(scopes=list(scopes))]
+        return cls
+
+    return state
+
+
+Field = tuple[str, str]
+
+
+@functools.cache
+def stated(schema: GraphQLSchema) -> Mapping[Field, frozenset[Scope]]:
+    """The scopes that each (type, field) of a schema needs one of; none stated, none suffices."""
+    found: dict[Field, frozenset[Scope]] = {}
+    for name, type_ in schema.type_map.items():
+        if not name.startswith("__") and isinstance(
+            type_, (GraphQLObjectType, GraphQLInterfaceType)
+        ):
+            for field_name, field in type_.fields.items():
+                definition = field.extensions.get("strawberry-definition")
+                found[name, field_name] = frozenset(
+                    scope
+                    for one in getattr(definition, "directives", ())
+                    if isinstance(one, Needs)
+                    for scope in one.scopes
+                )
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def denied(schema: GraphQLSchema, scopes: frozenset[Scope]) -> frozenset[Field]:
+    """The fields that somebody with ``scopes`` may not ask for."""
+    return frozenset(field for field, needed in stated(schema).items() if not needed & scopes)
+
+
+class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Runs a document: refuses fields beyond the caller's scopes, and spares records coercion.
+
+    It takes the place of graphql-core's executor, so that there is no way into the schema past it.
+    """
+
+    gate: frozenset[Field] = frozenset()
+
+    @classmethod
+    def build(cls, schema: GraphQLSchema, document: Any, *rest: Any, **named: Any) -> Any:
+        """As in graphql-core, for a context that is a schema.context.Context."""
+        root, context, variables, operation, *others = (*rest, None, None, None, None)[
+            : max(4, len(rest))
+        ]
+        variables = without_records(document, operation, variables, context)
+        built = super().build(
+            schema, document, root, context, variables, operation, *others, **named
+        )
+        if isinstance(built, cls):
+            built.gate = denied(schema, context.caller.scopes)
+        return built
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: list[FieldDetails],
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """As in graphql-core, where the caller may ask for the field; else it is refused."""
+        if self.gate:
+            name = field_details_list[0].node.name.value
+            if (parent_type.name, name) in self.gate:
+                self._refuse(parent_type, name, field_details_list, path)
+                return None
+        return super().execute_field(
+            parent_type, source, field_details_list, path, position_context
+        )
+
+    def _refuse(
+        self,
+        parent_type: GraphQLObjectType,
+        name: str,
+        field_details_list: list[FieldDetails],
+        path: Path,
+    ) -> None:
+        needed = sorted(scope.value for scope in stated(self.schema)[parent_type.name, name])
+        error = Refused(
+            "FORBIDDEN",
+            f"{parent_type.name}.{name} needs a key with the scope {' or '.join(needed)}",
+        )
+        self.handle_field_error(error, parent_type.fields[name].type, field_details_list, path)
