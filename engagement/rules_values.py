@@ -118,7 +118,7 @@ def choice(known: Mapping[str, Any]) -> Callable[[object], Any]:
 
 
 def yes_no(value: object) -> bool:
-    """true or false, without quotes."""
+    """A truth value: true or false, without quotes."""
     if not isinstance(value, bool):
         raise Wrong(f"is {show(value)}; expected true or false")
     return value

@@ -66,7 +66,7 @@ def plainly(
     rule_set: RuleSet, tallies: list[tuple[int, int, int, int, int, int]]
 ) -> dict[tuple[int, int], tuple[tuple[int, ...], bool]]:
     """The same, one action at a time, best first."""
-    units = defaultdict(list)
+    units: defaultdict[tuple[int, int, int], list[int]] = defaultdict(list)
     found: dict[tuple[int, int], tuple[list[int], bool]] = {}
     for member, day, number, side, grade, n in tallies:
         points, _gave = found.setdefault((member, day), ([0] * 4, False))

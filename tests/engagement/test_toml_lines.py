@@ -13,7 +13,8 @@ TEXT = (ROOT / "engagement" / "rules.toml").read_text(encoding="utf-8")
 
 def test_lines_of_all_the_ways_toml_has() -> None:
     text = (
-        "a = 1\r\n\"b.c\" = '''\n[no]\n'''\nd.e = [ # list ]\n  1,\n  { f = \"]\", \"g\" = 2 },\n]\n"
+        "a = 1\r\n\"b.c\" = '''\n[no]\n'''\n"
+        'd.e = [ # list ]\n  1,\n  { f = "]", "g" = 2 },\n]\n'
         '[[t]]\nx = """a\\""""\n[t.u]\ny = 1\n[[t]]\n[t.u]\ny = """\n""""\n[[t.v]]\n[[t.v]]\nz=1'
     )
     lines = lines_of(text)

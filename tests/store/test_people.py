@@ -36,9 +36,8 @@ async def number(database: Database, id: str, source: str = "site") -> int:
 
 async def status(database: Database, member_id: int) -> Status:
     async with database.read() as c:
-        return STATUSES[
-            await c.fetchval("select status from standing where member_id = $1", member_id)
-        ]
+        code: int = await c.fetchval("select status from standing where member_id = $1", member_id)
+    return STATUSES[code]
 
 
 async def rows(database: Database, query: str, *args: object) -> list[dict[str, Any]]:
