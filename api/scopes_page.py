@@ -26,8 +26,8 @@ Written by `python -m api.scopes_page` from the schema, which states on every fi
 
 | scope | for | may |
 |---|---|---|
-| `site` | the site's server | send records, take them back, merge and erase members; read no member |
-| `manager` | a community manager's tools | read everything, lock a status, change the rules; record nothing |
+| `site` | the site's server | record, retract, merge and erase members; read no member |
+| `manager` | a manager's tools | read all, lock a status, change the rules; record nothing |
 
 A key is made with the scopes it needs and no more, and shown once:
 
