@@ -12,7 +12,8 @@ from schema.context import Asked
 from schema.records import MOST, given, read
 from schema.scalars import Count
 from schema.scopes import BOTH, needs
-from sources.records import Fault, Record
+from sources.parse import Fault
+from sources.records import Record
 from store import receipt
 from store.record import record
 

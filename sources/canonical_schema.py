@@ -9,21 +9,19 @@ import json
 import sys
 from typing import Any, Final
 
-from sources import records
-from sources.records import (
+from sources.parse import (
     EARLIEST,
     FIELDS,
     LATEST,
+    MAX_ATTRIBUTES_BYTES,
     MAX_COUNT,
     MAX_ID,
     MAX_NAME,
     MAX_TEXT_BYTES,
     MAX_TITLE,
     MAX_WORD,
-    Direction,
-    PostState,
-    Precision,
 )
+from sources.records import KINDS, Direction, PostState, Precision
 
 _LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f\u2028\u2029]*$"
 _NULL: Final = {"type": "null"}
@@ -33,7 +31,7 @@ _TIME_PATTERN: Final = (
     r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
 )
 
-#: What each reader of a field accepts, by its name in records.py, and the name it is published
+#: What each reader of a field accepts, by its name in parse.py, and the name it is published
 #: with.
 _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "word": (
@@ -120,7 +118,7 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "attributes",
         {
             "type": "object",
-            "description": f"At most {records.MAX_ATTRIBUTES_BYTES} bytes, 5 levels deep.",
+            "description": f"At most {MAX_ATTRIBUTES_BYTES} bytes, 5 levels deep.",
         },
     ),
 }
@@ -129,7 +127,7 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 def json_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of one canonical record of any kind.
 
-    It is slightly wider than ``records.parse``, which also knows the clock, the calendar, the
+    It is slightly wider than ``parse``, which also knows the clock, the calendar, the
     time zones, and sizes in bytes.
     """
     shapes = dict(_SHAPES.values())
@@ -151,7 +149,7 @@ def _of_kind(kind: str) -> dict[str, Any]:
     fields = FIELDS[kind]
     schema: dict[str, Any] = {
         "type": "object",
-        "description": " ".join((records.KINDS[kind].__doc__ or "").split("\n\n")[0].split()),
+        "description": " ".join((KINDS[kind].__doc__ or "").split("\n\n")[0].split()),
         "properties": {
             "kind": {"const": kind},
             **{name: _field(read, required=required) for name, (read, required) in fields.items()},

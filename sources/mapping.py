@@ -10,8 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from sources.parse import MAX_WORD
 from sources.reader import SourceError
-from sources.records import MAX_WORD, Direction
+from sources.records import Direction
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 Key = tuple[str, ...]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from sources.records import MAX_NAME, MAX_TEXT_BYTES, MAX_TITLE, Fault, Record, parse
+from sources.parse import MAX_NAME, MAX_TEXT_BYTES, MAX_TITLE, Fault, parse
+from sources.records import Record
 
 
 class SourceError(Exception):

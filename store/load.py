@@ -15,16 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engagement.words import RuleSet
+from sources.parse import Fault
 from sources.reader import Read, Reader
-from sources.records import (
-    KINDS,
-    ActionRecord,
-    CounterRecord,
-    Fault,
-    PostRecord,
-    Record,
-    writing_verb,
-)
+from sources.records import KINDS, ActionRecord, CounterRecord, PostRecord, Record, writing_verb
 from store import rules
 from store.db import Database, Write
 from store.receipt import Counts, Receipt

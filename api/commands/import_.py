@@ -21,8 +21,8 @@ from api.console import CommandError, print_json, progress, run, say
 from api.database import open_database
 from api.settings import Settings
 from sources.open import FORMATS, open_source
+from sources.parse import Fault
 from sources.reader import Read, Reader, SourceError
-from sources.records import Fault
 from store import rules
 from store.db import Database
 from store.load import ImportReport, Rejected, fingerprint_of, kind_of, load, tell

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from sources.canonical_schema import json_schema, rendered
-from sources.records import FIELDS, parse
+from sources.parse import FIELDS, parse
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 COMMITTED = Path(__file__).parents[2] / "docs" / "reference" / "records.schema.json"

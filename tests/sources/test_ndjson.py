@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.ndjson import MAX_LINE_BYTES, NdjsonReader, ndjson
+from sources.parse import MAX_TEXT_BYTES
 from sources.reader import SourceError
-from sources.records import MAX_TEXT_BYTES, ActionRecord, MemberRecord
+from sources.records import ActionRecord, MemberRecord
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 MEMBER = b'{"kind":"member","source":"s","id":"u1"}\n'

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from sources.parse import parse
 from sources.records import (
     KINDS,
     ActionRecord,
@@ -22,7 +23,6 @@ from sources.records import (
     Record,
     RetractionRecord,
     ViewsRecord,
-    parse,
 )
 from sources.synthetic.cast import Persona
 from sources.synthetic.community import community, kinds_of_text, personas
