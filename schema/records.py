@@ -2,7 +2,7 @@
 
 A call brings up to 1,000 records. GraphQL would look at every value of each three times before a
 resolver saw it, and refuse the whole call for one that does not fit. So the lists are taken out of
-the variables before GraphQL looks at them, and each item goes through ``sources.records.parse`` as
+the variables before GraphQL looks at them, and each item goes through ``sources.parse.parse`` as
 the records of every other source do: a bad one is rejected by itself. The input types describe what
 is expected; literals in the document are held to them by validation as usual.
 """
@@ -32,7 +32,8 @@ from strawberry.scalars import JSON
 
 from schema.scalars import Count
 from schema.words import Direction, PostState, Precision, Role
-from sources.records import Fault, Record, parse
+from sources.parse import Fault, parse
+from sources.records import Record
 
 MOST: Final = 1_000
 
@@ -170,6 +171,9 @@ _INPUTS: Final = frozenset(
 )
 #: Fields whose values are enums, written in capitals here and in small letters in records.
 _ENUMS: Final = ("precision", "state", "role", "format", "direction")
+#: Fields of records that are none of the inputs.
+_UNKNOWN: Final = ("kind", "source", "as_of")
+_DIFFERENT: Final = frozenset({*_ENUMS, *_UNKNOWN, "asOf", "counts"})
 
 
 def without_records(
@@ -234,11 +238,28 @@ def given(info: Any, argument: str) -> list[Any]:
 
 def read(value: Any, kind: str, *, source: str, now: datetime) -> Record | list[Fault]:
     """One item as a record, or all that is wrong with it, in the words of the inputs."""
-    reaction = kind == "reaction"
+    canonical = "action" if kind == "reaction" else kind
     if not isinstance(value, Mapping):
-        return parse(value, now=now, kind="action" if reaction else kind)
-    odd = [name for name in ("kind", "source", "as_of") if name in value]
-    plain = {name: item for name, item in value.items() if name not in odd}
+        return parse(value, now=now, kind=canonical)
+    if _DIFFERENT.isdisjoint(value):  # The same in both: most items, and this is done for each.
+        record = parse({**value, "source": source}, now=now, kind=canonical)
+        odd: list[str] = []
+    else:
+        odd = [name for name in _UNKNOWN if name in value]
+        record = parse(_canonical(value, kind, source), now=now, kind=canonical)
+    faults = [Fault(name, "unknown_field", "is not a field of this record") for name in odd]
+    if kind == "reaction" and value.get("post") is None:
+        faults.append(Fault("post", "missing", "is missing; it is required"))
+    if isinstance(record, list):
+        faults += [
+            Fault("asOf" if f.field == "as_of" else f.field, f.code, f.message) for f in record
+        ]
+    return faults or record
+
+
+def _canonical(value: Mapping[Any, Any], kind: str, source: str) -> dict[Any, Any]:
+    """An item in the words of the canonical records."""
+    plain = {name: item for name, item in value.items() if name not in _UNKNOWN}
     plain["source"] = source
     for name in _ENUMS:
         if name in plain:
@@ -247,17 +268,7 @@ def read(value: Any, kind: str, *, source: str, now: datetime) -> Record | list[
         plain["as_of"] = plain.pop("asOf")
     if kind == "post" and isinstance(plain.get("counts"), list):
         plain["counts"] = _totals(plain["counts"])
-    record = parse(plain, now=now, kind="action" if reaction else kind)
-    faults = [Fault(name, "unknown_field", "is not a field of this record") for name in odd]
-    if reaction and plain.get("post") is None:
-        faults.append(Fault("post", "missing", "is missing; it is required"))
-    if isinstance(record, list):
-        faults += [
-            Fault("asOf" if f.field == "as_of" else f.field, f.code, f.message) for f in record
-        ]
-    elif not faults:
-        return record
-    return faults
+    return plain
 
 
 def _word(value: Any) -> Any:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from schema import receipts
 from schema.records import read
-from sources.records import ActionRecord
+from sources.parse import parse
 from store.db import Database
 from store.keys import Scope
+from store.receipt import Receipt
 from store.record import record
-from tests.schema.asking import NOW, Asker, at, statements, warmed
+from tests.schema.asking import NOW, Asker, statements, warmed
 
 RESULT = """{ __typename ... on Problem { code message } ... on Receipt {
     recorded duplicate conflict replaced waiting rejected { index field code message }
@@ -218,11 +220,16 @@ async def test_recording_asks_for_no_more_than_the_store(database: Database, ask
     assert len(by_graphql) <= len(by_store)
 
 
-async def test_a_thousand_actions_cost_at_most_twice_the_store_call(
-    database: Database, ask: Asker
+async def test_a_thousand_actions_cost_graphql_little_more_than_their_check(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def items(n: int) -> list[dict[str, Any]]:
-        return [
+    async def kept(*_: object, **__: object) -> Receipt:
+        return Receipt()
+
+    monkeypatch.setattr(receipts, "record", kept)
+    by_graphql, by_check = [], []
+    for n in range(7):
+        items = [
             {
                 "id": f"{n}-{i}",
                 "venue": "qa",
@@ -233,30 +240,15 @@ async def test_a_thousand_actions_cost_at_most_twice_the_store_call(
             }
             for i in range(1000)
         ]
-
-    by_graphql, by_store = [], []
-    for n in range(4):
-        values = items(2 * n)
-        start = time.perf_counter()
-        await ask(ACTIONS, given=values)
-        by_graphql.append(time.perf_counter() - start)
-        records = [
-            ActionRecord(
-                "site",
-                f"{2 * n + 1}-{i}",
-                "qa",
-                "like",
-                at(1),
-                actor=f"m{i % 200}",
-                post=f"p{i % 90}",
-            )
-            for i in range(1000)
-        ]
-        start = time.perf_counter()
-        await record(database, records, now=NOW)
-        by_store.append(time.perf_counter() - start)
-    print(f"graphql {min(by_graphql) * 1000:.1f} ms, store {min(by_store) * 1000:.1f} ms")
-    assert min(by_graphql) < 2.0 * min(by_store)
+        start = time.process_time()
+        await ask(ACTIONS, given=items)
+        by_graphql.append(time.process_time() - start)
+        start = time.process_time()
+        for item in items:
+            parse({**item, "source": "site"}, now=NOW, kind="action")
+        by_check.append(time.process_time() - start)
+    # As long as this holds, GraphQL costs what any other way in costs: `ikusei bench ingest`.
+    assert min(by_graphql) < 2.0 * min(by_check)
 
 
 async def test_a_status_is_locked_and_the_lock_ended(database: Database, ask: Asker) -> None:

@@ -84,7 +84,7 @@ def _literal(type_: Any) -> str:
     if is_list_type(type_):
         return f"[{_literal(type_.of_type)}]"
     if is_enum_type(type_):
-        return next(iter(type_.values))
+        return str(next(iter(type_.values)))
     if is_input_object_type(type_):
         assert isinstance(type_, GraphQLInputObjectType)
         inner = [
