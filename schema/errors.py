@@ -24,7 +24,6 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "RULES_INVALID": "The text is not a rule set. `mistakes` says where and why.",
     "UNKNOWN_RULE_SET": "There is no rule set with this id.",
     "UNKNOWN_MEMBER": "There is no member with this id.",
-    "UNKNOWN_LOCK": "There is no lock with this id that could be ended.",
     "NOT_POSSIBLE": "It cannot be done as things stand. The message says why.",
 }
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import strawberry
 
-from schema.scopes import BOTH, needs
+from schema.scopes import MANAGER, needs
 
 
-@needs(*BOTH)
+@needs(*MANAGER)
 @strawberry.interface(description="Something that `node` finds by its id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Opaque, and the same for good.")
