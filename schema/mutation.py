@@ -213,7 +213,7 @@ class Mutation:
     @strawberry.mutation(
         description="Take away everything that tells who a member is: name, ids, attributes, "
         "texts. What they did keeps counting for others. Cannot be undone.",
-        directives=_BY_BOTH,
+        directives=_BY_SITE,
     )
     async def erase_member(
         self,

@@ -116,6 +116,14 @@ class Member(Node):
         return [Account(source=a.source, external_id=a.external_id) for a in found[self.row.id]]
 
     @strawberry.field(
+        description="What `source` calls them; without it, the first of their accounts. None where "
+        "that source has no account of theirs."
+    )
+    async def external_id(self, info: Asked, source: str | None = None) -> str | None:
+        found = (await loading.accounts(info.context, self.group))[self.row.id]
+        return next((a.external_id for a in found if source in (None, a.source)), None)
+
+    @strawberry.field(
         description="Where they stand, and why. None for staff and bots, for who is erased, and "
         "for days on which they were not here yet."
     )

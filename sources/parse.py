@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
@@ -51,6 +51,7 @@ class _Refused(Exception):
 _BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _BAD_LINE = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 _WORD = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
+_A_WORD = "a word such as 'qa' or 'best_answer'"
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
@@ -91,7 +92,13 @@ def _title(value: object) -> str:
 
 
 def _word(value: object) -> str:
-    text = _line(value, MAX_WORD, "a word such as 'qa' or 'best_answer'")
+    return _checked_word(value) if isinstance(value, str) else _line(value, MAX_WORD, _A_WORD)
+
+
+# Sources, venues and verbs are few and stand in every record.
+@lru_cache(maxsize=1_000)
+def _checked_word(text: str) -> str:
+    _line(text, MAX_WORD, _A_WORD)
     if not _WORD.fullmatch(text):
         raise _Refused(
             "not_a_word",

@@ -113,8 +113,7 @@ async def fold_to(
     connection: Read, members: Sequence[int], rules: ActiveRules, *, until: int
 ) -> Past:
     """Fold members from their first day to the end of ``until``, from their tallies."""
-    tallies = standings._tallies  # noqa: SLF001 - the other half of this module's own subject
-    days = await tallies(connection, members, rules, last=until)
+    days = await standings.earnings(connection, members, rules, last=until)
     start = States.before(await standings.entries(connection, members, days))
     holds = await standings.holds_of(connection, members)
     result = fold(start, days, until, rules.compiled, holds=holds)

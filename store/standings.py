@@ -106,7 +106,7 @@ async def keep_today(
     if not members:
         return
     kept = unpack([(locked[m]["state"], locked[m]["recent"]) for m in members])
-    facts = await _tallies(connection, members, rules, first=today, last=today)
+    facts = await earnings(connection, members, rules, first=today, last=today)
     days = _with_day(kept.recent, facts, today)
     behind = kept.now.day < today
     start = kept.eve.take(np.arange(len(members)))
@@ -133,7 +133,7 @@ async def refold(
     members = sorted(members)
     if not members:
         return
-    days = await _tallies(connection, members, rules)
+    days = await earnings(connection, members, rules)
     start = States.before(await entries(connection, members, days))
     holds = await holds_of(connection, members)
     pairs = None
@@ -222,7 +222,7 @@ async def history(
     Returns the states, the moves (positions in ``members``) and the points ×100 at the end. Members
     whose first day is later have the status NOBODY.
     """
-    days = await _tallies(connection, members, rules, last=until)
+    days = await earnings(connection, members, rules, last=until)
     start = States.before(await entries(connection, members, days))
     holds = await holds_of(connection, members)
     result = fold(start, days, until, rules.compiled, holds=holds)
@@ -251,7 +251,7 @@ async def entries(connection: Read | Write, members: Sequence[int], days: Days) 
     return first
 
 
-async def _tallies(
+async def earnings(
     connection: Read | Write,
     members: Sequence[int],
     rules: ActiveRules,
@@ -259,6 +259,7 @@ async def _tallies(
     first: int = -(2**31),
     last: int = 2**31 - 1,
 ) -> Days:
+    """What members earned from day ``first`` to ``last``, from their tallies."""
     rows = await connection.fetch(_TALLIES, list(members), first, last)
     table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
     return earn(rules.compiled, len(members), *table)
