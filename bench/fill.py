@@ -12,6 +12,7 @@ from bench.ground import held
 from sources.records import Record
 from store import effects, names
 from store.db import Database, Write
+from store.names import Names
 from store.record import record
 from store.refresh import refresh
 
@@ -40,10 +41,13 @@ async def fill(database: Database, log: Log, advance: Advance) -> None:
     """
     await record_world(database, log, advance)
     async with held(database) as connection:
+        known = database.remembered(Names)
         for rows in log.batches(_BATCH):
-            await bare.merge(connection, database.names, log.records(rows), table="action")
+            await bare.merge(
+                connection, database.remembered(Names), log.records(rows), table="action"
+            )
             advance(len(rows))
-        judged = [database.names.types[row.key] for row in log.types if row.quality]
+        judged = [known.types[row.key] for row in log.types if row.quality]
         await connection.execute(_GRADE, judged)
 
     async def recount(connection: Write) -> None:

@@ -12,17 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, Final, NewType, TypeVar, cast
+from typing import Any, Final, NewType, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
-
-from store.names import Names
-
-if TYPE_CHECKING:
-    from store.rules import ActiveRules
 
 Result = TypeVar("Result")
 
@@ -62,24 +57,21 @@ def day_date(number: int) -> date:
     return date.fromordinal(_EPOCH.toordinal() + number)
 
 
-@dataclass(slots=True)
-class Cache:
-    """What a process keeps of the database."""
-
-    rules: ActiveRules | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections to one migrated database, and the community's time zone.
-
-    ``names`` and ``cache`` remember what is committed and asked for at every call.
-    """
+    """A pool of connections to one migrated database, and the community's time zone."""
 
     pool: asyncpg.Pool
     zone: ZoneInfo
-    names: Names = field(default_factory=Names)
-    cache: Cache = field(default_factory=Cache)
+    _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def remembered(self, kind: type[Result]) -> Result:
+        """This process's one value of ``kind``: what a module keeps of the database between calls.
+
+        Only what is committed may be kept, and only what can be told to be stale.
+        """
+        found: Result = self._remembered.setdefault(kind, kind())
+        return found
 
     def day(self, moment: datetime) -> int:
         """The number of the community's calendar day at ``moment``."""

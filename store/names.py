@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from store.db import Database, Read, Write
+from store.db import Database, Read, Write
 
 #: So many venues × verbs that only a mistake (ids sent as verbs) can lead there.
 MOST_TYPES: Final = 10_000
@@ -34,7 +33,7 @@ async def learn(
     Adding them apart keeps the long recording transactions from waiting on each other for a new
     name. Names beyond MOST_TYPES and MOST_SOURCES get no number; the caller refuses the record.
     """
-    names = database.names
+    names = database.remembered(Names)
     new_sources = sorted({s for s in sources if s not in names.sources})
     new_types = sorted({t for t in types if t not in names.types})
     if new_sources or new_types:

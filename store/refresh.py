@@ -51,12 +51,13 @@ async def due(connection: Read, rule_set_id: int, *, today: int) -> int:
 
 async def _apply_retractions(database: Database, now: datetime) -> int:
     """Retractions whose action was being recorded by somebody else when they arrived."""
+    vocabulary = await names.learn(database, (), ())
 
     async def work(connection: Write) -> int:
         recording = Recording(
             connection=connection,
             database=database,
-            names=database.names,
+            names=vocabulary,
             now=now,
             today=database.day(now),
             secret=await resolve.erasure_key(connection),
@@ -67,7 +68,6 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
             await finish(recording, defer=False)
         return met
 
-    await names.learn(database, (), ())
     return await database.in_write(work)
 
 

@@ -24,6 +24,13 @@ class ActiveRules:
     catalog: frozenset[tuple[str, str]]
 
 
+@dataclass(slots=True)
+class _Last:
+    """The rules that this process used last."""
+
+    rules: ActiveRules | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RuleSetVersion:
     """One version of the rules as it is kept."""
@@ -50,7 +57,8 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
     row = await connection.fetchrow(_ACTIVE_ID)
     if row is None:
         raise StoreError("no rule set is active: run `ikusei migrate`")
-    known = database.cache.rules
+    last = database.remembered(_Last)
+    known = last.rules
     if known is not None and known.id == row["id"] and len(known.types) == row["types"]:
         return known
     types = (await names.load(connection, names.Names())).types
@@ -66,7 +74,7 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
         types,
         frozenset(row.key for row in rules.catalog),
     )
-    database.cache.rules = fresh
+    last.rules = fresh
     return fresh
 
 
