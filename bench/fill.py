@@ -43,9 +43,7 @@ async def fill(database: Database, log: Log, advance: Advance) -> None:
     async with held(database) as connection:
         known = database.remembered(Names)
         for rows in log.batches(_BATCH):
-            await bare.merge(
-                connection, database.remembered(Names), log.records(rows), table="action"
-            )
+            await bare.merge(connection, known, log.records(rows), table="action")
             advance(len(rows))
         judged = [known.types[row.key] for row in log.types if row.quality]
         await connection.execute(_GRADE, judged)
