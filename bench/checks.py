@@ -26,10 +26,13 @@ async def tallies_hold(connection: asyncpg.Connection) -> bool:
     return len(sums) == 1
 
 
-async def standings_hold(database: Database, *, now: datetime) -> bool:
-    """Whether some members, folded again from their first day, stand where they are kept.
+async def wrong_standings(
+    database: Database, *, now: datetime
+) -> list[tuple[asyncpg.Record, asyncpg.Record]]:
+    """Of some members those who do not stand where they are kept, with how a fold places them.
 
-    Nothing is changed. Standings that are due must have been brought up to date before.
+    They are folded again from their first day; nothing is changed. What is due must have been done
+    before.
     """
     async with held(database) as connection:
         transaction = connection.transaction()
@@ -48,7 +51,8 @@ async def standings_hold(database: Database, *, now: datetime) -> bool:
                 now=now,
                 cause=Cause.IMPORT,
             )
-            return before == await connection.fetch(_STANDINGS, members)
+            after = await connection.fetch(_STANDINGS, members)
+            return [(a, b) for a, b in zip(before, after, strict=True) if a != b]
         finally:
             await transaction.rollback()
 
@@ -83,8 +87,9 @@ _COUNTED = """
 # Always the same ones, in an order that has nothing to do with who they are.
 _SOME = "select member_id from standing order by hashint4(member_id), member_id limit $1"
 
+# Not the day of the next review: a fold from the start also looks when a day without points leaves
+# the window, which changes nothing and is not kept.
 _STANDINGS = """
-    select member_id, status, since, next_review_day,
-        contribution, interaction, favorability, support
+    select member_id, status, since, contribution, interaction, favorability, support
     from standing where member_id = any($1::int[]) order by member_id
 """
