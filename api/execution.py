@@ -28,6 +28,7 @@ from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from api.errors import Refusal, without_suggestions
+from api.executor import Direct, with_short_way
 from api.limits import Limits, Size, check, too_long
 
 _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
@@ -86,9 +87,10 @@ class Engine:
     """Prepares documents for one schema and runs them."""
 
     def __init__(self, schema: Schema, limits: Limits, *, introspection: bool = True) -> None:
-        self._schema = schema
         # The one private name of Strawberry's that we use: there is no public way to its schema.
         self._core = schema._schema  # noqa: SLF001
+        self._executor = with_short_way(schema)
+        self._direct = Direct(schema)
         self._limits = limits
         self._introspection = introspection
         self._kept: OrderedDict[str, Document] = OrderedDict()
@@ -135,7 +137,8 @@ class Engine:
             variable_values=request.variables,
             operation_name=request.operation,
             max_coercion_errors=self._limits.errors,
-            executor_class=self._schema.execution_context_class,
+            executor_class=self._executor,
+            middleware=self._direct,
             is_awaitable=_is_awaitable,
             hide_suggestions=not suggest,
             operation_extensions=request.extensions,

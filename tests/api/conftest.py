@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -31,3 +33,10 @@ async def client(database: Database, site_key: str) -> AsyncIterator[httpx.Async
     app = app_of(database)
     async with app.router.lifespan_context(app), client_of(app, site_key) as client:
         yield client
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data directory of the test's own: pytest's are tidied away by other runs of it."""
+    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
+        yield Path(directory)

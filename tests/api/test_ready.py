@@ -70,15 +70,8 @@ async def test_a_database_that_hangs_is_not_ready(
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
 
 
-@pytest.fixture
-async def apart(tmp_path: Path) -> Path:
-    """A data directory whose server may be stopped."""
-    (tmp_path / "postgresql.conf").write_text("fsync = off\n")
-    return tmp_path
-
-
-async def test_the_database_goes_and_comes_back(apart: Path):
-    embedded = await ensure(apart)
+async def test_the_database_goes_and_comes_back(data_dir: Path):
+    embedded = await ensure(data_dir)
     await migrate(embedded.url, now=NOW)
     # As a database given by URL: nobody revives it but us.
     database = await connect(embedded.url)
@@ -99,7 +92,7 @@ async def test_the_database_goes_and_comes_back(apart: Path):
             assert error["extensions"]["code"] == "UNAVAILABLE"
             assert "postgres" not in answer.text
 
-            embedded = await ensure(apart)
+            embedded = await ensure(data_dir)
             assert (await client.get("/ready")).status_code == 200
             answer = await client.post("/graphql", json={"query": "{ hello }"})
             assert answer.json() == {"data": {"hello": "hello"}}

@@ -33,7 +33,9 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
     }
 
 
-async def ran(data_dir: Path, *arguments: str, given: str = "", **more: str) -> tuple[int, str, str]:
+async def ran(
+    data_dir: Path, *arguments: str, given: str = "", **more: str
+) -> tuple[int, str, str]:
     """A command run to its end: code, output, errors."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -103,17 +105,16 @@ async def serving(data_dir: Path, program: Sequence[str]) -> AsyncIterator[Serve
 
 def postgres_of(data_dir: Path) -> list[psutil.Process]:
     """The processes of the embedded database."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if str(data_dir) in " ".join(process.info["cmdline"] or ()):
-            found.append(process)
-    return [one for one in found if "postgres" in (one.info["cmdline"] or [""])[0]]
+    found = [
+        (process, process.info["cmdline"] or [""]) for process in psutil.process_iter(["cmdline"])
+    ]
+    return [one for one, line in found if "postgres" in line[0] and str(data_dir) in " ".join(line)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
-async def test_requests_under_way_are_finished(tmp_path: Path, kind: signal.Signals):
-    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+async def test_requests_under_way_are_finished(data_dir: Path, kind: signal.Signals):
+    async with serving(data_dir, STAND_IN) as served, served.client() as client:
         slow = asyncio.create_task(
             client.post("/graphql", json={"query": "{ slow(seconds: 1.5) }"})
         )
@@ -126,12 +127,12 @@ async def test_requests_under_way_are_finished(tmp_path: Path, kind: signal.Sign
         assert (await slow).json() == {"data": {"slow": "done"}}
         assert await served.end() == 0
     assert "Traceback" not in served.log
-    assert not postgres_of(tmp_path)
+    assert not postgres_of(data_dir)
 
 
 @pytest.mark.slow
-async def test_a_second_signal_ends_it_at_once(tmp_path: Path):
-    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+async def test_a_second_signal_ends_it_at_once(data_dir: Path):
+    async with serving(data_dir, STAND_IN) as served, served.client() as client:
         slow = asyncio.create_task(client.post("/graphql", json={"query": "{ slow(seconds: 50) }"}))
         await asyncio.sleep(0.5)
         served.process.send_signal(signal.SIGTERM)
@@ -139,29 +140,29 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path):
         assert await asyncio.wait_for(served.end(signal.SIGTERM), 10) == 0
         with suppress(httpx.TransportError):
             assert (await slow).status_code == 500
-    assert not postgres_of(tmp_path)
+    assert not postgres_of(data_dir)
 
 
 @pytest.mark.slow
-async def test_the_real_service_survives_kill_9(tmp_path: Path):
-    async with serving(tmp_path, (*IKUSEI, "serve")) as served, served.client() as client:
+async def test_the_real_service_survives_kill_9(data_dir: Path):
+    async with serving(data_dir, (*IKUSEI, "serve")) as served, served.client() as client:
         assert (await client.get("/ready")).json() == {"ready": True}
         body = {"query": "{ __typename }"}
         assert (await client.post("/graphql", json=body)).json()["data"] == {"__typename": "Query"}
         served.process.kill()
         assert await served.end() == -signal.SIGKILL
     # The database was left running for nobody; the next one takes it over.
-    async with serving(tmp_path, (*IKUSEI, "serve")) as served, served.client() as client:
+    async with serving(data_dir, (*IKUSEI, "serve")) as served, served.client() as client:
         assert (await client.get("/ready")).status_code == 200
         assert await served.end(signal.SIGTERM) == 0
-    assert not postgres_of(tmp_path)
+    assert not postgres_of(data_dir)
     lines = [json.loads(line) for line in served.log.splitlines() if line.startswith("{")]
     assert {line["level"] for line in lines} <= {"info", "debug"}
 
 
 @pytest.mark.slow
-async def test_bodies_beyond_the_limit_are_answered_over_a_socket(tmp_path: Path):
-    async with serving(tmp_path, STAND_IN) as served, served.client() as client:
+async def test_bodies_beyond_the_limit_are_answered_over_a_socket(data_dir: Path):
+    async with serving(data_dir, STAND_IN) as served, served.client() as client:
         headers = {"Content-Type": "application/json"}
 
         async def chunks() -> AsyncIterator[bytes]:
@@ -181,22 +182,22 @@ async def test_bodies_beyond_the_limit_are_answered_over_a_socket(tmp_path: Path
         assert await served.end(signal.SIGTERM) == 0
 
 
-async def test_a_port_that_is_taken_is_told_before_anything_is_started(tmp_path: Path):
+async def test_a_port_that_is_taken_is_told_before_anything_is_started(data_dir: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        code, out, err = await ran(tmp_path, *IKUSEI, "serve", IKUSEI_PORT=port)
+        code, out, err = await ran(data_dir, *IKUSEI, "serve", IKUSEI_PORT=port)
     assert (code, out) == (1, "")
     assert re.match(rf"ikusei: cannot serve on 127.0.0.1 port {port}: .*--port", err)
-    assert not (tmp_path / "postgres").exists()
+    assert not (data_dir / "postgres").exists()
 
 
 @pytest.mark.slow
-async def test_work_stops_when_told(tmp_path: Path):
+async def test_work_stops_when_told(data_dir: Path):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *(*IKUSEI, "work"),
         cwd=ROOT,
-        env=environment(tmp_path),
+        env=environment(data_dir),
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None
@@ -205,27 +206,27 @@ async def test_work_stops_when_told(tmp_path: Path):
             pass
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-    assert not postgres_of(tmp_path)
+    assert not postgres_of(data_dir)
 
 
 @pytest.mark.slow
-async def test_query_in_process(tmp_path: Path, url: str):
+async def test_query_in_process(data_dir: Path, url: str):
     more = {"IKUSEI_DATABASE_URL": url}
-    file = tmp_path / "q.graphql"
+    file = data_dir / "q.graphql"
     file.write_text("query A { a: __typename } query B { b: __typename }", encoding="utf-8")
-    code, out, err = await ran(tmp_path, *IKUSEI, "query", str(file), "--operation", "B", **more)
+    code, out, err = await ran(data_dir, *IKUSEI, "query", str(file), "--operation", "B", **more)
     assert (code, json.loads(out)) == (0, {"data": {"b": "Query"}}), err
     document = "query ($x: Boolean!) { a: __typename @include(if: $x) }"
     code, out, _ = await ran(
-        tmp_path, *IKUSEI, "query", "-", "--variables", '{"x": true}', given=document, **more
+        data_dir, *IKUSEI, "query", "-", "--variables", '{"x": true}', given=document, **more
     )
     assert (code, json.loads(out)) == (0, {"data": {"a": "Query"}})
-    code, out, _ = await ran(tmp_path, *IKUSEI, "query", "-", given="{ nothing }", **more)
+    code, out, _ = await ran(data_dir, *IKUSEI, "query", "-", given="{ nothing }", **more)
     assert code == 1
     assert json.loads(out)["errors"][0]["extensions"]["code"] == "INVALID_DOCUMENT"
-    code, out, err = await ran(tmp_path, *IKUSEI, "query", "-", "--variables", "[1]", given="{ a }")
+    code, out, err = await ran(data_dir, *IKUSEI, "query", "-", "--variables", "[1]", given="{ a }")
     assert (code, out) == (1, "")
     assert "--variables" in err
-    code, out, err = await ran(tmp_path, *IKUSEI, "query", str(tmp_path / "none"))
+    code, out, err = await ran(data_dir, *IKUSEI, "query", str(data_dir / "none"))
     assert (code, out) == (1, "")
     assert "cannot read" in err

@@ -1,0 +1,213 @@
+"""How much GraphQL costs: one member's standing over it, against a route written by hand.
+
+Both servers run in processes of their own on the same database and answer the same members with
+equal data, in turns; the service checks keys, limits and scopes and logs every request, the other
+does nothing but answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from bench import data
+from bench.ground import ground
+from bench.load import run_load
+from store import keys
+from store.db import Database
+from store.record import record
+from store.refresh import refresh
+
+TARGET: Final = 0.2
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_BATCH: Final = 1_000
+_DOCUMENT: Final = """
+query Standing($source: String!, $externalId: String!) {
+  member(source: $source, externalId: $externalId) {
+    name
+    standing { status since indices { index points enter missing } }
+  }
+}
+"""
+
+
+async def bench_api(
+    *,
+    server: str | None = None,
+    members: int = 1_000,
+    actions: int = 40_000,
+    requests: int = 500,
+    rounds: int = 15,
+    connections: int = 8,
+) -> dict[str, Any]:
+    """The ratio of requests a second: the median of that of rounds, each of both sides in turn.
+
+    ``server`` is the URL of a PostgreSQL on which a database may be made; without it an embedded
+    one is started.
+    """
+    log = data.generate(members=members, actions=actions)
+    now = data.BEGIN + timedelta(days=log.days, hours=1)
+    async with ground(server, now=now) as database:
+        await _fill(database, log, now)
+        url = await _url(database, server)
+        text, _ = await keys.create(database, name="bench", scopes={keys.Scope.MANAGER}, now=now)
+        wanted = [str(number % members) for number in range(requests)]
+        async with _graphql(url, now) as ours, _by_hand(url) as theirs:
+            rates, same = await _measure(
+                (ours, [_post(one, text) for one in wanted]),
+                (theirs, [_get(one) for one in wanted]),
+                rounds=rounds,
+                connections=connections,
+            )
+    ratio = median(ours / theirs for ours, theirs in zip(*rates, strict=True))
+    return {
+        "name": "api",
+        "baseline": "a hand-written Starlette route with asyncpg and orjson, the same statement",
+        "ratios": {"graphql_vs_handwritten_rps_at_least": round(ratio, 3)},
+        "targets": {"graphql_vs_handwritten_rps_at_least": TARGET},
+        "checksums_equal": same,
+        "figures": {
+            "graphql_per_second": round(median(rates[0])),
+            "handwritten_per_second": round(median(rates[1])),
+            "lowest_ratio": round(min(a / b for a, b in zip(*rates, strict=True)), 3),
+            "highest_ratio": round(max(a / b for a, b in zip(*rates, strict=True)), 3),
+            "rounds": rounds,
+            "requests_per_round": requests,
+            "connections": connections,
+            "members": members,
+        },
+    }
+
+
+Side = tuple[int, Sequence[bytes]]
+
+
+async def _measure(
+    ours: Side, theirs: Side, *, rounds: int, connections: int
+) -> tuple[tuple[list[float], list[float]], bool]:
+    """The rates of both sides in turns, and whether their answers were equal throughout.
+
+    A first round of each warms connections and caches and does not count.
+    """
+    rates: tuple[list[float], list[float]] = ([], [])
+    sums = set()
+    for number in range(rounds + 1):
+        for (port, requests), own in zip((ours, theirs), rates, strict=True):
+            load = await run_load(port, requests, connections=connections)
+            sums.add(_checksum(load.bodies))
+            if number:
+                own.append(load.per_second)
+    return rates, len(sums) == 1
+
+
+def _checksum(bodies: list[bytes]) -> str:
+    """Of the answers as data: no matter in which order keys and answers came."""
+    plain = sorted(orjson.dumps(orjson.loads(one), option=orjson.OPT_SORT_KEYS) for one in bodies)
+    return sha256(b"\n".join(plain)).hexdigest()
+
+
+async def _fill(database: Database, log: data.Log, now: datetime) -> None:
+    """Record the log and bring every standing to ``now``."""
+    for records in (list(log.member_records()), list(log.post_records())):
+        for begin in range(0, len(records), _BATCH):
+            await record(database, records[begin : begin + _BATCH], now=now, defer=True)
+    for rows in log.batches(_BATCH):
+        await record(database, log.records(rows), now=now, defer=True)
+    await refresh(database, now=now)
+    await database.pool.execute("vacuum analyze")
+
+
+async def _url(database: Database, server: str | None) -> str:
+    """The URL of an open database."""
+    name = await database.pool.fetchval("select current_database()")
+    if server is not None:
+        return urlsplit(server)._replace(path=f"/{name}").geturl()
+    place = await database.pool.fetchval("show unix_socket_directories")
+    role = await database.pool.fetchval("select current_user")
+    return f"postgresql://{role}@/{name}?host={quote(place, safe='/')}&port=5432"
+
+
+def _post(external_id: str, key: str) -> bytes:
+    variables = {"source": data.SOURCE, "externalId": external_id}
+    body = orjson.dumps({"query": _DOCUMENT, "variables": variables})
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: bench\r\nAccept: application/json\r\n"
+        f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _get(external_id: str) -> bytes:
+    query = f"source={data.SOURCE}&externalId={external_id}"
+    return f"GET /standing?{query} HTTP/1.1\r\nHost: bench\r\n\r\n".encode()
+
+
+@asynccontextmanager
+async def _graphql(url: str, now: datetime) -> AsyncIterator[int]:
+    """The service itself; gives its port."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("IKUSEI_")},
+        "IKUSEI_DATABASE_URL": url,
+        "IKUSEI_PORT": "0",
+        "IKUSEI_CLOCK": now.isoformat(),
+        "IKUSEI_LOG_FORMAT": "json",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "api.cli", "serve"),
+        cwd=_ROOT,
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with _ended(process):
+        said = b""
+        while not (found := re.search(rb"http://[\d.]+:(\d+)/graphql", said)):
+            line = await process.stderr.readline()
+            said += line
+            if not line:
+                raise RuntimeError(f"the service did not start: {said.decode()}")
+        reading = asyncio.create_task(_drain(process.stderr))
+        try:
+            yield int(found[1])
+        finally:
+            reading.cancel()
+
+
+async def _drain(log: asyncio.StreamReader) -> None:
+    """Read the log away, or the service would wait for a reader."""
+    while await log.read(1 << 16):
+        pass
+
+
+@asynccontextmanager
+async def _by_hand(url: str) -> AsyncIterator[int]:
+    """The hand-written server; gives its port."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.by_hand", url), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with _ended(process):
+        yield int(await process.stdout.readline())
+
+
+@asynccontextmanager
+async def _ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
