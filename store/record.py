@@ -70,8 +70,14 @@ async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> No
     )
     r.late.update(r.members.new)
     await record_members(r, _of(known, MemberRecord))
-    r.posts = await resolve.posts(r.connection, _posts(r, known), secret=r.secret)
-    await record_posts(r, _of(known, PostRecord))
+    described = _of(known, PostRecord)
+    r.posts = await resolve.posts(
+        r.connection,
+        _posts(r, known),
+        describes={(r.names.sources[one.source], one.id) for _, one in described},
+        secret=r.secret,
+    )
+    await record_posts(r, described)
     await note_retractions(r, _of(known, RetractionRecord))
     await record_actions(r, _of(known, ActionRecord))
     await apply_renamed(r)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from store.db import Read, Write
@@ -96,12 +97,14 @@ class PostRef:
 
 
 async def posts(
-    connection: Write, keys: Iterable[Key], *, secret: bytes | None
+    connection: Write, keys: Iterable[Key], *, describes: AbstractSet[Key], secret: bytes | None
 ) -> dict[Key, PostRef]:
     """The posts behind ``keys``; unknown ones are made, to be described later.
 
     Posts that are not known yet are locked against becoming known before we commit: otherwise a
-    reaction recorded here and the post recorded elsewhere could miss each other for ever.
+    reaction recorded here and the post recorded elsewhere could miss each other for ever. Those
+    that the caller ``describes`` are locked with them, all in one order and as strongly as it will
+    take: whoever first shares a lock and then wants it alone ends in a deadlock.
     """
     wanted = sorted(set(keys))
     if not wanted:
@@ -118,10 +121,10 @@ async def posts(
             _NEW_POSTS, [key[0] for key in missing], [key[1] for key in missing]
         )
         found |= await _find_posts(connection, missing)
-    waiting = sorted(ref.id for ref in found.values() if ref.type_id is None)
-    if waiting:
+    locked = sorted({r.id for key, r in found.items() if r.type_id is None or key in describes})
+    if locked:
         by_id = {ref.id: ref for ref in found.values()}
-        for row in await connection.fetch(_LOCK_WAITING, waiting):
+        for row in await connection.fetch(_LOCK_POSTS, locked):
             ref = by_id[row["id"]]
             ref.type_id, ref.author_id, ref.root_id = row[1], row[2], row[3]
     return found
@@ -172,7 +175,7 @@ _NEW_POSTS = """
     on conflict do nothing
 """
 
-_LOCK_WAITING = """
+_LOCK_POSTS = """
     select id, type_id, author_id, root_id from post where id = any($1::int[])
-    order by id for share
+    order by id for no key update
 """
