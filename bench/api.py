@@ -11,13 +11,14 @@ import asyncio
 import os
 import re
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import IO, Any, Final
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -33,6 +34,7 @@ from store.refresh import refresh
 TARGET: Final = 0.2
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _BATCH: Final = 1_000
+_LONGEST_START: Final = 60
 _DOCUMENT: Final = """
 query Standing($source: String!, $externalId: String!) {
   member(source: $source, externalId: $externalId) {
@@ -165,31 +167,30 @@ async def _graphql(url: str, now: datetime) -> AsyncIterator[int]:
         "IKUSEI_CLOCK": now.isoformat(),
         "IKUSEI_LOG_FORMAT": "json",
     }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api.cli", "serve"),
-        cwd=_ROOT,
-        env=environment,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stderr is not None
-    async with _ended(process):
-        said = b""
-        while not (found := re.search(rb"http://[\d.]+:(\d+)/graphql", said)):
-            line = await process.stderr.readline()
-            said += line
-            if not line:
-                raise RuntimeError(f"the service did not start: {said.decode()}")
-        reading = asyncio.create_task(_drain(process.stderr))
-        try:
-            yield int(found[1])
-        finally:
-            reading.cancel()
+    with tempfile.TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "api.cli", "serve"), cwd=_ROOT, env=environment, stderr=log
+        )
+        async with _ended(process):
+            yield await _port(process, log)
 
 
-async def _drain(log: asyncio.StreamReader) -> None:
-    """Read the log away, or the service would wait for a reader."""
-    while await log.read(1 << 16):
-        pass
+async def _port(process: asyncio.subprocess.Process, log: IO[bytes]) -> int:
+    """The port that the service tells in its log.
+
+    Raises RuntimeError when it ends instead, TimeoutError when it does neither.
+    """
+    async with asyncio.timeout(_LONGEST_START):
+        while not (found := re.search(rb"http://[\d.]+:(\d+)/graphql", _all(log))):
+            if process.returncode is not None:
+                raise RuntimeError(f"the service did not start: {_all(log).decode()}")
+            await asyncio.sleep(0.05)
+    return int(found[1])
+
+
+def _all(file: IO[bytes]) -> bytes:
+    """What a file holds; its own position, which the process shares, stays."""
+    return os.pread(file.fileno(), 1 << 20, 0)
 
 
 @asynccontextmanager

@@ -42,10 +42,11 @@ def make_app(url: str) -> Starlette:
         database = await connect(url)
         async with database.read() as connection:
             active = await rules.active(database, connection)
-        found["bars"] = [(i.name, active.rules.thresholds[i].enter_x100) for i in INDICES]
-        found["pool"] = database.pool
-        yield
         await database.close()
+        found["bars"] = [(i.name, active.rules.thresholds[i].enter_x100) for i in INDICES]
+        async with asyncpg.create_pool(url, min_size=1, max_size=10) as pool:
+            found["pool"] = pool
+            yield
 
     async def standing(request: Request) -> Response:
         source = request.query_params["source"]
