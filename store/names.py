@@ -12,13 +12,22 @@ from store.db import Database, Read, Write
 MOST_TYPES: Final = 10_000
 MOST_SOURCES: Final = 1_000
 
+#: The lock shared by all who work with the rules and types they have read; see rules.in_force.
+IN_USE: Final = 0x696B75727573
+#: Wait until nobody does, and keep them from it until we commit.
+ALONE: Final = "select pg_advisory_xact_lock($1)"
+
 
 @dataclass(slots=True)
 class Names:
-    """The numbers of sources and action types that are known to be committed."""
+    """The numbers of sources and action types that are known to be committed.
+
+    ``counting`` are the sources that have sent counters.
+    """
 
     sources: dict[str, int] = field(default_factory=dict)
     types: dict[tuple[str, str], int] = field(default_factory=dict)
+    counting: set[str] = field(default_factory=set)
 
     def type_of(self, number: int) -> tuple[str, str]:
         """Venue and verb of an action type number."""
@@ -26,23 +35,30 @@ class Names:
 
 
 async def learn(
-    database: Database, sources: Iterable[str], types: Iterable[tuple[str, str]]
+    database: Database,
+    sources: Iterable[str],
+    types: Iterable[tuple[str, str]],
+    counting: Iterable[str] = (),
 ) -> Names:
     """See to it that every name has a number, adding the new ones in a transaction of their own.
 
-    Adding them apart keeps the long recording transactions from waiting on each other for a new
-    name. Names beyond MOST_TYPES and MOST_SOURCES get no number; the caller refuses the record.
+    Adding them apart, while nobody records, means that every recording knows all that others have
+    recorded by. Names beyond MOST_TYPES and MOST_SOURCES get no number; the caller refuses the
+    record. ``counting`` are the sources that are about to send counters.
     """
     names = database.remembered(Names)
     new_sources = sorted({s for s in sources if s not in names.sources})
     new_types = sorted({t for t in types if t not in names.types})
-    if new_sources or new_types:
+    new_counting = sorted({s for s in counting if s not in names.counting})
+    if new_sources or new_types or new_counting:
 
         async def add(connection: Write) -> None:
+            await connection.execute(ALONE, IN_USE)
             await connection.execute(_ADD_SOURCES, new_sources, MOST_SOURCES)
             await connection.execute(
                 _ADD_TYPES, [t[0] for t in new_types], [t[1] for t in new_types], MOST_TYPES
             )
+            await connection.execute(_MARK_COUNTING, new_counting)
 
         await database.in_write(add)
         async with database.read() as connection:
@@ -52,8 +68,10 @@ async def learn(
 
 async def load(connection: Read | Write, names: Names) -> Names:
     """Read all names."""
-    for row in await connection.fetch("select id, name from source"):
+    for row in await connection.fetch("select id, name, counts from source"):
         names.sources[row["name"]] = row["id"]
+        if row["counts"]:
+            names.counting.add(row["name"])
     for row in await connection.fetch("select id, venue, verb from action_type"):
         names.types[row["venue"], row["verb"]] = row["id"]
     return names
@@ -66,6 +84,8 @@ _ADD_SOURCES = """
       and (select count(*) from source) < $2
     on conflict do nothing
 """
+
+_MARK_COUNTING = "update source set counts = true where name = any($1::text[]) and not counts"
 
 _ADD_TYPES = """
     insert into action_type (venue, verb)

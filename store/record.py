@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engagement.words import Cause, Side
 from sources.records import (
     ActionRecord,
@@ -26,7 +29,7 @@ from store import effects, names, resolve, rules, standings
 from store.db import Database, Write
 from store.receipt import Receipt, Rejection
 from store.record_actions import record_actions
-from store.record_counters import record_counters, recount_touched
+from store.record_counters import record_counters, rise, touched
 from store.record_members import record_members
 from store.record_posts import VIEW, record_posts, record_views
 from store.record_retractions import apply_renamed, note_retractions
@@ -45,9 +48,11 @@ async def record(
     due work, as an import of a whole history wants it. Raises StoreError when the database cannot
     be used; then nothing was recorded.
     """
-    vocabulary = await names.learn(database, _sources(records), _types(records))
+    counting = _sources([one for one in records if isinstance(one, CounterRecord)])
+    vocabulary = await names.learn(database, _sources(records), _types(records), counting)
 
     async def work(connection: Write) -> Receipt:
+        active = await rules.in_force(database, connection)
         recording = Recording(
             connection=connection,
             database=database,
@@ -55,7 +60,7 @@ async def record(
             now=now,
             today=database.day(now),
             secret=await resolve.erasure_key(connection),
-            rules=await rules.active(database, connection),
+            rules=active,
         )
         await _record(recording, records, defer=defer)
         return recording.receipt
@@ -88,15 +93,15 @@ async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> No
 
 async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> None:
     """Write the collected effects and bring the standings of all whom they touch up to date."""
-    changed = await recount_touched(r, r.effects.rows())
-    compiled = r.rules.compiled
-    fresh: set[int] = set()
-    member, day, type_id, side = changed[0], changed[1], changed[2], changed[3]
-    earns = compiled.earns_received(type_id) | (side != Side.RECEIVED)
-    lowered = changed[5] < 0
-    fresh.update(member[earns & (day == r.today) & ~lowered].tolist())
-    r.late.update(member[earns & ((day != r.today) | lowered)].tolist())
-    locked = await standings.lock(r.connection, fresh | r.late)
+    changed = r.effects.rows()
+    counted = await touched(r, changed)
+    fresh, late = _whose(r, changed)
+    locked = await standings.lock(r.connection, fresh | late | r.late | counted.keys())
+    if counted:
+        await rise(r.connection, r.effects, list(counted), list(counted.values()))
+        changed = r.effects.rows()
+        fresh, late = _whose(r, changed)
+    r.late |= late
     await effects.apply(r.connection, changed)
     await standings.settle(
         r.connection,
@@ -110,6 +115,14 @@ async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> N
         cause=Cause.IMPORT if defer and cause is Cause.ACTION else cause,
         defer=defer,
     )
+
+
+def _whose(r: Recording, changed: NDArray[np.int64]) -> tuple[set[int], set[int]]:
+    """Whose standing changes of tallies bear upon: only by what today brought, or by the past."""
+    member, day, type_id, side = changed[0], changed[1], changed[2], changed[3]
+    earns = r.rules.compiled.earns_received(type_id) | (side != Side.RECEIVED)
+    raised = (day == r.today) & (changed[5] > 0)
+    return set(member[earns & raised].tolist()), set(member[earns & ~raised].tolist())
 
 
 def _of(known: Sequence[tuple[int, Record]], kind: type[Kind]) -> list[tuple[int, Kind]]:

@@ -22,6 +22,9 @@ from store.recording import Recording
 #: The venue of counters that do not say where.
 ANYWHERE = "site"
 
+#: Before all days.
+_EVER = -(2**31)
+
 _SIDES = {Direction.GIVEN: Side.GIVEN, Direction.RECEIVED: Side.RECEIVED}
 
 
@@ -48,28 +51,30 @@ async def record_counters(r: Recording, records: Sequence[tuple[int, CounterReco
     counts.recorded += sum(1 for row in rows if row["new"])
     counts.replaced += sum(1 for row in rows if not row["new"])
     counts.duplicate += len(keys) - len(rows)
-    if rows:
-        await r.connection.execute(_MARK_SOURCES, sorted({row["source_id"] for row in rows}))
-        await rise(r.connection, r.effects, sorted({row["member_id"] for row in rows}), None)
+    r.counted.update(row["member_id"] for row in rows)
 
 
-async def recount_touched(r: Recording, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``rows`` of changes, and what they do to the counters of the members they touch."""
-    if not rows.shape[1] or not await r.connection.fetchval(_ANY):
-        return rows
+async def touched(r: Recording, rows: NDArray[np.int64]) -> dict[int, int]:
+    """Whose counters ``rows`` of changes bear upon, and from which day on.
+
+    Their standings must be locked before the counters are held against the actions: what others
+    record of them at the same time would not be seen.
+    """
+    if not r.counted and not await r.connection.fetchval(_ANY):
+        return {}
     order = np.lexsort((rows[1], rows[0]))
     member, day = rows[0][order], rows[1][order]
     first = np.ones(len(member), np.bool_)
     first[1:] = member[1:] != member[:-1]
-    await rise(r.connection, r.effects, member[first].tolist(), day[first].tolist())
-    return r.effects.rows()
+    found = dict(zip(member[first].tolist(), day[first].tolist(), strict=True))
+    return found | dict.fromkeys(r.counted, _EVER)
 
 
 async def rise(
     connection: Write, effects: Effects, members: Sequence[int], days: Sequence[int] | None
 ) -> None:
     """Work out anew what the counters of members add; only snapshots from their ``days`` on."""
-    since = [-(2**31)] * len(members) if days is None else list(days)
+    since = [_EVER] * len(members) if days is None else list(days)
     rows = await connection.fetch(_RISES, list(members), since, ANYWHERE)
     changed = [row for row in rows if row["rise"] != row["old"] or row["whole"] != row["was_whole"]]
     for row in changed:
@@ -86,8 +91,6 @@ async def rise(
 
 _ANY = "select exists (select 1 from source where counts)"
 
-_MARK_SOURCES = "update source set counts = true where id = any($1::smallint[]) and not counts"
-
 _SAVE = """
     insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
     select * from unnest(
@@ -95,7 +98,7 @@ _SAVE = """
         $7::bigint[])
     on conflict (member_id, source_id, type_id, side, as_of) do update set value = excluded.value
         where c.value <> excluded.value
-    returning member_id, source_id, xmax = 0 as new
+    returning member_id, xmax = 0 as new
 """
 
 # Per snapshot the actions of its source and verb since the one before: given ones by their actor,

@@ -17,7 +17,8 @@ from store.rules import ActiveRules
 class Recording:
     """The connection, what names mean, what was found, and what is to follow from it.
 
-    ``late`` collects members to be folded again from the start; ``secret`` is the key of the
+    ``late`` collects members to be folded again from the start, ``counted`` those whose counters
+    changed; ``secret`` is the key of the
     hashes that stand for erased ids, None while nobody was erased; ``renamed`` says that actions
     got a second id.
     """
@@ -33,6 +34,7 @@ class Recording:
     posts: dict[Key, PostRef] = field(default_factory=dict)
     effects: Effects = field(default_factory=Effects)
     late: set[int] = field(default_factory=set)
+    counted: set[int] = field(default_factory=set)
     renamed: bool = False
     receipt: Receipt = field(default_factory=Receipt)
 

@@ -36,7 +36,7 @@ async def refresh(
     async with database.read() as connection:
         active = await rules.active(database, connection)
         total = await due(connection, active.id, today=database.day(now))
-    while done := await standings.refresh_due(database, active, now=now):
+    while done := await standings.refresh_due(database, now=now):
         members += done
         if progress is not None:
             progress(members, max(total, members))
@@ -54,6 +54,7 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
     vocabulary = await names.learn(database, (), ())
 
     async def work(connection: Write) -> int:
+        active = await rules.in_force(database, connection)
         recording = Recording(
             connection=connection,
             database=database,
@@ -61,7 +62,7 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
             now=now,
             today=database.day(now),
             secret=await resolve.erasure_key(connection),
-            rules=await rules.active(database, connection),
+            rules=active,
         )
         met = await apply_waiting(connection, recording.effects)
         if met:

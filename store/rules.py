@@ -78,6 +78,16 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
     return fresh
 
 
+async def in_force(database: Database, connection: Write) -> ActiveRules:
+    """The rule set in force, which stays so until we commit; ask for it before anything else.
+
+    New rules, and new action types, which no compiled rules know, wait until all have committed
+    who fold members by what they read here.
+    """
+    await connection.execute(_STAY, names.IN_USE)
+    return await active(database, connection)
+
+
 async def all_versions(connection: Read) -> list[RuleSetVersion]:
     """Every version, newest first."""
     rows = await connection.fetch("select * from rule_set order by id desc")
@@ -113,7 +123,7 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
     """
 
     async def put(connection: Write) -> RuleSetVersion:
-        await connection.execute("select pg_advisory_xact_lock(hashtext('ikusei.rule_set'))")
+        await connection.execute(names.ALONE, names.IN_USE)
         found = await version(connection, number)
         if found is None:
             raise UnknownRuleSet(f"there is no rule set with the number {number}")
@@ -126,6 +136,8 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
 
     return await database.in_write(put)
 
+
+_STAY = "select pg_advisory_xact_lock_shared($1)"
 
 _ACTIVE_ID = """
     select id, (select count(*) from action_type) as types from rule_set where state = 'active'

@@ -22,7 +22,7 @@ from engagement.points import Days, Ints, earn
 from engagement.status import Hold
 from engagement.words import INDICES, STATUSES, Cause
 from store.db import Database, Read, Write
-from store.rules import ActiveRules
+from store.rules import ActiveRules, in_force
 
 #: So many members with changed pasts are folded again at once; more become due work.
 FEW: Final = 200
@@ -405,7 +405,7 @@ def _announcements(
     return found
 
 
-async def refresh_due(database: Database, rules: ActiveRules, *, now: datetime) -> int:
+async def refresh_due(database: Database, *, now: datetime) -> int:
     """Do one chunk of what is due: marked members, other rules, a review day that has come.
 
     Returns how many members were looked at; 0 means that nothing is due.
@@ -413,6 +413,7 @@ async def refresh_due(database: Database, rules: ActiveRules, *, now: datetime) 
     today = database.day(now)
 
     async def work(connection: Write) -> int:
+        rules = await in_force(database, connection)
         marked = await connection.fetch(_DUE_MARKED, CHUNK)
         causes = {row["member_id"]: row["cause"] for row in marked}
         room = CHUNK - len(causes)
