@@ -160,6 +160,7 @@ def _ask(call: dict[str, Any], directory: Path, url: str) -> Any:
     return answer["data"]
 
 
+@pytest.mark.slow
 def test_the_calls_of_the_how_to_work(url: str, tmp_path: Path) -> None:
     calls = list(_calls("how-to/embed.md"))
     assert len(calls) == 6

@@ -10,10 +10,11 @@ from api.commands._find import Found
 from engagement.columns import NOBODY
 from engagement.explain import GuardStanding, IndexStanding, Standing
 from engagement.explain_texts import STATUS_JA
-from engagement.words import STATUSES, Cause, Index, Role, Side, Status
-from store import actions, explained, members
+from engagement.words import STATUSES, ActionType, Cause, Index, Role, Side, Status
+from store import actions, evidence, explained, members
 from store.actions import ActionRow
 from store.db import Database, Read, day_date
+from store.evidence import TypeShare
 from store.members import MemberRow
 from store.moment import Moment
 
@@ -38,6 +39,7 @@ _GUARDS: Final[Mapping[str, str]] = {
 }
 
 Told = dict[str, Any]
+Catalog = Mapping[tuple[str, str], ActionType]
 
 
 async def tell(
@@ -58,16 +60,20 @@ async def tell(
     ]
     others = [a.target_id for a in given] + [a.actor_id for a in received]
     names = await _names(connection, {id_ for id_ in others if id_ is not None})
-    labels = {one.key: one.en for one in moment.rules.rules.catalog}
+    catalog = {one.key: one for one in moment.rules.rules.catalog}
+    points = (
+        [] if standing is None else await evidence.shares(connection, row.id, moment.rules, day=day)
+    )
     return {
         "member": _who(database, found),
         "as_of": str(day_date(day)),
         "archive": moment.archive,
         "rule_set": moment.rules.name,
         "standing": None if standing is None else _plain(standing),
+        "points_from": [_plain_share(one, catalog) for one in points],
         "history": await _history(connection, row, moment, day) if placed else [],
-        "given": [_action(database, a, names.get(a.target_id or 0), labels) for a in given],
-        "received": [_action(database, a, names.get(a.actor_id or 0), labels) for a in received],
+        "given": [_action(database, a, names.get(a.target_id or 0), catalog) for a in given],
+        "received": [_action(database, a, names.get(a.actor_id or 0), catalog) for a in received],
     }
 
 
@@ -179,6 +185,22 @@ def _plain_guard(guard: GuardStanding) -> Told:
     return {"name": guard.name, "have": guard.have, "need": guard.need}
 
 
+def _plain_share(one: TypeShare, catalog: Catalog) -> Told:
+    row = catalog[one.venue, one.verb]
+    return {
+        "index": one.index.value,
+        "venue": one.venue,
+        "verb": one.verb,
+        "label": row.en,
+        "count": one.n,
+        "days": one.days,
+        "points": one.points_x100 / 100,
+        "each": row.points,
+        "daily_cap": row.daily_cap,
+        "from_totals": one.from_totals,
+    }
+
+
 def _date(day: int | None) -> str | None:
     return None if day is None else str(day_date(day))
 
@@ -193,15 +215,17 @@ def _action(
     database: Database,
     action: ActionRow,
     other: str | None,
-    labels: Mapping[tuple[str, str], str],
+    catalog: Catalog,
 ) -> Told:
+    known = catalog.get((action.venue, action.verb))
     return {
         "day": str(day_date(action.day)),
         "at": action.occurred_at.astimezone(database.zone).isoformat(),
         "precision": action.precision.name.lower(),
         "venue": action.venue,
         "verb": action.verb,
-        "label": labels.get((action.venue, action.verb)),
+        "label": None if known is None else known.en,
+        "earned_by": None if known is None else known.earns.name.lower(),
         "count": action.n,
         "other": other,
         "counts": not (action.retracted or action.post_deleted),
@@ -223,6 +247,7 @@ def lines(told: Told) -> Iterator[str]:
             yield "Next:     nothing higher; the points of the window keep it."
         if standing["next_review"] is not None:
             yield f"Without anything new it may change on {standing['next_review']}."
+    yield from _section("Points come from", [_share_line(one) for one in told["points_from"]])
     yield from _section("History", [_change_line(one) for one in told["history"]])
     yield from _section("Last done", [_action_line(one, "to") for one in told["given"]])
     yield from _section("Last received", [_action_line(one, "from") for one in told["received"]])
@@ -262,13 +287,24 @@ def _index_lines(indices: Sequence[Told]) -> Iterator[str]:
         )
 
 
+def _share_line(one: Told) -> str:
+    days = "1 day" if one["days"] == 1 else f"{one['days']:,} days"
+    line = f"{one['points']:>5g} {one['index']}: {one['count']:,} x {one['label']}, on {days}"
+    if one["daily_cap"] is not None and one["count"] * one["each"] > one["points"]:
+        line += f" (at most {one['daily_cap']} a day count)"
+    if one["from_totals"]:
+        line += f"; {one['from_totals']:,} known only as a total"
+    return line
+
+
 def _state(one: Told) -> str:
     if not one["met"]:
         return "not met"
     if one["points"] >= one["enter"]:
         return "met"
-    kept = f", until {one['kept_until']} at least" if one["kept_until"] else ""
-    return f"held above {one['exit']:g}{kept}"
+    if one["kept_until"]:
+        return f"held until {one['kept_until']} at least"
+    return f"held, as not below {one['exit']:g}"
 
 
 def _change_line(one: Told) -> str:
@@ -280,6 +316,8 @@ def _change_line(one: Told) -> str:
 def _action_line(one: Told, way: str) -> str:
     label = one["label"] or f"{one['venue']}.{one['verb']} (not in the rules)"
     times = f" x {one['count']:,}" if one["count"] > 1 else ""
+    # Of a best answer the label speaks of who received it.
+    way = "by" if way == "to" and one["earned_by"] == "received" else way
     other = f", {way} {one['other']}" if one["other"] else ""
     undone = "" if one["counts"] else " (taken back or deleted: counts nothing)"
     day = one["day"] if one["precision"] in {"exact", "day"} else f"{one['day']} or later"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,27 @@ def test_a_member_by_id_as_json(filled: str) -> None:
     }
     assert {action["verb"] for action in found["given"]} == {"vote_up"}
     assert len(found["given"]) == 10
+
+
+@pytest.mark.parametrize("who", ["m1", "m2", "m3"])
+def test_where_points_come_from_adds_up(filled: str, tmp_path: Path, who: str) -> None:
+    total = {"kind": "counter", "source": "site", "member": who, "venue": "qa", "verb": "vote_up"}
+    total |= {"direction": "given", "as_of": "2026-11-19T00:00:00Z", "value": 40}
+    file = tmp_path / "totals.ndjson"
+    file.write_text(json.dumps(total) + "\n")
+    told("import", "ndjson", str(file), database_url=filled)
+    found = told("member", who, database_url=filled)
+    for one in found["standing"]["indices"]:
+        parts = [part["points"] for part in found["points_from"] if part["index"] == one["index"]]
+        assert sum(parts) == one["points"]
+    votes = next(part for part in found["points_from"] if part["verb"] == "vote_up")
+    assert votes["count"] == 40
+    assert votes["from_totals"] == (28 if who == "m2" else 40)
+    assert votes["points"] < 40
+    text = works("member", who, database_url=filled)
+    assert f"x {votes['label']}, on " in text
+    assert "(at most 10 a day count)" in text
+    assert "known only as a total" in text
 
 
 def test_a_member_in_the_past(filled: str) -> None:

@@ -10,6 +10,8 @@ import pytest
 from engagement.rules import default, dump, load
 from tests.api.command_line import fails, ikusei, told, works, write_records
 
+pytestmark = pytest.mark.slow
+
 
 def _rules(place: Path, *changes: tuple[str, str]) -> str:
     text = dump(default())
