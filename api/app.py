@@ -61,7 +61,7 @@ class Service:
     @property
     def introspection(self) -> bool:
         """Whether the schema is told to whoever asks."""
-        return bool(getattr(self.settings, "introspection", True))
+        return self.settings.introspection
 
     async def graphql(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST and GET /graphql."""

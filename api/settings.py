@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
+    introspection: bool = _field(True, "Whether the schema may be asked for and read.")
     clock: Annotated[str, AfterValidator(_clock)] = _field(
         "system",
         "For tests and demos: an instant such as `2026-11-21T09:30:00Z` at which time stands "

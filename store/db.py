@@ -123,7 +123,9 @@ async def connect(
     async def open_one(*_: object, **options: Any) -> asyncpg.Connection:
         return await open_connection(url, revive=revive, **options)
 
-    pool = await asyncpg.create_pool(min_size=least, max_size=most, init=_init, connect=open_one)
+    pool = await asyncpg.create_pool(
+        min_size=least, max_size=most, init=_init, connect=open_one, reset=_leave
+    )
     try:
         async with pool.acquire() as connection:
             await check(cast(asyncpg.Connection, connection), url)
@@ -224,6 +226,13 @@ def _told() -> Iterator[None]:
         if not any(words in str(error) for words in ("connection is closed", "cannot switch to")):
             raise
         raise Unavailable("the connection to the database was lost") from error
+
+
+async def _leave(_: object) -> None:
+    """Nothing to undo: we set nothing in a session, and locks and cursors end with a transaction.
+
+    The usual reset is a statement of its own after every use, a third of the cost of a read.
+    """
 
 
 async def _init(connection: asyncpg.Connection) -> None:

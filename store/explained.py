@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from struct import Struct
+from typing import Final
 
 import numpy as np
 
-from engagement.columns import NEVER, NOBODY, Moves, States, fold
+from engagement.columns import NEVER, NOBODY, WIDTH, Moves, States, fold
 from engagement.explain import Standing, blocked, explain, not_placed
 from engagement.points import Days
 from engagement.status import Hold, Points, State
@@ -162,18 +164,48 @@ async def _explained(
 
 def _brought_to(kept: Sequence[Kept], rules: ActiveRules, today: int) -> dict[int, State]:
     """The kept states, gone on to the end of ``today`` where they are older."""
-    if not kept:
-        return {}
-    read = standings.unpack([(k.state, k.recent) for k in kept])
-    states = read.now
-    if any(k.review_day is not None and k.review_day <= today for k in kept):
-        holds = [(i, hold) for i, k in enumerate(kept) for hold in k.holds]
+    window = rules.rules.window_days
+    due: list[Kept] = []
+    states: dict[int, State] = {}
+    for one in kept:
+        if one.review_day is not None and one.review_day <= today:
+            due.append(one)
+        else:
+            # Such a state stays as it is through every day until its review.
+            states[one.member_id] = _as_kept(one, today, window)
+    if due:
+        read = standings.unpack([(k.state, k.recent) for k in due])
+        holds = [(i, hold) for i, k in enumerate(due) for hold in k.holds]
         # Nothing was given since: else the row would have been written.
-        states = fold(states, read.recent, today, rules.compiled, holds=holds).states
-    # All others would stay as they are through every day until then.
-    np.maximum(states.day, today, out=states.day)
-    rows = _rows(states, read.recent, rules.rules.window_days)
-    return {k.member_id: row for k, row in zip(kept, rows, strict=True) if row is not None}
+        moved = fold(read.now, read.recent, today, rules.compiled, holds=holds).states
+        np.maximum(moved.day, today, out=moved.day)
+        rows = _rows(moved, read.recent, window)
+        states |= {k.member_id: row for k, row in zip(due, rows, strict=True) if row is not None}
+    return states
+
+
+_STATE: Final = Struct(f"<{WIDTH}i")
+_DAY: Final = Struct(f"<{1 + len(INDICES)}i")
+
+
+def _as_kept(kept: Kept, today: int, window: int) -> State:
+    """One row as a State, without columns: those would take longer than the rest of a request."""
+    day, status, since, entry, given, *met = _STATE.unpack_from(kept.state, _STATE.size)
+    day = max(day, today)
+    bars = [None if one == NEVER else one for one in met]
+    return State(
+        day,
+        STATUSES[status],
+        since,
+        (bars[0], bars[1], bars[2], bars[3]),
+        entry,
+        None if given == NEVER else given,
+        tuple(
+            (when, (p0, p1, p2, p3))
+            for when, p0, p1, p2, p3 in _DAY.iter_unpack(kept.recent)
+            if day - window < when <= day
+        ),
+    )
 
 
 def _states(past: Past, rules: ActiveRules) -> dict[int, State | None]:
