@@ -112,10 +112,7 @@ async def keep_today(
     start = kept.eve.take(np.arange(len(members)))
     start.put(behind, kept.now.take(behind))
     holds = await holds_of(connection, members)
-    placed = advance(start, days, today, rules, holds, None)
-    if placed.wants_pairs.any():
-        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
-        placed = advance(start, days, today, rules, holds, pairs)
+    placed = await _place(connection, members, start, days, today, rules, holds)
     await _write(connection, locked, members, placed, days, holds, rules, today, now, Cause.ACTION)
 
 
@@ -129,48 +126,83 @@ async def refold(
     now: datetime,
     cause: Cause,
 ) -> None:
-    """Fold members again from their first day; changes of status get ``cause``."""
+    """Fold members again from their first day; changes of status get ``cause``.
+
+    Whom rules that are new to them would lower keeps the status for the days of grace.
+    """
     members = sorted(members)
     if not members:
         return
     days = await earnings(connection, members, rules)
     start = States.before(await entries(connection, members, days))
     holds = await holds_of(connection, members)
-    pairs = None
-    placed = advance(start, days, today, rules, holds, pairs)
-    if placed.wants_pairs.any():
-        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
-        placed = advance(start, days, today, rules, holds, pairs)
-    if cause is Cause.RULE_CHANGE and await _grant_grace(
-        connection, locked, members, placed, rules, today, now
-    ):
-        holds = await holds_of(connection, members)
-        placed = advance(start, days, today, rules, holds, pairs)
+    placed = await _place(connection, members, start, days, today, rules, holds)
+    graces = _graces(locked, members, placed, rules, today)
+    if graces:
+        tried = await _place(connection, members, start, days, today, rules, holds + graces)
+        status = tried.now.status
+        # Where it would change nothing (they are dormant, say) there is nothing to be kept.
+        graces = [(i, hold) for i, hold in graces if STATUSES[status[i]] is hold.status]
+        await _grant(connection, members, graces, rules, now)
+        holds += graces
+        placed = await _place(connection, members, start, days, today, rules, holds)
     await _write(connection, locked, members, placed, days, holds, rules, today, now, cause)
     await connection.execute("delete from refold where member_id = any($1::int[])", members)
 
 
-async def _grant_grace(
+async def _place(
     connection: Write,
+    members: Sequence[int],
+    start: States,
+    days: Days,
+    today: int,
+    rules: ActiveRules,
+    holds: Sequence[tuple[int, Hold]],
+) -> Placed:
+    """``advance``, counting the people of those for whom it matters."""
+    placed = advance(start, days, today, rules, holds, None)
+    if placed.wants_pairs.any():
+        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
+        placed = advance(start, days, today, rules, holds, pairs)
+    return placed
+
+
+def _graces(
     locked: Mapping[int, asyncpg.Record],
     members: Sequence[int],
     placed: Placed,
     rules: ActiveRules,
     today: int,
+) -> list[tuple[int, Hold]]:
+    """A grace for everybody who met an index by other rules and stands lower by these."""
+    length = rules.rules.lifecycle.rule_change_grace_days
+    found = []
+    for i, (member, status) in enumerate(zip(members, placed.now.status.tolist(), strict=True)):
+        row = locked[member]
+        by_others = row["state"] and row["rule_set_id"] != rules.id
+        if length and by_others and row["status"] < min(status, len(INDICES)):
+            hold = Hold("grace", STATUSES[row["status"]], today, today + length)
+            found.append((i, hold))
+    return found
+
+
+async def _grant(
+    connection: Write,
+    members: Sequence[int],
+    graces: Sequence[tuple[int, Hold]],
+    rules: ActiveRules,
     now: datetime,
-) -> bool:
-    """Let members whom new rules would lower keep their status for a while; whether any did."""
-    days = rules.rules.lifecycle.rule_change_grace_days
-    lowered = [
-        member
-        for member, status in zip(members, placed.now.status.tolist(), strict=True)
-        if locked[member]["state"] and locked[member]["status"] < min(status, len(INDICES))
-    ]
-    if not days or not lowered:
-        return False
-    statuses = [locked[member]["status"] for member in lowered]
-    await connection.execute(_GRACE, lowered, statuses, today, today + days, rules.name, now)
-    return True
+) -> None:
+    if graces:
+        await connection.execute(
+            _GRACE,
+            [members[i] for i, _ in graces],
+            [STATUSES.index(hold.status) for _, hold in graces],
+            [hold.from_day for _, hold in graces],
+            [hold.until_day for _, hold in graces],
+            rules.name,
+            now,
+        )
 
 
 async def mark(connection: Write, members: Iterable[int], cause: Cause, now: datetime) -> None:
@@ -464,8 +496,9 @@ _HOLDS = """
 
 _GRACE = """
     insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)
-    select member_id, 'grace', status, $3, $4, 'change of rules', $5, $6
-    from unnest($1::int[], $2::smallint[]) as c(member_id, status)
+    select c.member_id, 'grace', c.status, c.from_day, c.until_day, 'change of rules', $5, $6
+    from unnest($1::int[], $2::smallint[], $3::int[], $4::int[])
+        as c(member_id, status, from_day, until_day)
 """
 
 _PAIRS = """
