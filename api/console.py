@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import orjson
 import typer
 
-from api.settings import SettingsError
+from api.settings import Settings, SettingsError
 from store.db import StoreError
 
 Result = TypeVar("Result")
@@ -50,6 +50,14 @@ async def _stoppable(work: Coroutine[Any, Any, Result]) -> Result:
             # A closed terminal must not leave an embedded database running for nobody.
             loop.add_signal_handler(signal.SIGHUP, task.cancel)
     return await work
+
+
+def load_settings() -> Settings:
+    """The settings, for a command that needs them before it runs; ends it where they are wrong."""
+    try:
+        return Settings.load()
+    except SettingsError as error:
+        fail(str(error))
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:

@@ -204,9 +204,12 @@ _ERASE = (
     """update post set title = null, text = null
         where author_id = $1 and $2::timestamptz is not null""",
     "update hold set reason = 'erased' where member_id = $1 and $2::timestamptz is not null",
+    # Only the day of joining stays: from it on their standing is folded.
     """update member set
-            name = null, zone = null, lang = null, attributes = '{}', state = 'deleted',
-            erased_at = $2
+            seen_day = coalesce((joined_at at time zone (
+                select value from setting where key = 'zone'))::date - date '1970-01-01', seen_day),
+            joined_at = null, name = null, zone = null, lang = null, attributes = '{}',
+            state = 'deleted', erased_at = $2
         where id = $1""",
     """update member set name = null, attributes = '{}', zone = null, lang = null, joined_at = null
         where merged_into = $1 and $2::timestamptz is not null""",

@@ -119,7 +119,7 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
     """Put a version in force and retire the one before.
 
     Everybody is folded again by due work, while recording goes on; until then a standing names the
-    rule set that it was made with. Raises UnknownRuleSet.
+    rule set that it was made with. Graces granted by an earlier change end. Raises UnknownRuleSet.
     """
 
     async def put(connection: Write) -> RuleSetVersion:
@@ -130,6 +130,7 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
         if found.state == "active":
             return found
         await connection.execute(_RETIRE, now)
+        await connection.execute(_END_GRACE, database.day(now))
         row = await connection.fetchrow(_ACTIVATE, number, now)
         assert row is not None
         return RuleSetVersion(**row)
@@ -152,6 +153,12 @@ _SAVE = """
 """
 
 _RETIRE = "update rule_set set state = 'retired', retired_at = $1 where state = 'active'"
+
+# Granted against the rules before; whoever the next ones lower is granted it anew.
+_END_GRACE = """
+    update hold set until_day = greatest($1, from_day)
+    where kind = 'grace' and (until_day is null or until_day > $1)
+"""
 
 _ACTIVATE = """
     update rule_set set state = 'active', activated_at = $2, retired_at = null where id = $1

@@ -29,10 +29,6 @@ _LINK = re.compile(r"\[[^\]\n]*\]\((?P<target>[^)\s]+)\)")
 _FENCE = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-#: Named by how-to/adapt-rules.md ahead of its time.
-_TO_COME = {"simulate"}
-
-
 def _read(name: str) -> str:
     return (_DOCS / name).read_text(encoding="utf-8")
 
@@ -133,7 +129,7 @@ def test_every_table_has_its_reasons() -> None:
 
 
 def test_no_page_names_a_command_that_there_is_not() -> None:
-    known = set(cli.commands()) | _TO_COME
+    known = set(cli.commands())
     for page in _PAGES:
         asked = re.findall(
             r"(?:^\$ |^    |`|bin/)ikusei ([a-z][a-z-]+)",

@@ -7,7 +7,8 @@ two sides do not have equal results.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +20,13 @@ from api.settings import Settings
 
 app = typer.Typer()
 
+Document = dict[str, Any]
+Work = Callable[[], Coroutine[Any, Any, Document]]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Actions = Annotated[int, typer.Option(min=10_000, help="How many actions to record.")]
+Actions = Annotated[int, typer.Option(min=10_000, help="How many actions there are.")]
 Members = Annotated[int, typer.Option(min=1_000, help="How many members do them.")]
+Batch = Annotated[int, typer.Option(min=100, help="Actions per transaction.")]
+Requests = Annotated[int, typer.Option(min=100, help="Requests per round.")]
 
 #: Records per member beside the actions: the account and two posts.
 _WORLD = 3
@@ -31,78 +36,96 @@ _WORLD = 3
 def ingest(
     actions: Actions = 5_000_000,
     members: Members = 100_000,
-    batch: Annotated[int, typer.Option(min=100, help="Actions per transaction.")] = 5_000,
+    batch: Batch = 5_000,
     json: Json = False,
 ) -> None:
     """Full recording against a bare merge of the actions; GraphQL against the store call."""
-    from bench.ingest import bench_ingest  # noqa: PLC0415 - imports the whole service
-
-    server = _begin()
-    with progress("records", total=actions + _WORLD * members) as advance:
-        work = bench_ingest(
-            server=server, members=members, actions=actions, batch=batch, advance=advance
-        )
-        outcome = run(_ended(work))
-    _tell(outcome, json)
+    _tell([partial(_ingest, actions, members, batch)], json)
 
 
 @app.command()
 def read(actions: Actions = 1_000_000, members: Members = 20_000, json: Json = False) -> None:
     """A member's standing as it is kept against the same points from the actions."""
-    from bench.read import bench_read  # noqa: PLC0415
-
-    server = _begin()
-    with progress("records", total=actions + _WORLD * members) as advance:
-        work = bench_read(server=server, members=members, actions=actions, advance=advance)
-        outcome = run(_ended(work))
-    _tell(outcome, json)
+    _tell([partial(_read, actions, members)], json)
 
 
 @app.command()
 def rescore(actions: Actions = 2_000_000, members: Members = 40_000, json: Json = False) -> None:
     """Everybody's points from the tallies against the same from the actions."""
-    from bench.rescore import bench_rescore  # noqa: PLC0415
-
-    server = _begin()
-    with progress("records", total=actions + _WORLD * members) as advance:
-        work = bench_rescore(server=server, members=members, actions=actions, advance=advance)
-        outcome = run(_ended(work))
-    _tell(outcome, json)
+    _tell([partial(_rescore, actions, members)], json)
 
 
 @app.command("api")
-def api_(
-    members: Members = 1_000,
-    requests: Annotated[int, typer.Option(min=100, help="Requests per round.")] = 2_000,
-    json: Json = False,
-) -> None:
+def api_(members: Members = 1_000, requests: Requests = 2_000, json: Json = False) -> None:
     """A member's standing over GraphQL against a hand-written route."""
+    _tell([partial(_api, members, requests)], json)
+
+
+@app.command("all")
+def all_(json: Json = False) -> None:
+    """All comparisons at their full size, one after the other; takes most of an hour."""
+    works = [
+        partial(_api, 1_000, 2_000),
+        partial(_read, 1_000_000, 20_000),
+        partial(_rescore, 2_000_000, 40_000),
+        partial(_ingest, 5_000_000, 100_000, 5_000),
+    ]
+    _tell(works, json, several=True)
+
+
+# The benches import the whole service, so each is imported when it is run.
+
+
+async def _ingest(actions: int, members: int, batch: int) -> Document:
+    from bench.ingest import bench_ingest  # noqa: PLC0415
+
+    return await _watched(bench_ingest, actions, members, batch=batch)
+
+
+async def _read(actions: int, members: int) -> Document:
+    from bench.read import bench_read  # noqa: PLC0415
+
+    return await _watched(bench_read, actions, members)
+
+
+async def _rescore(actions: int, members: int) -> Document:
+    from bench.rescore import bench_rescore  # noqa: PLC0415
+
+    return await _watched(bench_rescore, actions, members)
+
+
+async def _api(members: int, requests: int) -> Document:
     from bench.api import bench_api  # noqa: PLC0415
 
-    outcome = run(_ended(bench_api(server=_begin(), members=members, requests=requests)))
-    _tell(outcome, json)
+    server = Settings.load().database_url
+    return await bench_api(server=server, members=members, requests=requests)
 
 
-def _begin() -> str | None:
-    """Be as fast as the service, and quiet; gives the URL of the server to use, if any."""
-    fast_loop()
-    configure("console", "error")
-    return Settings.load().database_url
+async def _watched(
+    bench: Callable[..., Awaitable[Document]], actions: int, members: int, **options: int
+) -> Document:
+    server = Settings.load().database_url
+    with progress("records", total=actions + _WORLD * members) as advance:
+        return await bench(
+            server=server, actions=actions, members=members, advance=advance, **options
+        )
 
 
-async def _ended(work: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    return await work
-
-
-def _tell(outcome: dict[str, Any], json: bool) -> None:
-    """Print the outcome; end with code 1 when it is not good."""
+def _tell(works: Sequence[Work], json: bool, *, several: bool = False) -> None:
+    """Run benches and print their outcomes; end with code 1 when one is not good."""
     from bench.result import missed, table  # noqa: PLC0415
 
+    fast_loop()
+    configure("console", "error")
+    outcomes = []
+    for work in works:
+        outcome = run(work())
+        outcomes.append(outcome)
+        if not json:
+            print("\n".join(table(outcome)), flush=True)
     if json:
-        print_json(outcome)
-    else:
-        print("\n".join(table(outcome)))
-    wrong = missed(outcome)
+        print_json(outcomes if several else outcomes[0])
+    wrong = [line for outcome in outcomes for line in missed(outcome)]
     for line in wrong[:-1]:
         say(f"ikusei: {line}")
     if wrong:

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
-from api.console import CommandError, run, say
+from api.console import CommandError, load_settings, run, say
 from api.database import open_database
 from api.logs import configure
 from api.settings import Settings
@@ -40,7 +40,7 @@ def command(
     On the embedded database, due work is done in the same process; on a database of your own run
     `ikusei work` beside it.
     """
-    settings = Settings.load()
+    settings = load_settings()
     changes = {"host": host, "port": port}
     settings = settings.model_copy(
         update={name: value for name, value in changes.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from api.console import run, say
+from api.console import load_settings, run, say
 from api.database import open_database
 from api.logs import configure
 from api.settings import Settings
@@ -18,7 +18,7 @@ def command() -> None:
     `ikusei serve` on the embedded database does the same in its own process. Several workers on one
     database are safe.
     """
-    settings = Settings.load()
+    settings = load_settings()
     configure(settings.log_format, settings.log_level)
     run(_work(settings))
 
