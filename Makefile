@@ -40,6 +40,7 @@ test-fast: setup  ## the tests without the slow ones, in under 2 minutes
 
 shows: setup  ## what takes longer: crash runs, statistics, benches; under 60 minutes
 	@$(BIN)/python -m pytest -m shows
+	@$(BIN)/ikusei bench all
 
 lint: setup  ## style, types and the floors of the house
 	@$(BIN)/ruff check .
@@ -48,7 +49,7 @@ lint: setup  ## style, types and the floors of the house
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
 
 bench: setup  ## all comparisons, or one: make bench NAME=ingest
-	@$(BIN)/ikusei bench $(NAME)
+	@$(BIN)/ikusei bench $(or $(NAME),all)
 
 lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrade: the newest ones)
 	@$(COMPILE) $(UPGRADE) --output-file requirements/run.txt

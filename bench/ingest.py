@@ -35,8 +35,9 @@ GRAPHQL_TARGET: Final = 2.0
 _SLICE: Final = 50_000
 #: The part of the race that counts as cold: tables empty, nobody's window filled.
 _COLD: Final = 0.1
-#: Calls by each door after the race, and first ones that do not count.
-_CALLS: Final = 60
+#: Calls by each door after the race (one for so many actions of it), and uncounted first ones.
+_CALLS: Final = range(5, 60)
+_ACTIONS_PER_CALL: Final = 20_000
 _WARM_UP: Final = 3
 
 
@@ -49,7 +50,8 @@ async def bench_ingest(
     advance: Advance = lambda _steps: None,
 ) -> Document:
     """The ratios of recording to the bare merge, and of GraphQL to the store."""
-    log = generate(members=members, actions=actions + 2 * (_CALLS + _WARM_UP) * CALL)
+    calls = min(max(actions // _ACTIONS_PER_CALL, _CALLS.start), _CALLS.stop)
+    log = generate(members=members, actions=actions + 2 * (calls + _WARM_UP) * CALL)
     async with ground(server, now=BEGIN) as database:
         race = Race(database, log, advance)
         await race.prepare()

@@ -1,8 +1,8 @@
 """Everybody's window points anew, as after a change of rules: from the tallies or the actions.
 
-Both are one statement over everything, with the daily caps, in the same PostgreSQL in turns. The
-baseline gets an index by day, which ``action`` does not have, so that tallies win nothing by
-theirs.
+Both are one statement over the window of a year's log, with the daily caps, in the same PostgreSQL
+in turns, each in one process. The target is for the tables as they are, with an index by day on the
+tallies only; what it would be with one on the actions is among the figures.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from store.db import Database, Read
 
 TARGET: Final = 0.33
 _ROUNDS: Final = 7
+_DAYS: Final = 365
 
 
 async def bench_rescore(
     *, server: str | None, members: int, actions: int, advance: Advance = lambda _steps: None
 ) -> Document:
     """The ratio of the medians of alternating rounds."""
-    log = generate(members=members, actions=actions)
+    log = generate(members=members, actions=actions, days=_DAYS)
     async with ground(server, now=BEGIN) as database:
         await fill(database, log, advance)
         last = database.day(BEGIN + timedelta(days=log.days - 1))
@@ -38,22 +39,23 @@ async def bench_rescore(
             active = await rules.active(database, Read(connection))
             await make_worth(connection, active)
             first = last - active.rules.window_days + 1
-            without = await _race(connection, first, last)
+            await connection.execute("set max_parallel_workers_per_gather = 0")
+            as_it_is = await _race(connection, first, last)
             await connection.execute("create index on action using brin (day)")
             with_index = await _race(connection, first, last)
             kept = await _checksum_of(connection, _KEPT)
             sizes = await _sizes(database)
-    theirs, ours, sums = with_index
+    theirs, ours, sums = as_it_is
     return document(
         "rescore",
-        baseline="the same sums from action, with an index by day for it",
+        baseline="the same sums from action",
         ratios={"tallies_vs_actions_at_most": (ours / theirs, TARGET)},
-        checksums_equal=len(sums | without[2] | {kept}) == 1,
+        checksums_equal=len(sums | with_index[2] | {kept}) == 1,
         figures={
             "tallies_seconds": round(ours, 3),
             "actions_seconds": round(theirs, 3),
-            "actions_without_index_by_day_seconds": round(without[0], 3),
-            "ratio_without_index_by_day": round(without[1] / without[0], 4),
+            "actions_with_index_by_day_seconds": round(with_index[0], 3),
+            "ratio_with_index_by_day": round(with_index[1] / with_index[0], 4),
             "members": members,
             "days": log.days,
             **sizes,
@@ -77,7 +79,10 @@ async def _race(
 
 
 async def _checksum_of(connection: asyncpg.Connection, query: str, *days: int) -> tuple[int, int]:
-    row = await connection.fetchrow(_CHECKSUM.format(query=query), *days)
+    # As literals: after a few runs with arguments PostgreSQL would plan without knowing the days.
+    for number, day in enumerate(days, 1):
+        query = query.replace(f"${number}", str(day))
+    row = await connection.fetchrow(_CHECKSUM.format(query=query))
     assert row is not None
     return row[0], row[1]
 

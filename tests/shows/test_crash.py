@@ -101,11 +101,11 @@ class Service:
         self.process.kill()
         self.process.wait()
 
-    def kill_postgres(self) -> None:
-        """Kill every process of the server at once, as when the machine loses power."""
+    def kill_postgres(self, *, whole: bool) -> None:
+        """Kill every process of the server at once, or only the one that watches over them."""
         pid = int((self.directory / "postgres" / "postmaster.pid").read_text().splitlines()[0])
         server = psutil.Process(pid)
-        for process in (server, *server.children(recursive=True)):
+        for process in (server, *(server.children(recursive=True) if whole else ())):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
 
@@ -298,7 +298,7 @@ async def _kill_again_and_again(ingest: Ingest) -> None:
             await asyncio.sleep(dice.uniform(0, 0.1))
             assert ingest.world.under_way
             if number % 2:
-                service.kill_postgres()
+                service.kill_postgres(whole=number % 4 == 1)
             else:
                 service.kill()
                 service.clock += timedelta(days=1)

@@ -1,0 +1,78 @@
+"""The benches, small: what they compare must be equal; how fast it is does not matter here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.data import generate
+from bench.ingest import bench_ingest
+from bench.read import bench_read
+from bench.rescore import bench_rescore
+from bench.result import Document, document, missed, table
+from store.embedded import Embedded
+
+_KEYS = {"name", "baseline", "ratios", "targets", "checksums_equal", "figures"}
+
+
+def _check(outcome: Document, *ratios: str) -> None:
+    assert set(outcome) == _KEYS
+    assert set(outcome["ratios"]) == set(outcome["targets"]) == set(ratios)
+    assert outcome["checksums_equal"], outcome["figures"]
+    assert all(isinstance(line, str) for line in table(outcome))
+
+
+def test_the_log_is_the_same_again() -> None:
+    one, two = (generate(members=1_000, actions=20_000) for _ in range(2))
+    assert (one.arrival == two.arrival).all()
+    assert one.records(one.arrival[:500]) == two.records(two.arrival[:500])
+
+
+def test_the_log_is_heavy_tailed_and_in_order() -> None:
+    log = generate(members=1_000, actions=50_000)
+    assert (np.diff(log.moment) >= 0).all()
+    assert len({row.key for row in log.types}) == 120
+    busiest = np.sort(log.activity)[::-1]
+    assert busiest[:100].sum() > 0.1 * busiest.sum() * 2
+    assert busiest[-50] <= np.median(busiest) / 2
+
+
+def test_batches_hold_everything_once_and_no_midnight() -> None:
+    log = generate(members=1_000, actions=50_000)
+    batches = list(log.batches(700))
+    assert (np.concatenate(batches) == log.arrival).all()
+    assert len(log.arrival) == 51_000
+    newest = [log.moment[rows].max() // 86_400_000_000 for rows in batches]
+    assert newest == sorted(newest)
+    assert set(newest) == set(range(log.days))
+
+
+def test_a_missed_target_is_named() -> None:
+    outcome = document(
+        "x",
+        baseline="y",
+        ratios={"a_at_least": (0.2, 0.3), "b_at_most": (0.2, 0.3)},
+        checksums_equal=False,
+        figures={},
+    )
+    target, checksums = missed(outcome)
+    assert "a_at_least is 0.2" in target
+    assert "equal" in checksums
+
+
+@pytest.mark.slow
+async def test_ingest_compares_equals(server: Embedded) -> None:
+    outcome = await bench_ingest(server=server.url, members=1_000, actions=10_000, batch=1_000)
+    _check(outcome, "record_vs_bare_merge_at_least", "graphql_vs_store_at_most")
+
+
+@pytest.mark.slow
+async def test_read_compares_equals(server: Embedded) -> None:
+    outcome = await bench_read(server=server.url, members=1_000, actions=10_000)
+    _check(outcome, "standing_vs_actions_p99_at_most")
+
+
+@pytest.mark.slow
+async def test_rescore_compares_equals(server: Embedded) -> None:
+    outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
+    _check(outcome, "tallies_vs_actions_at_most")
