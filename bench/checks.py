@@ -22,7 +22,7 @@ async def same_rows(connection: asyncpg.Connection) -> bool:
 
 async def tallies_hold(connection: asyncpg.Connection) -> bool:
     """Whether the tallies are those that a count of the actions gives."""
-    sums = {await connection.fetchval(_SUM.format(query=q)) for q in ("table tally", _COUNTED)}
+    sums = {await connection.fetchval(_SUM.format(query=q)) for q in ("table tally", COUNTED)}
     return len(sums) == 1
 
 
@@ -71,7 +71,7 @@ _SUM = """
 """
 
 # Written apart from store/effects.py on purpose: this is what it is checked by.
-_COUNTED = """
+COUNTED = """
     select member_id, day, type_id, side, grade, sum(n)::bigint as n from (
         select actor_id as member_id, day, type_id,
             (case when actor_id = target_id then 2 else 0 end)::smallint as side, grade, n

@@ -7,11 +7,12 @@ from datetime import timedelta
 from itertools import islice
 
 from bench import bare
+from bench.checks import COUNTED
 from bench.data import BEGIN, SOURCE, Log
 from bench.ground import held
 from sources.records import Record
-from store import effects, names
-from store.db import Database, Write
+from store import names
+from store.db import Database
 from store.names import Names
 from store.record import record
 from store.refresh import refresh
@@ -37,7 +38,8 @@ async def fill(database: Database, log: Log, advance: Advance) -> None:
     """Have the world and its whole log recorded, faster than by recording it bit by bit.
 
     Actions are merged bare; every seventh of those that a judge would read gets each grade, as
-    nobody grades yet; tallies are counted and standings folded from the result.
+    nobody grades yet; tallies are counted, in the order of days as recording leaves them, and
+    standings folded from the result.
     """
     await record_world(database, log, advance)
     async with held(database) as connection:
@@ -47,14 +49,9 @@ async def fill(database: Database, log: Log, advance: Advance) -> None:
             advance(len(rows))
         judged = [known.types[row.key] for row in log.types if row.quality]
         await connection.execute(_GRADE, judged)
-
-    async def recount(connection: Write) -> None:
-        members = await connection.fetch("select id from member order by id")
-        ids = [row["id"] for row in members]
-        await effects.recount(connection, ids)
+        await connection.execute("truncate tally")
+        await connection.execute(f"insert into tally {COUNTED} order by day")
         await connection.execute("update standing set rule_set_id = null")
-
-    await database.in_write(recount)
     await database.pool.execute("vacuum analyze")
     await refresh(database, now=BEGIN + timedelta(days=log.days) - timedelta(seconds=1))
     await database.pool.execute("vacuum analyze")

@@ -1,7 +1,8 @@
 """Reading where a member stands: the kept row, against the same points from the actions.
 
 Members are drawn by how much they do, as they come by. Each is read both ways by turns, on one
-connection, and the points must be the same.
+connection, a few times; the fastest counts, so that the percentiles are over members and not over
+what else the machine does. The points must be the same.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from store import rules
 from store.db import Database, Read
 
 TARGET: Final = 0.1
-_READS: Final = 5_000
+_READS: Final = 2_000
+_TIMES: Final = 5
 #: First reads, which prepare statements and fill caches, and do not count.
 _WARM_UP: Final = 100
 
@@ -79,16 +81,20 @@ async def _race(
         ours = await connection.prepare(_STANDING)
         theirs = await connection.prepare(ONE_FROM_ACTIONS)
         for member in members:
-            begin = time.perf_counter()
-            standing = await ours.fetchrow(member)
-            middle = time.perf_counter()
-            points = await theirs.fetchrow(first, last, member)
-            end = time.perf_counter()
-            assert standing is not None
-            assert points is not None
-            same &= tuple(standing)[1:] == tuple(points)
-            kept.append(middle - begin)
-            summed.append(end - middle)
+            seconds: tuple[list[float], list[float]] = ([], [])
+            for _ in range(_TIMES):
+                begin = time.perf_counter()
+                standing = await ours.fetchrow(member)
+                middle = time.perf_counter()
+                points = await theirs.fetchrow(first, last, member)
+                end = time.perf_counter()
+                assert standing is not None
+                assert points is not None
+                same &= tuple(standing)[1:] == tuple(points)
+                seconds[0].append(middle - begin)
+                seconds[1].append(end - middle)
+            kept.append(min(seconds[0]))
+            summed.append(min(seconds[1]))
     return kept[_WARM_UP:], summed[_WARM_UP:], same
 
 
