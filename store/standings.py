@@ -365,8 +365,9 @@ async def _write(
 ) -> None:
     everyone = np.arange(len(members))
     values = values_at(days, everyone, placed.now.day, rules.compiled)
-    review = review_days(placed.now, days, rules.compiled, holds)
     recent = _recent(days, placed.now.day, rules.rules.window_days)
+    # Days without points change nothing when they leave the window.
+    review = review_days(placed.now, recent, rules.compiled, holds)
     packed = np.stack([placed.eve.pack(), placed.now.pack()], axis=1)
     await connection.execute(
         _WRITE,
@@ -378,7 +379,7 @@ async def _write(
         *values.T.tolist(),
         placed.now.status.tolist(),
         [row.tobytes() for row in packed],
-        recent,
+        _pack(recent),
     )
     moves = _announcements(locked, members, placed, today, cause)
     if moves:
@@ -386,15 +387,18 @@ async def _write(
         await connection.execute(_ANNOUNCE, now, rules.id, *columns)
 
 
-def _recent(days: Days, until: Ints, window: int) -> list[bytes]:
-    """The packed days inside each member's window that had points."""
+def _recent(days: Days, until: Ints, window: int) -> Days:
+    """The days inside each member's window that had points."""
     last = until[days.owner]
     kept = (days.day > last - window) & (days.day <= last) & days.points.any(axis=1)
-    table = np.column_stack([days.day[kept], days.points[kept]]).astype("<i4")
     start = np.searchsorted(days.owner[kept], np.arange(days.members + 1))
-    whole = table.tobytes()
-    size = 4 * _RECENT_WIDTH
-    ends = (start * size).tolist()
+    return Days(start, days.day[kept], days.points[kept], days.gave[kept])
+
+
+def _pack(recent: Days) -> list[bytes]:
+    """The inverse of what ``unpack`` does to the column ``recent``."""
+    whole = np.column_stack([recent.day, recent.points]).astype("<i4").tobytes()
+    ends = (recent.start * 4 * _RECENT_WIDTH).tolist()
     return [whole[low:high] for low, high in pairwise(ends)]
 
 
