@@ -169,6 +169,7 @@ async def _both(
     return found[0], found[1]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,
