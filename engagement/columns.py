@@ -26,6 +26,8 @@ NOBODY = -1
 _CODE: dict[Status, int] = {status: code for code, status in enumerate(STATUSES)}
 _DORMANT = _CODE[Status.DORMANT]
 _MEMBER = _CODE[Status.MEMBER]
+#: The causes by the numbers that stand for them in columns.
+CAUSES: tuple[Cause, ...] = tuple(Cause)
 #: Columns of the packed form, each a 32-bit integer.
 WIDTH = 5 + len(INDICES)
 
@@ -95,13 +97,16 @@ class States:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moves:
-    """Changes of status in the order of (round, member); ``before`` is NOBODY for the first."""
+    """Changes of status in the order of (round, member); ``before`` is NOBODY for the first.
+
+    ``cause`` is a position in CAUSES.
+    """
 
     member: Ints
     day: Ints
     before: Ints
     after: Ints
-    cause: NDArray[np.object_]
+    cause: Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,6 +160,10 @@ class Folding:
         self._key = (days.owner << 32) + days.day - NEVER
         zero = np.zeros((1, len(INDICES)), np.int64)
         self._total = np.concatenate([zero, np.cumsum(days.points, axis=0)])
+        # For each row the first from it on that has points: only those change a value by leaving.
+        rows = len(days.day)
+        earned = np.where(days.points.any(axis=1), np.arange(rows), rows)
+        self._next_earned = np.append(np.minimum.accumulate(earned[::-1])[::-1], rows)
         self.wants = np.zeros(days.members, np.bool_)
 
     def upto(self, member: Ints, day: Ints) -> Ints:
@@ -177,7 +186,7 @@ class Folding:
             at = self.upto(member, s.day)
             own = at < self.days.start[member + 1]
             ahead = np.where(own, np.minimum(ahead, self.days.day[np.minimum(at, rows - 1)]), ahead)
-            leaving = self.upto(member, s.day - self.window)
+            leaving = self._next_earned[self.upto(member, s.day - self.window)]
             inside = leaving < at
             leaves = self.days.day[np.minimum(leaving, rows - 1)] + self.window
             ahead = np.where(inside, np.minimum(ahead, leaves), ahead)
@@ -343,7 +352,7 @@ def fold(
     folding = Folding(days, rules, holds, pairs)
     result = states.take(np.arange(len(states.day)))
     limit = np.broadcast_to(np.asarray(until, np.int64), result.day.shape)
-    found: list[tuple[Ints, Ints, Ints, Ints, NDArray[np.object_]]] = []
+    found: list[tuple[Ints, Ints, Ints, Ints, Ints]] = []
     active = np.flatnonzero(result.day < limit)
     while len(active):
         s = result.take(active)
@@ -358,26 +367,25 @@ def fold(
         moved = after.status != s.status
         if moved.any():
             cause = _causes(s.status[moved], after.status[moved], here[moved])
-            cause[folding.holds.edges(active[moved], day[moved])] = Cause.LOCK
+            cause[folding.holds.edges(active[moved], day[moved])] = CAUSES.index(Cause.LOCK)
             found.append((active[moved], day[moved], s.status[moved], after.status[moved], cause))
         result.put(active, after)
         active = active[day < limit[active]]
     return Fold(result, _moves(found), folding.wants)
 
 
-def _causes(before: Ints, after: Ints, here: Bools) -> NDArray[np.object_]:
-    """An action where it lifted somebody or brought them back; otherwise time did it."""
-    came = (before == NOBODY) | (before == _DORMANT)
-    rose = (after < before) & (after < len(INDICES))
-    causes = np.full(len(before), Cause.DECAY, object)
-    causes[here & (came | rose)] = Cause.ACTION
-    return causes
+def _causes(before: Ints, after: Ints, here: Bools) -> Ints:
+    """An action where it lifted somebody or brought them here or back; otherwise time did it."""
+    came = before == NOBODY
+    back = here & (before == _DORMANT)
+    rose = here & (after < before) & (after < len(INDICES))
+    return np.where(came | back | rose, CAUSES.index(Cause.ACTION), CAUSES.index(Cause.DECAY))
 
 
-def _moves(found: Sequence[tuple[Ints, Ints, Ints, Ints, NDArray[np.object_]]]) -> Moves:
+def _moves(found: Sequence[tuple[Ints, Ints, Ints, Ints, Ints]]) -> Moves:
     if not found:
         none = np.zeros(0, np.int64)
-        return Moves(none, none, none, none, np.zeros(0, object))
+        return Moves(none, none, none, none, none)
     member, day, before, after, cause = (
         np.concatenate([part[i] for part in found]) for i in range(5)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from engagement.columns import NOBODY
+from engagement.columns import CAUSES, NOBODY
 from engagement.explain import Standing
 from engagement.words import STATUSES
 from schema.context import Context, Siblings
@@ -55,11 +55,11 @@ async def history(context: Context, group: Members, day: int) -> dict[int, list[
             moves.day.tolist(),
             moves.before.tolist(),
             moves.after.tolist(),
-            moves.cause,
+            moves.cause.tolist(),
             strict=True,
         ):
             was = None if before == NOBODY else STATUSES[before]
-            found[past.members[position]].append((when, was, STATUSES[after], Cause(cause)))
+            found[past.members[position]].append((when, was, STATUSES[after], CAUSES[cause]))
         for own in found.values():
             own.sort(key=lambda move: -move[0])
         return found

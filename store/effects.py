@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,23 @@ class Deed:
     grade: int
     n: int
     state: int
+
+
+#: The columns of ``action a`` that ``deed`` reads.
+DEED = "a.id, a.actor_id, a.target_id, a.day, a.type_id, a.grade, a.n, a.state"
+
+
+def deed(row: asyncpg.Record) -> Deed:
+    """The effect of a kept action."""
+    return Deed(
+        row["actor_id"],
+        row["target_id"],
+        row["day"],
+        row["type_id"],
+        row["grade"],
+        row["n"],
+        row["state"],
+    )
 
 
 @dataclass(slots=True)

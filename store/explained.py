@@ -19,7 +19,7 @@ from engagement.explain import Standing, blocked, explain, not_placed
 from engagement.points import Days
 from engagement.status import Hold, Points, State
 from engagement.words import INDICES, STATUSES, Index
-from store import standings
+from store import facts, standings
 from store.db import Read
 from store.rules import ActiveRules
 
@@ -103,7 +103,7 @@ async def at(
     past = await fold_to(connection, members, rules, until=day)
     states = _states(past, rules)
     holds: dict[int, tuple[Hold, ...]] = {}
-    for position, hold in await standings.holds_of(connection, members):
+    for position, hold in await facts.holds_of(connection, members):
         member = members[position]
         holds[member] = (*holds.get(member, ()), hold)
     placed = {m: s for m, s in states.items() if s is not None}
@@ -115,12 +115,12 @@ async def fold_to(
     connection: Read, members: Sequence[int], rules: ActiveRules, *, until: int
 ) -> Past:
     """Fold members from their first day to the end of ``until``, from their tallies."""
-    days = await standings.earnings(connection, members, rules, last=until)
-    start = States.before(await standings.entries(connection, members, days))
-    holds = await standings.holds_of(connection, members)
+    days = await facts.earnings(connection, members, rules, last=until)
+    start = States.before(await facts.entries(connection, members, days))
+    holds = await facts.holds_of(connection, members)
     result = fold(start, days, until, rules.compiled, holds=holds)
     if result.wants_pairs.any():
-        pairs = await standings.pairs_of(connection, members, result.wants_pairs, rules, last=until)
+        pairs = await facts.pairs_of(connection, members, result.wants_pairs, rules, last=until)
         result = fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
     return Past(tuple(members), until, result.states, result.moves, days)
 
@@ -134,7 +134,7 @@ async def distinct(
     for day in sorted({day for _, day in asked}):
         members = [member for member, when in asked if when == day]
         wanted = np.ones(len(members), np.bool_)
-        pairs = await standings.pairs_of(connection, members, wanted, rules, last=day)
+        pairs = await facts.pairs_of(connection, members, wanted, rules, last=day)
         for position, member in enumerate(members):
             found[member, day] = {
                 INDICES[i]: pairs.distinct(position, i, day - window, day)

@@ -14,7 +14,7 @@ import numpy as np
 from engagement.columns import NOBODY, States, fold, values_at
 from engagement.points import Ints
 from engagement.words import INDICES, STATUSES, Status
-from store import standings
+from store import facts, standings
 from store.db import Read
 from store.explained import Past, fold_to
 from store.rules import ActiveRules
@@ -111,7 +111,7 @@ async def _advance(
     for chunk in _chunks(sorted(at)):
         kept = await connection.fetch(_PACKED, chunk)
         read = standings.unpack([(row["state"], row["recent"]) for row in kept])
-        holds = await standings.holds_of(connection, chunk)
+        holds = await facts.holds_of(connection, chunk)
         done: States = fold(read.now, read.recent, today, rules.compiled, holds=holds).states
         everyone = np.arange(len(chunk))
         rows = np.array([at[member] for member in chunk])

@@ -30,8 +30,9 @@ from store.db import Database, Write
 from store.receipt import Receipt, Rejection
 from store.record_actions import record_actions
 from store.record_counters import record_counters, rise, touched
+from store.record_counts import VIEW, record_views
 from store.record_members import record_members
-from store.record_posts import VIEW, record_posts, record_views
+from store.record_posts import record_posts
 from store.record_retractions import apply_renamed, note_retractions
 from store.recording import Recording
 

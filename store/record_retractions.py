@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import asyncpg
-
 from sources.records import RetractionRecord
 from store.db import Write
-from store.effects import Deed, Effects
+from store.effects import Effects, deed
 from store.record_actions import ANY_WAITING, RETRACTED
 from store.recording import Recording
 from store.resolve import blind
@@ -99,19 +97,6 @@ async def apply_renamed(r: Recording) -> None:
     """Apply retractions that waited for an action by the second id it was just given."""
     if r.renamed and await r.connection.fetchval(ANY_WAITING):
         await apply_waiting(r.connection, r.effects)
-
-
-def deed(row: asyncpg.Record) -> Deed:
-    """The effect of a kept action."""
-    return Deed(
-        row["actor_id"],
-        row["target_id"],
-        row["day"],
-        row["type_id"],
-        row["grade"],
-        row["n"],
-        row["state"],
-    )
 
 
 _ACTIONS = """

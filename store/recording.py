@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+import asyncpg
 
 from store.db import Database, Write
 from store.effects import Effects
@@ -14,13 +18,21 @@ from store.rules import ActiveRules
 
 
 @dataclass(slots=True)
+class PostChange:
+    """A post before a call (None: not known) and after it; columns of the table by name."""
+
+    key: Key
+    before: dict[str, Any] | None
+    after: dict[str, Any]
+
+
+@dataclass(slots=True)
 class Recording:
     """The connection, what names mean, what was found, and what is to follow from it.
 
     ``late`` collects members to be folded again from the start, ``counted`` those whose counters
-    changed; ``secret`` is the key of the
-    hashes that stand for erased ids, None while nobody was erased; ``renamed`` says that actions
-    got a second id.
+    changed; ``secret`` is the key of the hashes that stand for erased ids, None while nobody was
+    erased; ``renamed`` says that actions got a second id.
     """
 
     connection: Write
@@ -54,6 +66,12 @@ class Recording:
         """Whether it matters to a status with how many people something of this type was done."""
         compiled = self.rules.compiled
         return type_id < len(compiled.index) and int(compiled.index[type_id]) in compiled.guarded
+
+    def note_people(self, rows: Iterable[asyncpg.Record]) -> None:
+        """Fold again those for whom it matters that somebody else is in these actions now."""
+        for row in rows:
+            if self.guarded(row["type_id"]):
+                self.late.update({row["actor_id"], row["target_id"]} - {None})
 
     def own_id(self, source_id: int, external_id: str, *people: int | None) -> str:
         """The id under which to keep what erased ``people`` did: it may tell who they are."""

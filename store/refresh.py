@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from engagement.words import Cause
 from store import names, resolve, rules, standings
 from store.db import Database, Read, Write
 from store.record import finish
 from store.record_retractions import apply_waiting
 from store.recording import Recording
+
+#: Members per transaction of due work.
+_CHUNK: Final = 5_000
 
 #: Told after every chunk: how many members were looked at so far, and how many are due in all.
 Progress = Callable[[int, int], None]
@@ -36,7 +41,7 @@ async def refresh(
     async with database.read() as connection:
         active = await rules.active(database, connection)
         total = await due(connection, active.id, today=database.day(now))
-    while done := await standings.refresh_due(database, now=now):
+    while done := await _chunk(database, now=now):
         members += done
         if progress is not None:
             progress(members, max(total, members))
@@ -47,6 +52,35 @@ async def due(connection: Read, rule_set_id: int, *, today: int) -> int:
     """How many members are due, waiting retractions aside."""
     count: int = await connection.fetchval(_DUE, rule_set_id, today)
     return count
+
+
+async def _chunk(database: Database, *, now: datetime) -> int:
+    """Do one chunk of what is due: marked members, other rules, a review day that has come.
+
+    Returns how many members were looked at; 0 means that nothing is due.
+    """
+    today = database.day(now)
+
+    async def work(connection: Write) -> int:
+        active = await rules.in_force(database, connection)
+        marked = await connection.fetch(_DUE_MARKED, _CHUNK)
+        causes = {row["member_id"]: row["cause"] for row in marked}
+        room = _CHUNK - len(causes)
+        for row in await connection.fetch(_DUE_RULES, active.id, room) if room else ():
+            causes.setdefault(row["member_id"], row["cause"])
+        due = await connection.fetch(_DUE_DAYS, today, _CHUNK) if not causes else []
+        locked = await standings.lock(connection, [*causes, *(row["member_id"] for row in due)])
+        for cause in sorted(set(causes.values())):
+            members = [m for m, why in causes.items() if why == cause]
+            await standings.refold(
+                connection, locked, members, active, today=today, now=now, cause=Cause(cause)
+            )
+        await standings.keep_today(
+            connection, locked, [row[0] for row in due], active, today=today, now=now
+        )
+        return len(locked)
+
+    return await database.in_write(work)
 
 
 async def _apply_retractions(database: Database, now: datetime) -> int:
@@ -77,4 +111,22 @@ _DUE = """
     where s.rule_set_id is distinct from $1
         or (s.next_review_day <= $2 and s.day < $2)
         or exists (select 1 from refold r where r.member_id = s.member_id)
+"""
+
+_DUE_MARKED = """
+    select member_id, cause from refold order by member_id limit $1 for update skip locked
+"""
+
+
+_DUE_RULES = """
+    select member_id, case when state = '' then 'import' else 'rule_change' end as cause
+    from standing where rule_set_id is distinct from $1
+    order by member_id limit $2
+"""
+
+
+# A scan once a day: an index on this column would be rewritten with every action.
+_DUE_DAYS = """
+    select member_id from standing
+    where next_review_day <= $1 and day < $1 order by member_id limit $2
 """

@@ -17,17 +17,16 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement.columns import WIDTH, Moves, Pairs, States, fold, review_days, values_at
-from engagement.points import Days, Ints, earn
+from engagement.columns import CAUSES, WIDTH, Moves, Pairs, States, fold, review_days, values_at
+from engagement.points import Days, Ints
 from engagement.status import Hold
 from engagement.words import INDICES, STATUSES, Cause
-from store.db import Database, Read, Write
-from store.rules import ActiveRules, in_force
+from store import facts
+from store.db import Write
+from store.rules import ActiveRules
 
 #: So many members with changed pasts are folded again at once; more become due work.
 FEW: Final = 200
-#: Members per transaction of due work.
-CHUNK: Final = 5_000
 
 _RECENT_WIDTH = 5
 _NEVER_REVIEWED = 2**31 - 1
@@ -106,12 +105,12 @@ async def keep_today(
     if not members:
         return
     kept = unpack([(locked[m]["state"], locked[m]["recent"]) for m in members])
-    facts = await earnings(connection, members, rules, first=today, last=today)
-    days = _with_day(kept.recent, facts, today)
+    news = await facts.earnings(connection, members, rules, first=today, last=today)
+    days = _with_day(kept.recent, news, today)
     behind = kept.now.day < today
     start = kept.eve.take(np.arange(len(members)))
     start.put(behind, kept.now.take(behind))
-    holds = await holds_of(connection, members)
+    holds = await facts.holds_of(connection, members)
     placed = await _place(connection, members, start, days, today, rules, holds)
     await _write(connection, locked, members, placed, days, holds, rules, today, now, Cause.ACTION)
 
@@ -133,9 +132,9 @@ async def refold(
     members = sorted(members)
     if not members:
         return
-    days = await earnings(connection, members, rules)
-    start = States.before(await entries(connection, members, days))
-    holds = await holds_of(connection, members)
+    days = await facts.earnings(connection, members, rules)
+    start = States.before(await facts.entries(connection, members, days))
+    holds = await facts.holds_of(connection, members)
     placed = await _place(connection, members, start, days, today, rules, holds)
     graces = _graces(locked, members, placed, rules, today)
     if graces:
@@ -162,7 +161,7 @@ async def _place(
     """``advance``, counting the people of those for whom it matters."""
     placed = advance(start, days, today, rules, holds, None)
     if placed.wants_pairs.any():
-        pairs = await pairs_of(connection, members, placed.wants_pairs, rules, last=today)
+        pairs = await facts.pairs_of(connection, members, placed.wants_pairs, rules, last=today)
         placed = advance(start, days, today, rules, holds, pairs)
     return placed
 
@@ -246,106 +245,13 @@ async def settle(
     await refold(connection, locked, at_once, rules, today=today, now=now, cause=cause)
 
 
-async def history(
-    connection: Read | Write, members: Sequence[int], rules: ActiveRules, *, until: int
-) -> tuple[States, Moves, Ints]:
-    """Every change of status of ``members`` up to the end of day ``until``, by the fold.
-
-    Returns the states, the moves (positions in ``members``) and the points ×100 at the end. Members
-    whose first day is later have the status NOBODY.
-    """
-    days = await earnings(connection, members, rules, last=until)
-    start = States.before(await entries(connection, members, days))
-    holds = await holds_of(connection, members)
-    result = fold(start, days, until, rules.compiled, holds=holds)
-    if result.wants_pairs.any():
-        pairs = await pairs_of(connection, members, result.wants_pairs, rules, last=until)
-        result = fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
-    everyone = np.arange(len(members))
-    values = values_at(days, everyone, np.full(len(members), until), rules.compiled)
-    return result.states, result.moves, values
-
-
-async def entries(connection: Read | Write, members: Sequence[int], days: Days) -> Ints:
-    """The first day of each member: when they joined or first did or earned something.
-
-    It is never later than the day on which we first heard of them.
-    """
-    found = {row["id"]: row for row in await connection.fetch(_FIRST_DAYS, list(members))}
-    first = np.empty(len(members), np.int64)
-    for i, member in enumerate(members):
-        row = found[member]
-        known = row["seen_day"]
-        if row["joined_day"] is not None:
-            known = min(known, row["joined_day"])
-        low, high = int(days.start[i]), int(days.start[i + 1])
-        first[i] = known if low == high else min(known, int(days.day[low]))
-    return first
-
-
-async def earnings(
-    connection: Read | Write,
-    members: Sequence[int],
-    rules: ActiveRules,
-    *,
-    first: int = -(2**31),
-    last: int = 2**31 - 1,
-) -> Days:
-    """What members earned from day ``first`` to ``last``, from their tallies."""
-    rows = await connection.fetch(_TALLIES, list(members), first, last)
-    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
-    return earn(rules.compiled, len(members), *table)
-
-
-async def holds_of(connection: Read | Write, members: Sequence[int]) -> list[tuple[int, Hold]]:
-    """The locks and graces of members, by position in ``members``, older ones first."""
-    rows = await connection.fetch(_HOLDS, list(members))
-    position = {member: i for i, member in enumerate(members)}
-    return [
-        (
-            position[row["member_id"]],
-            Hold(row["kind"], STATUSES[row["status"]], row["from_day"], row["until_day"]),
-        )
-        for row in rows
-    ]
-
-
-async def pairs_of(
-    connection: Read | Write,
-    members: Sequence[int],
-    wanted: NDArray[np.bool_],
-    rules: ActiveRules,
-    *,
-    last: int,
-) -> Pairs:
-    """What the guard of distinct members counts for the members that are ``wanted``."""
-    compiled = rules.compiled
-    earning = np.isin(compiled.index, compiled.guarded)
-    given = np.flatnonzero(earning & (compiled.side == 0)).tolist()
-    received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
-    ids = [m for m, want in zip(members, wanted, strict=True) if want]
-    rows = await connection.fetch(_PAIRS, ids, given, received, last)
-    position = {member: i for i, member in enumerate(members)}
-    found = []
-    for member, day, type_id, grade, who in rows:
-        if compiled.rate_x100[type_id, grade] <= 0:
-            continue
-        if compiled.by_day[type_id]:
-            found.append((position[member], day, compiled.index[type_id], -day))
-        elif who is not None:
-            found.append((position[member], day, compiled.index[type_id], who))
-    table = np.array(sorted(found), np.int64).reshape(-1, 4)
-    start = np.searchsorted(table[:, 0], np.arange(len(members) + 1))
-    return Pairs(start, table[:, 1], table[:, 2], table[:, 3])
-
-
-def _with_day(recent: Days, facts: Days, today: int) -> Days:
-    """The kept days with those of ``facts`` (all of ``today``) in the place of what they had."""
+def _with_day(recent: Days, news: Days, today: int) -> Days:
+    """The kept days with those of ``news`` (all of ``today``) in the place of what they had."""
     keep = recent.day != today
-    owner = np.concatenate([recent.owner[keep], facts.owner])
-    day = np.concatenate([recent.day[keep], facts.day])
-    points = np.concatenate([recent.points[keep], facts.points])
-    gave = np.concatenate([recent.gave[keep], facts.gave])
+    owner = np.concatenate([recent.owner[keep], news.owner])
+    day = np.concatenate([recent.day[keep], news.day])
+    points = np.concatenate([recent.points[keep], news.points])
+    gave = np.concatenate([recent.gave[keep], news.gave])
     order = np.lexsort((day, owner))
     start = np.searchsorted(owner[order], np.arange(recent.members + 1))
     return Days(start, day[order], points[order], gave[order])
@@ -421,7 +327,7 @@ def _announcements(
     found: list[tuple[int, int, int | None, int, str]] = []
     causes: dict[int, str] = {}
     steps = [
-        (int(m), int(d), int(after), Cause(why).value)
+        (int(m), int(d), int(after), CAUSES[why].value)
         for moves in (placed.before_today, placed.today)
         for m, d, after, why in zip(moves.member, moves.day, moves.after, moves.cause, strict=True)
         if int(m) in went_on
@@ -441,33 +347,6 @@ def _announcements(
     return found
 
 
-async def refresh_due(database: Database, *, now: datetime) -> int:
-    """Do one chunk of what is due: marked members, other rules, a review day that has come.
-
-    Returns how many members were looked at; 0 means that nothing is due.
-    """
-    today = database.day(now)
-
-    async def work(connection: Write) -> int:
-        rules = await in_force(database, connection)
-        marked = await connection.fetch(_DUE_MARKED, CHUNK)
-        causes = {row["member_id"]: row["cause"] for row in marked}
-        room = CHUNK - len(causes)
-        for row in await connection.fetch(_DUE_RULES, rules.id, room) if room else ():
-            causes.setdefault(row["member_id"], row["cause"])
-        due = await connection.fetch(_DUE_DAYS, today, CHUNK) if not causes else []
-        locked = await lock(connection, [*causes, *(row[0] for row in due)])
-        for cause in sorted(set(causes.values())):
-            members = [m for m, why in causes.items() if why == cause]
-            await refold(
-                connection, locked, members, rules, today=today, now=now, cause=Cause(cause)
-            )
-        await keep_today(connection, locked, [row[0] for row in due], rules, today=today, now=now)
-        return len(locked)
-
-    return await database.in_write(work)
-
-
 _LOCK = """
     select member_id, rule_set_id, day, status, state, recent from standing
     where member_id = any($1::int[]) order by member_id for no key update
@@ -479,24 +358,6 @@ _MARK = """
     on conflict do nothing
 """
 
-_FIRST_DAYS = """
-    select id, seen_day,
-        ((joined_at at time zone (select value from setting where key = 'zone'))::date
-            - date '1970-01-01') as joined_day
-    from member where id = any($1::int[])
-"""
-
-# The position of the member comes with each tally: they are folded in columns.
-_TALLIES = """
-    select (m.position - 1)::int, t.day, t.type_id, t.side, t.grade, t.n
-    from unnest($1::int[]) with ordinality m(member_id, position)
-    join tally t on t.member_id = m.member_id and t.day between $2 and $3
-"""
-
-_HOLDS = """
-    select member_id, kind, status, from_day, until_day from hold
-    where member_id = any($1::int[]) order by id
-"""
 
 _GRACE = """
     insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)
@@ -505,15 +366,6 @@ _GRACE = """
         as c(member_id, status, from_day, until_day)
 """
 
-_PAIRS = """
-    select distinct actor_id, day, type_id, grade, target_id from action
-    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and day <= $4
-        and state = 0 and target_id is distinct from actor_id
-    union all
-    select distinct target_id, day, type_id, grade, actor_id from action
-    where target_id = any($1::int[]) and type_id = any($3::smallint[]) and day <= $4
-        and state = 0 and target_id is distinct from actor_id
-"""
 
 _WRITE = """
     update standing s set
@@ -532,20 +384,4 @@ _WRITE = """
 _ANNOUNCE = """
     insert into transition (at, rule_set_id, member_id, day, from_status, to_status, cause)
     select $1, $2, * from unnest($3::int[], $4::int[], $5::smallint[], $6::smallint[], $7::text[])
-"""
-
-_DUE_MARKED = """
-    select member_id, cause from refold order by member_id limit $1 for update skip locked
-"""
-
-_DUE_RULES = """
-    select member_id, case when state = '' then 'import' else 'rule_change' end as cause
-    from standing where rule_set_id is distinct from $1
-    order by member_id limit $2
-"""
-
-# A scan once a day: an index on this column would be rewritten with every action.
-_DUE_DAYS = """
-    select member_id from standing
-    where next_review_day <= $1 and day < $1 order by member_id limit $2
 """

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from api.commands._find import Found
-from engagement.columns import NOBODY
+from engagement.columns import CAUSES, NOBODY
 from engagement.explain import GuardStanding, IndexStanding, Standing
 from engagement.explain_texts import STATUS_JA
 from engagement.words import STATUSES, ActionType, Cause, Index, Role, Side, Status
@@ -106,14 +106,19 @@ async def _history(
     """The latest changes of status as the fold of today's evidence has them, newest first."""
     past = await explained.fold_to(connection, [row.id], moment.rules, until=day)
     moves = past.moves
-    columns = (moves.day.tolist(), moves.before.tolist(), moves.after.tolist(), moves.cause)
+    columns = (
+        moves.day.tolist(),
+        moves.before.tolist(),
+        moves.after.tolist(),
+        moves.cause.tolist(),
+    )
     steps = sorted(zip(*columns, strict=True), key=lambda step: int(step[0]))
     return [
         {
             "day": str(day_date(when)),
             "from": None if before == NOBODY else STATUSES[before].value,
             "to": STATUSES[after].value,
-            "cause": Cause(cause).value,
+            "cause": CAUSES[cause].value,
         }
         for when, before, after, cause in reversed(steps[-_CHANGES:])
     ]

@@ -142,8 +142,9 @@ def test_a_member_by_id_as_json(filled: str) -> None:
 
 @pytest.mark.parametrize("who", ["m1", "m2", "m3"])
 def test_where_points_come_from_adds_up(filled: str, tmp_path: Path, who: str) -> None:
-    total = {"kind": "counter", "source": "site", "member": who, "venue": "qa", "verb": "vote_up"}
-    total |= {"direction": "given", "as_of": "2026-11-19T00:00:00Z", "value": 40}
+    total: dict[str, str | int] = {"kind": "counter", "source": "site", "member": who}
+    total |= {"venue": "qa", "verb": "vote_up", "direction": "given", "value": 40}
+    total |= {"as_of": "2026-11-19T00:00:00Z"}
     file = tmp_path / "totals.ndjson"
     file.write_text(json.dumps(total) + "\n")
     told("import", "ndjson", str(file), database_url=filled)

@@ -61,7 +61,11 @@ def consistent(state: State, rules: RuleSet) -> State:
     for i, index in enumerate(INDICES):
         reached = state.points[i] >= rules.thresholds[index].enter_x100
         before = state.met[i]
-        met.append(None if before is None else AT_BAR if reached else min(before, DAY))
+        if before is None:
+            # Only a guard keeps out somebody whose points reach the bar.
+            met.append(AT_BAR if reached and not rules.thresholds[index].guards.k_of else None)
+        else:
+            met.append(AT_BAR if reached else min(before, DAY))
     return replace(state, met=(met[0], met[1], met[2], met[3]))
 
 
@@ -79,7 +83,9 @@ def test_the_first_reason_is_the_one_that_decided(
     if reason.index is not None:
         assert STATUS_OF_INDEX[reason.index] is state.status
         assert reason.actual is not None and reason.needed is not None
-        assert (reason.code == "points") == (reason.actual >= reason.needed)
+        met = state.met[INDICES.index(reason.index)]
+        assert (reason.code == "points") == (met == AT_BAR)
+        assert met != AT_BAR or reason.actual >= reason.needed
     elif reason.code in {"dormant", "newcomer", "member"}:
         assert Status(reason.code) is state.status
     if reason.code == "dormant":
