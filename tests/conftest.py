@@ -11,10 +11,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from store.db import Database, connect
 from store.embedded import Embedded, ensure
 from store.migrate import migrate
+
+# A slow machine is no failure; and what CI finds must be found again by whoever looks into it.
+settings.register_profile("ikusei", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("ikusei")
 
 #: When the databases of the tests were migrated.
 MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
