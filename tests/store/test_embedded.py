@@ -228,10 +228,14 @@ async def test_everything_killed_at_once_comes_back(data_dir: Path) -> None:
     url = await client.url()
     await _put(url, 1)
     main = psutil.Process(_postmaster(data_dir))
-    for process in (*main.children(recursive=True), main, psutil.Process(client.process.pid)):
+    everything = (*main.children(recursive=True), main)
+    for process in (*everything, psutil.Process(client.process.pid)):
         with suppress(psutil.NoSuchProcess):
             process.kill()
     await client.kill()
+    # A process that is about to die still takes connections.
+    _, remaining = psutil.wait_procs(everything, timeout=30)
+    assert not remaining
     embedded = await ensure(data_dir)
     assert await _notes(embedded.url) == [1]
     await embedded.release()
