@@ -1,9 +1,9 @@
 """Counters: exported totals of members, held against the actions that explain part of them.
 
 A member's lifetime number is the larger of the counter and the actions of its source, never their
-sum. So what a counter adds to the tallies is the rise since the snapshot before, less the actions
-in between; it falls on the day of the snapshot. A counter of the venue ``site`` is about its verb
-in every venue.
+sum. So a snapshot adds to the tallies of its day what neither the actions up to then nor an earlier
+snapshot has told: as a rule the rise since the one before, less the actions in between. A counter
+of the venue ``site`` is about its verb in every venue.
 """
 
 from __future__ import annotations
@@ -101,47 +101,45 @@ _SAVE = """
     returning member_id, xmax = 0 as new
 """
 
-# Per snapshot the actions of its source and verb since the one before: given ones by their actor,
-# received ones by their target together with the anonymous counts of the target's posts.
+# Per snapshot what is left of it when the actions up to then are taken away (given ones by their
+# actor, received ones by their target together with the anonymous counts of the target's posts);
+# what of that no earlier snapshot had told.
 _RISES = """
     with snapshot as (
-        select c.*, m.since,
-            lag(c.as_of) over w as earlier, lag(c.day) over w as earlier_day,
-            coalesce(lag(c.value) over w, 0) as earlier_value
-        from unnest($1::int[], $2::int[]) as m(member_id, since)
-        join counter c on c.member_id = m.member_id
-        window w as (
-            partition by c.member_id, c.source_id, c.type_id, c.side order by c.as_of)
-    ), meant as (
-        select s.*, array(
-            select t.id from action_type t join action_type o on o.id = s.type_id
+        select c.*, m.since, array(
+            select t.id from action_type t join action_type o on o.id = c.type_id
             where t.id = o.id or (o.venue = $3 and t.verb = o.verb)
         ) as types
-        from snapshot s where s.day >= s.since
-    )
-    select m.member_id, m.source_id, m.type_id, m.side, m.as_of, m.day,
-        m.rise as old, m.whole as was_whole, m.earlier is null as whole,
-        greatest(0, m.value - m.earlier_value - case m.side when 0 then (
+        from unnest($1::int[], $2::int[]) as m(member_id, since)
+        join counter c on c.member_id = m.member_id
+    ), unexplained as (
+        select s.*, greatest(0, s.value - case s.side when 0 then (
             select coalesce(sum(a.n), 0) from action a
-            where a.actor_id = m.member_id and a.source_id = m.source_id
-                and a.type_id = any(m.types) and a.state = 0
-                and a.target_id is distinct from a.actor_id
-                and a.occurred_at <= m.as_of
-                and (m.earlier is null or a.occurred_at > m.earlier)
+            where a.actor_id = s.member_id and a.source_id = s.source_id
+                and a.type_id = any(s.types) and a.state = 0
+                and a.target_id is distinct from a.actor_id and a.occurred_at <= s.as_of
         ) else (
             select coalesce(sum(a.n), 0) from action a
-            where a.target_id = m.member_id and a.source_id = m.source_id
-                and a.type_id = any(m.types) and a.state = 0
-                and a.actor_id is distinct from a.target_id
-                and a.occurred_at <= m.as_of
-                and (m.earlier is null or a.occurred_at > m.earlier)
+            where a.target_id = s.member_id and a.source_id = s.source_id
+                and a.type_id = any(s.types) and a.state = 0
+                and a.actor_id is distinct from a.target_id and a.occurred_at <= s.as_of
         ) + (
             select coalesce(sum(n.n), 0) from post p join post_count n on n.post_id = p.id
-            where p.author_id = m.member_id and p.source_id = m.source_id
-                and n.type_id = any(m.types) and n.day <= m.day
-                and (m.earlier is null or n.day > m.earlier_day)
-        ) end)::bigint as rise
-    from meant m
+            where p.author_id = s.member_id and p.source_id = s.source_id
+                and n.type_id = any(s.types) and n.day <= s.day
+        ) end) as n
+        from snapshot s
+    ), risen as (
+        select u.*, row_number() over w = 1 as first,
+            greatest(0, n - coalesce(max(n) over (
+                w rows between unbounded preceding and 1 preceding), 0))::bigint as risen
+        from unexplained u
+        window w as (
+            partition by u.member_id, u.source_id, u.type_id, u.side order by u.as_of)
+    )
+    select member_id, source_id, type_id, side, as_of, day,
+        rise as old, whole as was_whole, first as whole, risen as rise
+    from risen where day >= since
 """
 
 _SET_RISE = """

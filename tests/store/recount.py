@@ -158,8 +158,8 @@ def _rises(e: Evidence) -> Counter[Key]:
             for number, (other, word) in e.types.items()
             if number == type_id or (venue == "site" and word == verb)
         }
-        earlier: dict[str, Any] | None = None
-        for snapshot in sorted(snapshots, key=lambda c: c["as_of"]):
+        told = 0
+        for i, snapshot in enumerate(sorted(snapshots, key=lambda c: c["as_of"])):
             seen = 0
             for a in e.actions:
                 who, other = ("actor_id", "target_id") if side == 0 else ("target_id", "actor_id")
@@ -170,7 +170,6 @@ def _rises(e: Evidence) -> Counter[Key]:
                     and a["type_id"] in meant
                     and a["state"] == 0
                     and a["occurred_at"] <= snapshot["as_of"]
-                    and (earlier is None or a["occurred_at"] > earlier["as_of"])
                 )
             for n in e.post_counts if side else ():
                 post = e.posts[n["post_id"]]
@@ -179,13 +178,12 @@ def _rises(e: Evidence) -> Counter[Key]:
                     and post["source_id"] == source
                     and n["type_id"] in meant
                     and n["day"] <= snapshot["day"]
-                    and (earlier is None or n["day"] > earlier["day"])
                 )
-            before = 0 if earlier is None else earlier["value"]
-            rise = max(0, snapshot["value"] - before - seen)
-            assert (snapshot["rise"], snapshot["whole"]) == (rise, earlier is None)
+            unexplained = max(0, snapshot["value"] - seen)
+            rise = max(0, unexplained - told)
+            told = max(told, unexplained)
+            assert (snapshot["rise"], snapshot["whole"]) == (rise, i == 0)
             found[member, snapshot["day"], type_id, side, 0] += rise
-            earlier = snapshot
     return found
 
 

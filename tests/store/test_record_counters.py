@@ -113,6 +113,20 @@ async def test_lifetime_is_the_larger_of_total_and_actions(database: Database) -
     await assert_consistent(database, NOW)
 
 
+@pytest.mark.parametrize(
+    ("totals", "actions", "lifetime"),
+    [((5, 10), 8, 10), ((10, 6, 10), 0, 10), ((2, 3, 4), 9, 9), ((4, 9), 2, 9)],
+)
+async def test_lifetime_is_the_larger_whatever_the_order_of_totals(
+    database: Database, totals: tuple[int, ...], actions: int, lifetime: int
+) -> None:
+    given = [act(f"a{i}", target="bob", time=ago(20)) for i in range(actions)]
+    snapshots = [counted("ann", n, ago(9 - i)) for i, n in enumerate(totals)]
+    await put(database, *given, *snapshots)
+    assert await tally(database, "ann", "like", Side.GIVEN) == lifetime
+    await assert_consistent(database, NOW)
+
+
 async def test_a_late_action_between_two_snapshots_lowers_the_rise(database: Database) -> None:
     await put(database, counted("ann", 4, ago(8)), counted("ann", 6, ago(2)))
     await put(database, act("late", time=ago(5)))
