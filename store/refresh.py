@@ -9,7 +9,7 @@ from typing import Final
 
 from engagement.words import Cause
 from store import names, resolve, rules, standings
-from store.db import Database, Read, Write
+from store.db import Database, Write
 from store.record import finish
 from store.record_retractions import apply_waiting
 from store.recording import Recording
@@ -38,9 +38,7 @@ async def refresh(
     """
     retractions = await _apply_retractions(database, now)
     members = 0
-    async with database.read() as connection:
-        active = await rules.active(database, connection)
-        total = await due(connection, active.id, today=database.day(now))
+    total = 0 if progress is None else await _due_in_all(database, now)
     while done := await _chunk(database, now=now):
         members += done
         if progress is not None:
@@ -48,9 +46,11 @@ async def refresh(
     return RefreshReport(members, retractions)
 
 
-async def due(connection: Read, rule_set_id: int, *, today: int) -> int:
-    """How many members are due, waiting retractions aside."""
-    count: int = await connection.fetchval(_DUE, rule_set_id, today)
+async def _due_in_all(database: Database, now: datetime) -> int:
+    """How many members are due; it looks at every standing."""
+    async with database.read() as connection:
+        active = await rules.active(database, connection)
+        count: int = await connection.fetchval(_DUE, active.id, database.day(now))
     return count
 
 
