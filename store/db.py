@@ -104,7 +104,11 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, waiting for those in use."""
-        await self.pool.close()
+        try:
+            await self.pool.close()
+        except (OSError, asyncpg.PostgresConnectionError):
+            # There was nobody left to say goodbye to.
+            self.pool.terminate()
 
 
 async def connect(

@@ -77,8 +77,20 @@ def _postmaster(data_dir: Path) -> int:
     return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
 
+def _kill(*processes: psutil.Process) -> None:
+    """Kill them and see them dead: a process that is about to die still takes connections."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, remaining = psutil.wait_procs(processes, timeout=30)
+    assert not remaining
+
+
 def _running(data_dir: Path) -> bool:
-    return (data_dir / "postgres" / "postmaster.pid").exists()
+    """Whether the server lives; the file alone may be what a killed one left."""
+    with suppress(FileNotFoundError, psutil.NoSuchProcess):
+        return psutil.Process(_postmaster(data_dir)).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 async def _put(url: str, value: int) -> None:
@@ -206,7 +218,7 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(data_dir: Pat
     embedded = await ensure(data_dir)
     for value in range(20):
         await _put(embedded.url, value)
-    os.kill(_postmaster(data_dir), signal.SIGKILL)
+    _kill(psutil.Process(_postmaster(data_dir)))
     again = await ensure(data_dir)
     assert await _notes(again.url) == list(range(20))
     await again.release()
@@ -222,20 +234,25 @@ async def test_a_running_service_revives_a_killed_server(data_dir: Path) -> None
     assert not _running(data_dir)
 
 
+async def test_leaving_a_server_that_just_died_is_quiet(data_dir: Path) -> None:
+    async with _opened(data_dir) as database:
+        # The connection ends unseen, as if it did so just before the goodbye is sent.
+        async with database.pool.acquire() as connection:
+            connection._con._transport.pause_reading()  # type: ignore[attr-defined]
+        main = psutil.Process(_postmaster(data_dir))
+        _kill(*main.children(recursive=True), main)
+    assert not _running(data_dir)
+
+
 @pytest.mark.slow
 async def test_everything_killed_at_once_comes_back(data_dir: Path) -> None:
     client = Client(data_dir)
     url = await client.url()
     await _put(url, 1)
     main = psutil.Process(_postmaster(data_dir))
-    everything = (*main.children(recursive=True), main)
-    for process in (*everything, psutil.Process(client.process.pid)):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    client.process.kill()
+    _kill(*main.children(recursive=True), main)
     await client.kill()
-    # A process that is about to die still takes connections.
-    _, remaining = psutil.wait_procs(everything, timeout=30)
-    assert not remaining
     embedded = await ensure(data_dir)
     assert await _notes(embedded.url) == [1]
     await embedded.release()
