@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from engagement.words import STATUSES, Cause, Status
-from store import effects, rules, standings
+from store import effects, names, rules, standings
 from store.db import Database, StoreError, Write
 from store.record_counters import rise
 from store.resolve import blind
@@ -70,6 +70,7 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
         raise NotAllowed("a member cannot be merged with themselves; expected two members")
 
     async def work(connection: Write) -> None:
+        await _alone(connection)
         await _living(connection, [keep_id, other_id])
         await standings.lock(connection, [keep_id, other_id])
         for statement in _MERGE:
@@ -89,6 +90,7 @@ async def erase_member(database: Database, member_id: int, *, now: datetime) -> 
     """
 
     async def work(connection: Write) -> None:
+        await _alone(connection)
         await _living(connection, [member_id])
         await standings.lock(connection, [member_id])
         value = await connection.fetchval("select value from setting where key = 'erasure_key'")
@@ -99,6 +101,11 @@ async def erase_member(database: Database, member_id: int, *, now: datetime) -> 
             await connection.execute(statement, member_id, now)
 
     await database.in_write(work)
+
+
+async def _alone(connection: Write) -> None:
+    """Wait until nobody records: a call under way may have read who a member is, to write it."""
+    await connection.execute(names.ALONE, names.IN_USE)
 
 
 async def _blind(

@@ -8,6 +8,7 @@ deadlock; where they still do, the transaction runs again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -84,6 +85,10 @@ async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> No
         secret=r.secret,
     )
     await record_posts(r, described)
+    if r.secret is not None:
+        authors = {ref.author_id for ref in r.posts.values() if ref.author_id is not None}
+        erased = r.members.erased | await resolve.erased(r.connection, authors)
+        r.members = replace(r.members, erased=erased)
     await note_retractions(r, _of(known, RetractionRecord))
     await record_actions(r, _of(known, ActionRecord))
     await apply_renamed(r)

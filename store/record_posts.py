@@ -131,6 +131,8 @@ async def _retarget(r: Recording, changes: Mapping[int, PostChange]) -> None:
     ]
     if not moved:
         return
+    if any(changes[i].before for i in moved):
+        await r.connection.execute(_ALONE, sorted(moved))
     rows = await r.connection.fetch(_RESPONSES, sorted(moved))
     author = {i: changes[i].after["author_id"] for i in moved}
     wrong = [row for row in rows if row["target_id"] != author[row["post_id"]]]
@@ -179,6 +181,8 @@ _HIDE = """
     from unnest($1::int[], $2::text[]) as c(id, external_id) where p.id = c.id
 """
 
+# After this, whoever recorded something to these posts under their old author has committed.
+_ALONE = "select 1 from post where id = any($1::int[]) order by id for update"
 
 _RESPONSES = f"""
     select {DEED}, a.post_id from action a

@@ -191,4 +191,5 @@ _REWRITE = """
 """
 
 
-_AUTHORS = "select id, author_id from post where id = any($1::int[])"
+# They keep their author until we commit; see resolve.posts.
+_AUTHORS = "select id, author_id from post where id = any($1::int[]) order by id for key share"

@@ -36,7 +36,7 @@ async def erasure_key(connection: Read | Write) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Member numbers by account key, the erased among them, and who is new."""
+    """Member numbers by account key, who is new, and who of all that a call names is erased."""
 
     ids: dict[Key, int]
     erased: frozenset[int]
@@ -101,10 +101,11 @@ async def posts(
 ) -> dict[Key, PostRef]:
     """The posts behind ``keys``; unknown ones are made, to be described later.
 
-    Posts that are not known yet are locked against becoming known before we commit: otherwise a
-    reaction recorded here and the post recorded elsewhere could miss each other for ever. Those
-    that the caller ``describes`` are locked with them, all in one order and as strongly as it will
-    take: whoever first shares a lock and then wants it alone ends in a deadlock.
+    They are locked against what would make two calls miss each other for ever. Posts that are not
+    known yet must not become known before we commit; those that the caller ``describes`` are locked
+    with them, all in one order and as strongly as it will take: whoever first shares a lock and
+    then wants it alone ends in a deadlock. The others keep their author, as far as that is with
+    them who change it: they lock the post against this sharing.
     """
     wanted = sorted(set(keys))
     if not wanted:
@@ -121,13 +122,18 @@ async def posts(
             _NEW_POSTS, [key[0] for key in missing], [key[1] for key in missing]
         )
         found |= await _find_posts(connection, missing)
-    locked = sorted({r.id for key, r in found.items() if r.type_id is None or key in describes})
-    if locked:
-        by_id = {ref.id: ref for ref in found.values()}
-        for row in await connection.fetch(_LOCK_POSTS, locked):
+    by_id = {ref.id: ref for ref in found.values()}
+    alone = {ref.id for key, ref in found.items() if ref.type_id is None or key in describes}
+    for statement, locked in ((_LOCK_POSTS, alone), (_SHARE_POSTS, by_id.keys() - alone)):
+        for row in await connection.fetch(statement, sorted(locked)) if locked else ():
             ref = by_id[row["id"]]
             ref.type_id, ref.author_id, ref.root_id = row[1], row[2], row[3]
     return found
+
+
+async def erased(connection: Write, members: Iterable[int]) -> frozenset[int]:
+    """Those of ``members`` who are erased."""
+    return frozenset(row[0] for row in await connection.fetch(_ERASED, sorted(members)))
 
 
 async def _find_posts(connection: Write, keys: Sequence[Key]) -> dict[Key, PostRef]:
@@ -169,13 +175,14 @@ _FIND_POSTS = """
     join post p on p.source_id = k.source_id and p.external_id = k.external_id
 """
 
+_ERASED = "select id from member where id = any($1::int[]) and erased_at is not null"
+
 _NEW_POSTS = """
     insert into post (source_id, external_id)
     select * from unnest($1::smallint[], $2::text[]) k order by 1, 2
     on conflict do nothing
 """
 
-_LOCK_POSTS = """
-    select id, type_id, author_id, root_id from post where id = any($1::int[])
-    order by id for no key update
-"""
+_POSTS = "select id, type_id, author_id, root_id from post where id = any($1::int[]) order by id"
+_LOCK_POSTS = f"{_POSTS} for no key update"
+_SHARE_POSTS = f"{_POSTS} for key share"

@@ -137,6 +137,18 @@ async def statements(database: Database) -> AsyncIterator[list[str]]:
         connection.remove_query_logger(note)
 
 
+async def number(database: Database, id: str, source: str = "site") -> int:
+    """The number of the member with an account."""
+    async with database.read() as c:
+        found: int = await c.fetchval(
+            "select a.member_id from account a join source s on s.id = a.source_id "
+            "where s.name = $1 and a.external_id = $2",
+            source,
+            id,
+        )
+    return found
+
+
 async def snapshot(database: Database) -> dict[str, Sequence[tuple[Any, ...]]]:
     """Tallies, standings and what the source said, in the source's words and in a fixed order."""
     async with database.read() as connection:

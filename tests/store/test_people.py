@@ -19,19 +19,8 @@ from store.people import (
     merge_members,
 )
 from store.refresh import refresh
-from tests.store.making import NOW, act, ago, counted, member, post, put, undo
+from tests.store.making import NOW, act, ago, counted, member, number, post, put, undo
 from tests.store.recount import assert_consistent
-
-
-async def number(database: Database, id: str, source: str = "site") -> int:
-    async with database.read() as c:
-        found: int = await c.fetchval(
-            "select a.member_id from account a join source s on s.id = a.source_id "
-            "where s.name = $1 and a.external_id = $2",
-            source,
-            id,
-        )
-    return found
 
 
 async def status(database: Database, member_id: int) -> Status:
@@ -220,6 +209,17 @@ async def test_new_records_of_an_erased_member_stay_nameless(database):
     await assert_consistent(database, NOW)
     again = await put(database, act("like-ann-new", actor="ann", post="a-bob"))
     assert again.of("action").duplicate == 1
+
+
+async def test_what_is_done_to_an_erased_members_post_is_known_again(database):
+    await put(database, *HISTORY)
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    for names in (HISTORY[5], act("new-ann", actor="cid", post="q-ann")):
+        await put(database, names)
+        again = await put(database, names)
+        assert again.of("action").duplicate == 1
+    assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
 
 
 async def test_an_erased_member_cannot_be_changed(database):

@@ -17,6 +17,7 @@ from engagement.words import Side
 from sources.records import Record
 from store import rules
 from store.db import Database, connect
+from store.people import erase_member, merge_members
 from store.receipt import Receipt
 from store.record import record
 from store.refresh import refresh
@@ -27,6 +28,7 @@ from tests.store.making import (
     ago,
     counted,
     member,
+    number,
     post,
     put,
     tally,
@@ -64,7 +66,8 @@ async def holding(url: str, statement: str, *args: object) -> AsyncIterator[Gate
         await connection.close()
 
 
-#: Keeps everybody out who has news of the member with the account ``zed``.
+#: Keeps everybody out who has news of the member with the account ``zed``, after they have written
+#: the actions.
 _ZED = """
     select 1 from standing join account using (member_id) where external_id = 'zed' for update
 """
@@ -73,6 +76,18 @@ _NEW = """
     insert into account (source_id, external_id, member_id)
     select id, 'new', (select max(id) from member) from source where name = 'site'
 """
+#: Keeps everybody out who names the post ``new`` for the first time, after they have read who the
+#: members are.
+_NEW_POST = "insert into post (source_id, external_id) select id, 'new' from source"
+
+#: Whatever is still the business of a member.
+_OF = """
+    select (select count(*) from action where actor_id = $1 or target_id = $1)
+        + (select count(*) from post where author_id = $1)
+        + (select count(*) from tally where member_id = $1)
+"""
+#: Ids of actions that tell who did them.
+_RAW = "select count(*) from action where external_id like '%two'"
 
 
 def _busy(seed: int) -> list[Record]:
@@ -174,6 +189,72 @@ async def test_a_post_waits_for_the_reaction_that_is_being_recorded(
         await gate.waiting(2)
     await asyncio.gather(first, second)
     assert await tally(database, "bob", "like", Side.RECEIVED) == 1
+    await assert_consistent(database, NOW)
+
+
+async def test_a_post_changes_its_author_after_a_reaction_that_is_being_recorded(
+    database: Database, url: str
+) -> None:
+    await put(database, act("0", "zed"), post("q", "bob"), post("q2", "bob"))
+    async with holding(url, _ZED) as gate:
+        first = asyncio.create_task(put(database, act("1", post="q"), act("2", "zed")))
+        await gate.waiting(1)
+        second = asyncio.create_task(put(database, post("q", "eve")))
+        await gate.waiting(2)
+    await asyncio.gather(first, second)
+    assert await tally(database, "eve", "like", Side.RECEIVED) == 1
+    assert await tally(database, "bob", "like", Side.RECEIVED) == 0
+    await assert_consistent(database, NOW)
+
+
+async def test_a_reaction_meets_a_post_that_is_changing_its_author(
+    database: Database, url: str
+) -> None:
+    await put(database, act("0", "zed"), post("q", "bob"))
+    async with holding(url, _NEW_POST) as gate:
+        first = asyncio.create_task(put(database, act("1", post="q"), act("2", "cid", post="new")))
+        await gate.waiting(1)
+        await put(database, post("q", "eve"))
+    await first
+    assert await tally(database, "eve", "like", Side.RECEIVED) == 1
+    await assert_consistent(database, NOW)
+
+
+_TWO = (post("q", "two"), act("0", "zed"), act("own", "one", "answer", post="q"), act("x", "two"))
+
+
+@pytest.mark.parametrize("names", [act("1", "two"), act("1", "bob", post="q"), post("q2", "two")])
+@pytest.mark.parametrize("until", [_NEW_POST, _ZED])
+async def test_members_are_merged_while_news_of_them_are_recorded(
+    database: Database, url: str, names: Record, until: str
+) -> None:
+    await put(database, *_TWO)
+    one, two = await number(database, "one"), await number(database, "two")
+    async with holding(url, until) as gate:
+        news = asyncio.create_task(put(database, names, act("2", "zed", post="new")))
+        await gate.waiting(1)
+        merging = asyncio.create_task(merge_members(database, one, two, now=NOW))
+        await gate.waiting(2)
+    await asyncio.gather(news, merging)
+    assert await value(database, _OF, two) == 0
+    await assert_consistent(database, NOW)
+
+
+@pytest.mark.parametrize("names", [act("1-two", "two"), act("1-two", "bob", post="q")])
+@pytest.mark.parametrize("until", [_NEW_POST, _ZED])
+async def test_a_member_is_erased_while_news_of_them_are_recorded(
+    database: Database, url: str, names: Record, until: str
+) -> None:
+    await put(database, *_TWO)
+    two = await number(database, "two")
+    async with holding(url, until) as gate:
+        news = asyncio.create_task(put(database, names, act("2", "zed", post="new")))
+        await gate.waiting(1)
+        erasing = asyncio.create_task(erase_member(database, two, now=NOW))
+        await gate.waiting(2)
+    await asyncio.gather(news, erasing)
+    assert await value(database, _RAW) == 0
+    assert (await put(database, names)).of("action").duplicate == 1
     await assert_consistent(database, NOW)
 
 
@@ -313,8 +394,8 @@ async def test_activation_folds_everybody_again_while_recording_goes_on(url: str
             await record(opened[0], records[start : start + 6], now=NOW)
 
     async def change() -> None:
-        for number in (*numbers, numbers[0]):
-            await rules.activate(opened[1], number, now=NOW)
+        for version in (*numbers, numbers[0]):
+            await rules.activate(opened[1], version, now=NOW)
             await asyncio.gather(refresh(opened[1], now=NOW), refresh(opened[2], now=NOW))
 
     await asyncio.gather(keep_recording(), change())
