@@ -33,13 +33,17 @@ DROPPED: Final = frozenset(
         "external_avatar_url",
     }
 )
+#: Times of what happened to a member: the list was exported no earlier than the newest of all.
+_TIMES: Final = ("created_at", "last_seen_at", "last_posted_at", "last_emailed_at")
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
 
 
 class DiscourseUsersReader(BaseReader):
     """Each row as a member and, by the mapping, a counter for each numeric column.
 
-    ``as_of`` is when the list was exported. Ids are Discourse's user ids, as in topics, so both
+    ``as_of`` is when the list was exported; if not given, the newest time in it, since its totals
+    were taken no earlier. Everything is read twice, to learn that time and to find a broken file
+    before anything is recorded. Ids are Discourse's user ids, as in topics, so both
     imports speak of the same members.
     """
 
@@ -51,7 +55,7 @@ class DiscourseUsersReader(BaseReader):
         mapping: DiscourseUsersMapping,
         *,
         source: str,
-        as_of: datetime,
+        as_of: datetime | None,
         now: datetime,
     ) -> None:
         for path in paths:
@@ -59,7 +63,7 @@ class DiscourseUsersReader(BaseReader):
         self._paths = tuple(paths)
         self._mapping = mapping
         self._source = source
-        self._as_of = as_of
+        self._given_as_of = as_of
         super().__init__(now=now)
 
     def _begin(self) -> None:
@@ -68,6 +72,37 @@ class DiscourseUsersReader(BaseReader):
         self._checks.update({rule.column: 0 for rule in self._mapping.counters})
 
     def _items(self) -> Iterator[Item | Read]:
+        self._survey()
+        for place, header, cells in self._lists():
+            if any(cell.strip() for cell in cells):
+                yield from self._row(place, header, cells)
+            else:
+                self._rows["users"]["skipped_empty"] += 1
+            self.done += 1
+
+    def _survey(self) -> None:
+        newest: datetime | None = None
+        total = 0
+        totals = {rule.column.lower() for rule in self._mapping.counters}
+        counted = False
+        for _, header, cells in self._lists():
+            total += 1
+            counted = counted or not totals.isdisjoint(header)
+            for column, cell in zip(header, cells, strict=False):
+                moment = _moment(cell) if column in _TIMES else None
+                if moment is not None and moment <= self._now:
+                    newest = moment if newest is None else max(newest, moment)
+        self.total = total
+        found = self._given_as_of or newest
+        if found is None and counted:
+            raise SourceError(
+                f"{self._paths[0]}: has totals but no time in {', '.join(_TIMES)} to tell when "
+                "they were taken; say when the list was exported (--as-of)"
+            )
+        self._as_of = found or self._now
+
+    def _lists(self) -> Iterator[tuple[Place, list[str], list[str]]]:
+        """The rows of all lists, each with its place and the names of the columns."""
         found = False
         for path in self._paths:
             for name, stream in streams(path, (".csv",), _EXPECTED):
@@ -76,36 +111,11 @@ class DiscourseUsersReader(BaseReader):
                 text = io.TextIOWrapper(
                     without_bom(stream), encoding="utf-8", errors="replace", newline=""
                 )
-                yield from self._rows_of(name, text)
+                yield from _rows_of(name, text)
         if not found:
             raise SourceError(f"{self._paths[0]}: holds no .csv file; expected {_EXPECTED}")
 
-    def _rows_of(self, name: str, text: Iterable[str]) -> Iterator[Item | Read]:
-        # A NUL ends the row for some readers of CSV and is never part of an export.
-        lines = csv.reader(line.replace("\0", "") for line in text)
-        try:
-            header = [column.strip().lower() for column in next(lines, [])]
-            missing = [column for column in ("id", "username") if column not in header]
-            if missing:
-                raise SourceError(
-                    f"{name}: has no column {' and no column '.join(missing)} in its first line; "
-                    f"expected {_EXPECTED}"
-                )
-            for cells in lines:
-                if any(cell.strip() for cell in cells):
-                    yield from self._row(name, lines.line_num, header, cells)
-                else:
-                    self._rows["users"]["skipped_empty"] += 1
-                self.done += 1
-        except (csv.Error, *BROKEN) as error:
-            raise SourceError(
-                f"{name}: is not CSV near line {lines.line_num}: {error}; expected {_EXPECTED}"
-            ) from error
-
-    def _row(
-        self, name: str, line: int, header: list[str], cells: list[str]
-    ) -> Iterator[Item | Read]:
-        place = Place(name, f"line {line}")
+    def _row(self, place: Place, header: list[str], cells: list[str]) -> Iterator[Item | Read]:
         row = {
             column: cell.strip()
             for column, cell in zip(header, cells, strict=False)
@@ -180,11 +190,33 @@ def discourse_users(
     mapping: DiscourseUsersMapping,
     *,
     source: str,
-    as_of: datetime,
+    as_of: datetime | None = None,
     now: datetime,
 ) -> DiscourseUsersReader:
-    """Read user lists exported at ``as_of``; raises SourceError for what is no such list."""
+    """Read user lists exported at ``as_of`` (default: their newest time).
+
+    Raises SourceError for what is no such list.
+    """
     return DiscourseUsersReader(paths, mapping, source=source, as_of=as_of, now=now)
+
+
+def _rows_of(name: str, text: Iterable[str]) -> Iterator[tuple[Place, list[str], list[str]]]:
+    # A NUL ends the row for some readers of CSV and is never part of an export.
+    lines = csv.reader(line.replace("\0", "") for line in text)
+    try:
+        header = [column.strip().lower() for column in next(lines, [])]
+        missing = [column for column in ("id", "username") if column not in header]
+        if missing:
+            raise SourceError(
+                f"{name}: has no column {' and no column '.join(missing)} in its first line; "
+                f"expected {_EXPECTED}"
+            )
+        for cells in lines:
+            yield Place(name, f"line {lines.line_num}"), header, cells
+    except (csv.Error, *BROKEN) as error:
+        raise SourceError(
+            f"{name}: is not CSV near line {lines.line_num}: {error}; expected {_EXPECTED}"
+        ) from error
 
 
 def _true(cell: str) -> bool:
@@ -195,3 +227,11 @@ def _time(cell: str | None) -> str | None:
     """A time as Ruby prints it in RFC 3339; anything else unchanged, to be refused if wrong."""
     match = _RUBY_TIME.fullmatch(cell or "")
     return f"{match[1]}T{match[2]}Z" if match else cell
+
+
+def _moment(cell: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(_time(cell.strip()) or "")
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from sources.parse import MAX_WORD
+from sources.parse import MAX_WORD, WORD
 from sources.reader import SourceError
 from sources.records import Direction
 
-_WORD: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 Key = tuple[str, ...]
 _T = TypeVar("_T")
 
@@ -219,7 +218,7 @@ class _Checker:
         value = table.get(name)
         if value is None:
             self.wrong((*key, name), "is missing")
-        elif not isinstance(value, str) or len(value) > MAX_WORD or not _WORD.fullmatch(value):
+        elif not isinstance(value, str) or len(value) > MAX_WORD or not WORD.fullmatch(value):
             self.wrong(
                 (*key, name),
                 f"is {value!r}; expected lower-case letters, digits and '_', starting with a "

@@ -31,15 +31,19 @@ def open_source(
     """The reader of ``paths`` as ``format``; nothing is read yet.
 
     ``source`` names the community the ids belong to: required, except for ``ndjson``, whose
-    records name their own. ``mapping`` replaces the shipped mapping file. ``as_of`` (default:
-    ``now``) is when a user list was exported. ``stdin`` is read for the path ``-`` of ``ndjson``.
-    Raises SourceError for what is missing or of the wrong kind, MappingError (one of them) for
-    mistakes in the mapping file.
+    records name their own. ``mapping`` replaces the shipped mapping file. ``as_of`` is when a user
+    list was exported (default: the newest time in it). ``stdin`` is read for the path ``-`` of
+    ``ndjson``. Raises SourceError for what is missing or of the wrong kind, MappingError (one of
+    them) for mistakes in the mapping file.
     """
     if format not in FORMATS:
         raise SourceError(f"{format!r} is no format; expected one of {', '.join(FORMATS)}")
     if not paths:
         raise SourceError("there is nothing to read; expected at least one file or folder")
+    if as_of is not None and format != "discourse-users":
+        raise SourceError(
+            f"{format} tells when its totals were taken; only discourse-users takes an as_of"
+        )
     if format == "ndjson":
         if mapping is not None:
             raise SourceError("ndjson is the canonical format and takes no mapping file")
@@ -50,7 +54,7 @@ def open_source(
         return discourse(paths, load_discourse(mapping), source=source, now=now)
     if format == "discourse-users":
         rules = load_discourse_users(mapping)
-        return discourse_users(paths, rules, source=source, as_of=as_of or now, now=now)
+        return discourse_users(paths, rules, source=source, as_of=as_of, now=now)
     if len(paths) != 1:
         raise SourceError("stackexchange reads one dump at a time; expected one folder or zip")
     return stackexchange(paths[0], load_stackexchange(mapping), source=source, now=now)

@@ -47,10 +47,12 @@ class _Refused(Exception):
         self.message = message
 
 
-# Control characters except tab, line feed and carriage return; and lone surrogates.
-_BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_BAD_LINE = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
-_WORD = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
+#: In no text: control characters except tab, line feed and carriage return; and lone surrogates.
+BAD_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+#: In no name or title: any control character or line break, and lone surrogates.
+BAD_LINE: Final = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+#: What a word may be: a source, a venue, a verb.
+WORD: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _A_WORD = "a word such as 'qa' or 'best_answer'"
 _LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _RFC3339 = re.compile(
@@ -59,7 +61,11 @@ _RFC3339 = re.compile(
 
 
 def _show(value: object) -> str:
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except (RecursionError, ValueError):
+        # Nested too deep, or a number of thousands of digits.
+        text = f"a {type(value).__name__} that is too deep or too long to show"
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -70,7 +76,7 @@ def _line(value: object, limit: int, what: str) -> str:
         raise _Refused("empty", f"is empty; expected {what}")
     if len(value) > limit:
         raise _Refused("too_long", f"has {len(value)} characters; at most {limit} are allowed")
-    if _BAD_LINE.search(value):
+    if BAD_LINE.search(value):
         raise _Refused(
             "bad_character",
             f"is {_show(value)}: control characters, line breaks and lone surrogates are not "
@@ -99,7 +105,7 @@ def _word(value: object) -> str:
 @lru_cache(maxsize=1_000)
 def _checked_word(text: str) -> str:
     _line(text, MAX_WORD, _A_WORD)
-    if not _WORD.fullmatch(text):
+    if not WORD.fullmatch(text):
         raise _Refused(
             "not_a_word",
             f"is {_show(text)}; expected lower-case letters, digits and '_', starting with a "
@@ -111,7 +117,7 @@ def _checked_word(text: str) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _Refused("not_a_string", f"is {_show(value)}; expected text as a string")
-    if bad := _BAD_TEXT.search(value):
+    if bad := BAD_TEXT.search(value):
         raise _Refused(
             "bad_character",
             f"holds the character {_show(bad.group())} at position {bad.start()}: control "

@@ -8,9 +8,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from sources.parse import MAX_NAME, MAX_TEXT_BYTES, MAX_TITLE, Fault, parse
+from sources.parse import (
+    BAD_LINE,
+    BAD_TEXT,
+    MAX_NAME,
+    MAX_TEXT_BYTES,
+    MAX_TITLE,
+    Fault,
+    parse,
+)
 from sources.records import Record
 
 
@@ -170,7 +178,7 @@ class BaseReader(ABC):
         """A text that can be recorded: without control characters, cut at the limit."""
         if not isinstance(value, str):
             return value
-        value = self._strip(value, _NOT_IN_TEXT, "")
+        value = self._strip(value, BAD_TEXT, "")
         if len(value) * 4 > MAX_TEXT_BYTES and len(encoded := value.encode()) > MAX_TEXT_BYTES:
             self._repairs["texts_cut"] += 1
             return encoded[:MAX_TEXT_BYTES].decode(errors="ignore")
@@ -185,20 +193,16 @@ class BaseReader(ABC):
     def _line(self, value: object, limit: int, repair: str) -> object:
         if not isinstance(value, str):
             return value
-        value = self._strip(value, _NOT_IN_LINE, " ")
+        value = self._strip(value, BAD_LINE, " ")
         if len(value) > limit:
             self._repairs[repair] += 1
             value = value[:limit]
         return value if value.strip() else None
 
+    # What parse refuses in a record of our own format: a foreign text is worth more without these
+    # characters than not at all.
     def _strip(self, value: str, unwanted: re.Pattern[str], instead: str) -> str:
         if unwanted.search(value) is None:
             return value
         self._repairs["characters_stripped"] += 1
         return unwanted.sub(instead, value)
-
-
-# The same characters as sources.records refuses: there a record is at fault, here a foreign text
-# is worth more without them than not at all.
-_NOT_IN_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_NOT_IN_LINE: Final = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")

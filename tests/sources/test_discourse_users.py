@@ -117,6 +117,24 @@ def test_a_row_is_a_member_and_its_totals(tmp_path: Path) -> None:
     assert read.checks["likes_given"] == 6
 
 
+def test_the_totals_stand_for_the_newest_time_in_the_list(tmp_path: Path) -> None:
+    later = {**BO, "last_posted_at": "2026-10-02 08:00:00 UTC", "last_seen_at": "never"}
+    ahead = {**BO, "id": "9", "last_seen_at": "2026-11-22 08:00:00 UTC"}
+    (tmp_path / "users.csv").write_bytes(table(ANN, later, ahead))
+    rules = load_discourse_users()
+    read = discourse_users([tmp_path], rules, source="d", now=NOW)
+    counters = [r.record for r in read.records() if isinstance(r.record, CounterRecord)]
+    assert {c.as_of for c in counters} == {datetime(2026, 10, 2, 8, tzinfo=UTC)}
+    assert read.total == read.done == 3
+
+
+def test_totals_of_no_known_time_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_text("id,username,likes_given\n1,ann,3\n")
+    read = discourse_users([tmp_path], load_discourse_users(), source="d", now=NOW)
+    with pytest.raises(SourceError, match=r"say when the list was exported \(--as-of\)"):
+        list(read.records())
+
+
 def test_addresses_never_reach_a_record(tmp_path: Path) -> None:
     odd = {**ANN, "created_at": "yesterday"}
     for read in reader(tmp_path / "users.csv", table(ANN, BO, odd)).records():

@@ -48,6 +48,7 @@ def test_what_cannot_be_opened_says_what_was_expected(tmp_path: Path) -> None:
         ("stackexchange", [folder, folder], {"source": "s"}, "one dump at a time"),
         ("stackexchange", [folder], {"source": "s", "mapping": mapping}, "cannot be read"),
         ("ndjson", [folder], {"mapping": mapping}, "takes no mapping"),
+        ("discourse", [folder], {"source": "s", "as_of": NOW}, "only discourse-users takes"),
     ]:
         with pytest.raises(SourceError, match=complaint):
             open_source(format, paths, now=NOW, **more)  # type: ignore[arg-type]
