@@ -29,6 +29,7 @@ Write = NewType("Write", asyncpg.Connection)
 NEWEST: Final = "0001"
 #: The oldest PostgreSQL that the tests have seen pass.
 LEAST_VERSION: Final = 15
+_ENCODING: Final = "UTF8"
 
 _RETRIES = 5
 _EPOCH = date(1970, 1, 1)
@@ -179,17 +180,28 @@ async def check(connection: asyncpg.Connection, url: str) -> None:
 async def migration(connection: asyncpg.Connection, url: str) -> str | None:
     """The migration that the database is at, None where there is none.
 
-    Raises StoreError when this Ikusei cannot use it: its PostgreSQL is too old, or it is of a newer
-    Ikusei.
+    Raises StoreError when this Ikusei cannot use it: its PostgreSQL is too old, it is not in UTF8,
+    the account may not read it, or it is of a newer Ikusei.
     """
     version = connection.get_server_version()
     if version.major < LEAST_VERSION:
         raise StoreError(
             f"{place(url)} is PostgreSQL {version.major}; Ikusei needs {LEAST_VERSION} or newer"
         )
+    encoding = connection.get_settings().server_encoding
+    if encoding != _ENCODING:
+        raise StoreError(
+            f"{place(url)} is in {encoding}, which does not know all letters: make it in "
+            f"{_ENCODING} (create database … encoding '{_ENCODING}' template template0)"
+        )
     if not await connection.fetchval("select to_regclass('alembic_version') is not null"):
         return None
-    found: str | None = await connection.fetchval("select version_num from alembic_version")
+    try:
+        found: str | None = await connection.fetchval("select version_num from alembic_version")
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreError(
+            f"the account may not read {place(url)} ({error}): use the account that migrates it"
+        ) from error
     if found is not None and found > NEWEST:
         raise StoreError(
             f"{place(url)} is at migration {found} of a newer Ikusei; this one knows {NEWEST}: "

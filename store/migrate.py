@@ -62,10 +62,12 @@ async def in_alembic(url: str, work: Callable[[Config], None]) -> None:
     """Run one of Alembic's commands on the database at ``url``.
 
     ``work`` gets the configuration with the connection in it, and all it does is one transaction.
+    Raises what asyncpg raises.
     """
     # Alembic and SQLAlchemy take a third of a second to import, and most starts need no migration.
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import Connection  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -83,6 +85,9 @@ async def in_alembic(url: str, work: Callable[[Config], None]) -> None:
     try:
         async with engine.begin() as connection:
             await connection.run_sync(run)
+    except DBAPIError as error:
+        # Everywhere else in this room errors are the driver's own.
+        raise error.driver_exception from error
     finally:
         await engine.dispose()
 

@@ -58,6 +58,15 @@ async def empty_url(server: Embedded) -> AsyncIterator[str]:
 
 
 @pytest.fixture
+async def guest_url(empty_url: str) -> AsyncIterator[str]:
+    """The address of the empty database for an account that may connect to it, and no more."""
+    role = f"guest_{os.getpid()}"
+    await _execute(empty_url, f"create role {role}")
+    yield f"{empty_url}&role={role}"
+    await _execute(empty_url, f"drop role {role}")
+
+
+@pytest.fixture
 async def url(server: Embedded, template: str) -> AsyncIterator[str]:
     """The address of a migrated database of the test's own, in the time zone UTC."""
     name = f"test_{os.getpid()}_{next(_numbers)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -180,3 +181,29 @@ async def test_an_older_and_a_newer_database_say_what_to_do(url: str) -> None:
     with pytest.raises(StoreError, match="of a newer Ikusei"):
         await migrate.migrate(url, now=MIGRATED)
     await connection.close()
+
+
+async def test_an_account_without_rights_is_told_what_it_needs(guest_url: str) -> None:
+    with pytest.raises(StoreError, match=r"may not make tables in .*schema public.*grant it"):
+        await migrate.migrate(guest_url, now=MIGRATED)
+    await migrate.migrate(guest_url.partition("&role=")[0], now=MIGRATED)
+    for use in (migrate.migrate(guest_url, now=MIGRATED), connect(guest_url)):
+        with pytest.raises(StoreError, match=r"may not read the database 'test_.*alembic_version"):
+            await use
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+async def test_a_database_that_is_not_in_utf8_is_refused(empty_url: str, encoding: str) -> None:
+    name = f"{urlsplit(empty_url).path.lstrip('/')}_{encoding.lower()}"
+    connection = await asyncpg.connect(empty_url)
+    try:
+        await connection.execute(
+            f"create database {name} encoding '{encoding}' locale 'C' template template0"
+        )
+        url = empty_url.replace(urlsplit(empty_url).path, f"/{name}")
+        for use in (migrate.migrate(url, now=MIGRATED), connect(url)):
+            with pytest.raises(StoreError, match=f"is in {encoding}.*make it in UTF8"):
+                await use
+        await connection.execute(f"drop database {name} with (force)")
+    finally:
+        await connection.close()
