@@ -17,7 +17,7 @@ from store.db import Database, StoreError
 #: Seconds between two looks for due work, and how many times as long as a look takes: in a very
 #: large community looking must not become work of its own.
 PAUSE: Final = 5.0
-_SHARE: Final = 20.0
+SHARE: Final = 20.0
 #: Seconds after failures: this, doubled each time, up to the other.
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
@@ -50,11 +50,13 @@ class Worker:
         *,
         refresh: Refresh = _refresh,
         pause: float = PAUSE,
+        share: float = SHARE,
     ) -> None:
         self._database = database
         self._clock = clock
         self._refresh = refresh
         self._pause = pause
+        self._share = share
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -67,7 +69,7 @@ class Worker:
         while not self._stop.is_set():
             begin = time.perf_counter()
             failures = 0 if await self._once() else failures + 1
-            wait = max(self._pause, _SHARE * (time.perf_counter() - begin))
+            wait = max(self._pause, self._share * (time.perf_counter() - begin))
             if failures:
                 wait = _FIRST_WAIT * 2 ** min(failures - 1, 10)
             with suppress(TimeoutError):

@@ -76,8 +76,18 @@ class Query:
         raise GraphQLError("not for you", extensions={"code": "FORBIDDEN"})
 
     @strawberry.field
-    async def slow(self, seconds: float) -> str:
-        await asyncio.sleep(seconds)
+    async def later(self) -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    @strawberry.field
+    async def held(self, place: str) -> str:
+        """Answered once whoever listens at the socket ``place`` hangs up."""
+        reader, writer = await asyncio.open_unix_connection(place)
+        try:
+            await reader.read()
+        finally:
+            writer.close()
         return "done"
 
 

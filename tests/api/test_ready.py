@@ -45,15 +45,23 @@ async def test_the_database_is_asked_once_for_all_who_ask(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ):
     asked = 0
+    begun, release = asyncio.Event(), asyncio.Event()
 
     async def check(*_: object) -> None:
         nonlocal asked
         asked += 1
-        await asyncio.sleep(0.05)
+        begun.set()
+        await release.wait()
 
+    monkeypatch.setattr("api.app._READY_SECONDS", 120)
     monkeypatch.setattr("store.db.check", check)
-    answers = await asyncio.gather(*(client.get("/ready") for _ in range(20)))
-    assert {one.status_code for one in answers} == {200}
+    requests = asyncio.gather(*(client.get("/ready") for _ in range(20)))
+    await begun.wait()
+    # Nothing but turns of the loop lies between a request of this client and the door.
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    release.set()
+    assert {one.status_code for one in await requests} == {200}
     assert asked == 1
 
 
@@ -70,7 +78,8 @@ async def test_a_database_that_hangs_is_not_ready(
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
 
 
-async def test_the_database_goes_and_comes_back(data_dir: Path):
+async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("api.app._READY_SECONDS", 120)
     embedded = await ensure(data_dir)
     await migrate(embedded.url, now=NOW)
     # As a database given by URL: nobody revives it but us.

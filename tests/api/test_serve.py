@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -51,6 +52,14 @@ async def ran(
     return process.returncode, out.decode(), err.decode()
 
 
+@dataclass
+class Held:
+    """A request under way, and what lets it end."""
+
+    request: asyncio.Task[httpx.Response]
+    release: asyncio.Event
+
+
 class Served:
     """A running service: its process, its address and a key."""
 
@@ -65,7 +74,7 @@ class Served:
         if kind is not None:
             self.process.send_signal(kind)
         assert self.process.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             self.log += (await self.process.stderr.read()).decode()
             return await self.process.wait()
 
@@ -87,8 +96,8 @@ async def serving(data_dir: Path, program: Sequence[str]) -> AsyncIterator[Serve
         env=environment(data_dir),
         stderr=asyncio.subprocess.PIPE,
     )
+    served = Served(process, "", key.strip())
     try:
-        served = Served(process, "", key.strip())
         assert process.stderr is not None
         async with asyncio.timeout(120):
             while not (found := re.search(r"(http://\S+)/graphql", served.log)):
@@ -100,7 +109,38 @@ async def serving(data_dir: Path, program: Sequence[str]) -> AsyncIterator[Serve
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        # Read to the end, or its pipe is closed when garbage is collected: in another test.
+        await served.end()
+
+
+@asynccontextmanager
+async def holding(data_dir: Path, client: httpx.AsyncClient) -> AsyncIterator[Held]:
+    """A request that has arrived and is answered when the test says so."""
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await release.wait()
+        writer.close()
+
+    place = str(data_dir / "held")
+    async with await asyncio.start_unix_server(hold, place):
+        body = {"query": "query ($at: String!) { held(place: $at) }", "variables": {"at": place}}
+        request = asyncio.create_task(client.post("/graphql", json=body))
+        async with asyncio.timeout(120):
+            await arrived.wait()
+        yield Held(request, release)
+        release.set()
+
+
+async def closed(served: Served) -> None:
+    """Wait until the service takes no new connections."""
+    async with asyncio.timeout(120):
+        with suppress(httpx.ConnectError):
+            while True:
+                async with served.client() as other:
+                    with suppress(httpx.ReadError, httpx.RemoteProtocolError):
+                        await other.get("/health")
 
 
 def postgres_of(data_dir: Path) -> list[psutil.Process]:
@@ -115,16 +155,11 @@ def postgres_of(data_dir: Path) -> list[psutil.Process]:
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 async def test_requests_under_way_are_finished(data_dir: Path, kind: signal.Signals):
     async with serving(data_dir, STAND_IN) as served, served.client() as client:
-        slow = asyncio.create_task(
-            client.post("/graphql", json={"query": "{ slow(seconds: 1.5) }"})
-        )
-        await asyncio.sleep(0.5)
-        served.process.send_signal(kind)
-        await asyncio.sleep(0.3)
-        with pytest.raises(httpx.TransportError):
-            async with served.client() as other:
-                await other.get("/health")
-        assert (await slow).json() == {"data": {"slow": "done"}}
+        async with holding(data_dir, client) as held:
+            served.process.send_signal(kind)
+            await closed(served)
+            held.release.set()
+            assert (await held.request).json() == {"data": {"held": "done"}}
         assert await served.end() == 0
     assert "Traceback" not in served.log
     assert not postgres_of(data_dir)
@@ -132,14 +167,16 @@ async def test_requests_under_way_are_finished(data_dir: Path, kind: signal.Sign
 
 @pytest.mark.slow
 async def test_a_second_signal_ends_it_at_once(data_dir: Path):
-    async with serving(data_dir, STAND_IN) as served, served.client() as client:
-        slow = asyncio.create_task(client.post("/graphql", json={"query": "{ slow(seconds: 50) }"}))
-        await asyncio.sleep(0.5)
+    async with (
+        serving(data_dir, STAND_IN) as served,
+        served.client() as client,
+        holding(data_dir, client) as held,
+    ):
         served.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.5)
-        assert await asyncio.wait_for(served.end(signal.SIGTERM), 10) == 0
+        await closed(served)
+        assert await served.end(signal.SIGTERM) == 0
         with suppress(httpx.TransportError):
-            assert (await slow).status_code == 500
+            assert (await held.request).status_code == 500
     assert not postgres_of(data_dir)
 
 
@@ -202,10 +239,11 @@ async def test_work_stops_when_told(data_dir: Path):
     )
     assert process.stderr is not None
     async with asyncio.timeout(120):
-        while b"working" not in await process.stderr.readline():
-            pass
+        while b"working" not in (line := await process.stderr.readline()):
+            assert line
         process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
+        await process.communicate()
+        assert process.returncode == 0
     assert not postgres_of(data_dir)
 
 

@@ -277,7 +277,7 @@ async def test_the_schema_is_published(client: httpx.AsyncClient):
 async def test_concurrent_requests_do_not_mix(database: Database, site_key: str):
     app = app_of(database)
     async with app.router.lifespan_context(app), client_of(app, site_key) as client:
-        document = "query ($t: String!) { slow(seconds: 0.01) echo(text: $t) }"
+        document = "query ($t: String!) { later echo(text: $t) }"
         answers = await asyncio.gather(
             *(
                 post(client, {"query": document, "variables": {"t": str(number)}})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import datetime
+
+import pytest
 
 from api.clock import MovableClock
 from api.worker import Worker
@@ -12,39 +15,55 @@ from store.refresh import refresh
 from tests.api.stand_in import NOW
 
 
-async def reached(condition, seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - it has no event of its own
-            await asyncio.sleep(0.005)
+class Rounds:
+    """Due work that counts its rounds, so that a test can wait for one of them."""
+
+    def __init__(self, work: Callable[..., Coroutine[None, None, object]] | None = None) -> None:
+        self.moments: list[datetime] = []
+        self._work = work
+        self._news = asyncio.Condition()
+
+    async def __call__(self, database: Database, *, now: datetime) -> object:
+        done = await self._work(database, now=now) if self._work else None
+        async with self._news:
+            self.moments.append(now)
+            self._news.notify_all()
+        return done
+
+    async def reached(self, count: int) -> None:
+        """Wait for the round of that number."""
+        async with asyncio.timeout(120), self._news:
+            await self._news.wait_for(lambda: len(self.moments) >= count)
+
+
+def worker(database: Database, due: Callable[..., Coroutine[None, None, object]]) -> Worker:
+    return Worker(database, MovableClock(NOW), refresh=due, pause=0.001, share=0)
+
+
+def at_work() -> bool:
+    return any(task.get_name() == "worker" for task in asyncio.all_tasks())
 
 
 async def test_it_works_at_the_start_and_again(database: Database):
-    moments: list[datetime] = []
-
-    async def due(database: Database, *, now: datetime) -> None:
-        moments.append(now)
-
-    async with Worker(database, MovableClock(NOW), refresh=due, pause=0.01).running():
-        await reached(lambda: len(moments) >= 3)
-    count = len(moments)
-    await asyncio.sleep(0.05)
-    assert len(moments) == count
-    assert set(moments) == {NOW}
+    rounds = Rounds()
+    async with worker(database, rounds).running():
+        assert at_work()
+        await rounds.reached(3)
+    assert not at_work()
+    assert set(rounds.moments) == {NOW}
 
 
-async def test_failures_do_not_end_it(database: Database, monkeypatch):
+async def test_failures_do_not_end_it(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("api.worker._FIRST_WAIT", 0.001)
     failures = [Unavailable("gone"), RuntimeError("a mistake"), TimeoutError()]
-    rounds = 0
 
-    async def due(database: Database, *, now: datetime) -> None:
-        nonlocal rounds
-        rounds += 1
+    async def fail(database: Database, *, now: datetime) -> None:
         if failures:
             raise failures.pop()
 
-    async with Worker(database, MovableClock(NOW), refresh=due, pause=0.001).running():
-        await reached(lambda: rounds >= 5)
+    rounds = Rounds(fail)
+    async with worker(database, rounds).running():
+        await rounds.reached(2)
     assert not failures
 
 
@@ -54,39 +73,37 @@ async def test_work_under_way_is_finished(database: Database):
     async def due(database: Database, *, now: datetime) -> None:
         nonlocal done
         begun.set()
-        await asyncio.sleep(0.1)
+        await working._stop.wait()
+        # The loop has been told to stop by now, and has many turns in which it could.
+        for _ in range(100):
+            await asyncio.sleep(0)
         done = True
 
-    async with Worker(database, MovableClock(NOW), refresh=due).running():
+    working = worker(database, due)
+    async with working.running():
         await begun.wait()
     assert done
 
 
-async def test_work_without_end_is_cut_off(database: Database, monkeypatch):
+async def test_work_without_end_is_cut_off(database: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("api.worker._GRACE", 0.05)
-    cancelled = False
+    begun, cancelled = asyncio.Event(), False
 
     async def due(database: Database, *, now: datetime) -> None:
         nonlocal cancelled
+        begun.set()
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             cancelled = True
             raise
 
-    async with Worker(database, MovableClock(NOW), refresh=due).running():
-        await asyncio.sleep(0.01)
+    async with worker(database, due).running():
+        await begun.wait()
     assert cancelled
 
 
 async def test_the_real_work_runs(database: Database):
-    rounds = 0
-
-    async def due(database: Database, *, now: datetime) -> object:
-        nonlocal rounds
-        report = await refresh(database, now=now)
-        rounds += 1
-        return report
-
-    async with Worker(database, MovableClock(NOW), refresh=due, pause=0.01).running():
-        await reached(lambda: rounds >= 2)
+    rounds = Rounds(refresh)
+    async with worker(database, rounds).running():
+        await rounds.reached(2)

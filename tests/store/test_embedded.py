@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -82,14 +83,23 @@ def _kill(*processes: psutil.Process) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    _, remaining = psutil.wait_procs(processes, timeout=30)
-    assert not remaining
+    deadline = time.monotonic() + 120
+    while any(_lives(process) for process in processes):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Not so a zombie, which whoever ought to bury it may never do."""
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def _running(data_dir: Path) -> bool:
     """Whether the server lives; the file alone may be what a killed one left."""
     with suppress(FileNotFoundError, psutil.NoSuchProcess):
-        return psutil.Process(_postmaster(data_dir)).status() != psutil.STATUS_ZOMBIE
+        return _lives(psutil.Process(_postmaster(data_dir)))
     return False
 
 
@@ -127,12 +137,12 @@ async def _until_available(database: Database, name: str) -> list[str]:
         rows = await connection.fetch("select name from source order by name")
         return [row["name"] for row in rows]
 
-    for _ in range(10):
-        try:
-            return await database.in_write(put)
-        except Unavailable:
-            await asyncio.sleep(0.1)
-    raise AssertionError("the database did not come back")
+    async with asyncio.timeout(120):
+        while True:
+            try:
+                return await database.in_write(put)
+            except Unavailable:
+                await asyncio.sleep(0.1)
 
 
 async def test_it_is_a_durable_and_deterministic_postgresql(data_dir: Path) -> None:
