@@ -13,6 +13,7 @@ from sources.cooked import Mention, Quote, addressed
 from sources.discourse_survey import Json, Survey, Topic, posts_of, topic_id, whole
 from sources.files import BROKEN, streams
 from sources.mapping import CategoryRule, DiscourseMapping
+from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 
@@ -51,7 +52,7 @@ class DiscourseReader(BaseReader):
         self._paths = tuple(paths)
         self._mapping = mapping
         self._source = source
-        super().__init__(now=now)
+        super().__init__(now=now, settings=(source, mapping))
 
     def _begin(self) -> None:
         super()._begin()
@@ -136,11 +137,11 @@ class DiscourseReader(BaseReader):
         rule = self._survey.rule(topic, self._mapping)
         actions: list[Item] = []
         for position, post in enumerate(posts_of(page), 1):
-            place = Place(name, f"post {position} (id {str(post.get('id'))[:20]})")
+            place = Place(name, f"post {position} (id {show(post.get('id'))[:20]})")
             skipped = self._skipped(post, topic, rule)
             self.done += skipped != _DUPLICATE
             if skipped is not None:
-                self._rows["posts"][skipped] += 1
+                self._account("posts", skipped)
                 if skipped in _OTHER_POST_TYPES.values():
                     actions.extend(self._stray_likes(post, rule, place))
                 continue
@@ -161,7 +162,7 @@ class DiscourseReader(BaseReader):
             return "skipped_private_message"
         if rule.skip is not None:
             return f"skipped_{rule.skip}"
-        kind = str(post.get("post_type", _WRITTEN))
+        kind = show(post.get("post_type", _WRITTEN)).strip("'")
         if kind == _WRITTEN:
             return None
         return _OTHER_POST_TYPES.get(kind, f"unmapped_post_type_{kind[:20]}")

@@ -64,7 +64,7 @@ class DiscourseUsersReader(BaseReader):
         self._mapping = mapping
         self._source = source
         self._given_as_of = as_of
-        super().__init__(now=now)
+        super().__init__(now=now, settings=(source, mapping, as_of))
 
     def _begin(self) -> None:
         super()._begin()

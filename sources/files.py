@@ -33,10 +33,16 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """The content of an open file, through gzip if it begins like gzip."""
-    magic = raw.read(2)
-    raw.seek(0)
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if magic == b"\x1f\x8b" else raw
+    """What a stream holds, through gzip if it begins like gzip; it need not be one to seek in."""
+    buffered = _buffered(raw)
+    if buffered.peek(2)[:2] == b"\x1f\x8b":
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=buffered))
+    return buffered
+
+
+def shown(path: Path | str) -> str:
+    """A path as text that can be written as UTF-8, whatever bytes the file system has for it."""
+    return str(path).encode(errors="surrogateescape").decode(errors="replace")
 
 
 def streams(
@@ -44,9 +50,9 @@ def streams(
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Each file with one of ``suffixes`` in a folder or archive, or the file itself.
 
-    Yields the name inside and the open stream, valid until the next; folders in the order of their
-    names, archives in their own order. ``.gz`` may follow a suffix. Raises SourceError for what
-    is none of these or is damaged.
+    Yields the name inside, as ``shown``, and the open stream, valid until the next; folders in the
+    order of their names, archives in their own order. ``.gz`` may follow a suffix. Raises
+    SourceError for what is none of these or is damaged.
     """
     existing(path, expected)
     try:
@@ -58,7 +64,7 @@ def streams(
             yield from _of_tar(path, suffixes)
         elif _wanted(path.name, suffixes):
             with opened(path) as stream:
-                yield path.name, stream
+                yield shown(path.name), stream
         else:
             raise SourceError(f"{path}: is neither a folder nor an archive; expected {expected}")
     except BROKEN as error:
@@ -82,7 +88,7 @@ def _of_folder(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[
     for file in sorted(path.rglob("*")):
         if file.is_file() and _wanted(file.name, suffixes):
             with opened(file) as stream:
-                yield file.relative_to(path).as_posix(), stream
+                yield shown(file.relative_to(path).as_posix()), stream
 
 
 def _of_zip(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -93,7 +99,7 @@ def _of_zip(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[byt
             if entry.flag_bits & 1:
                 raise SourceError(f"{path}: {entry.filename} is encrypted; expected a plain zip")
             with archive.open(entry) as stream:
-                yield entry.filename, _maybe_gzip(entry.filename, stream)
+                yield shown(entry.filename), _maybe_gzip(entry.filename, stream)
 
 
 def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -105,7 +111,7 @@ def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[byt
                 continue
             stream = archive.extractfile(entry)
             if stream is not None:
-                yield entry.name, _maybe_gzip(entry.name, stream)
+                yield shown(entry.name), _maybe_gzip(entry.name, stream)
 
 
 def _maybe_gzip(name: str, stream: IO[bytes]) -> IO[bytes]:
@@ -116,7 +122,13 @@ def _maybe_gzip(name: str, stream: IO[bytes]) -> IO[bytes]:
 
 def without_bom(stream: IO[bytes]) -> IO[bytes]:
     """The stream behind a UTF-8 byte order mark, if it begins with one."""
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
+    buffered = _buffered(stream)
     if buffered.peek(3)[:3] == b"\xef\xbb\xbf":
         buffered.read(3)
     return buffered
+
+
+def _buffered(stream: IO[bytes]) -> io.BufferedReader:
+    if isinstance(stream, io.BufferedReader):
+        return stream
+    return io.BufferedReader(cast("io.RawIOBase", stream))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
 import orjson
 
-from sources.files import BROKEN, existing, unpacked
+from sources.files import BROKEN, existing, shown, unpacked
+from sources.parse import FIELDS, WORD
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
 #: A record with the longest text allowed, every character of it escaped, stays below this.
@@ -18,13 +20,19 @@ MAX_LINE_BYTES: Final = 1_000_000
 _EXPECTED: Final = "canonical records, one JSON object a line (.ndjson, .jsonl, also gzipped)"
 _SUFFIXES: Final = (".ndjson", ".jsonl", ".json")
 _SHOWN: Final = 200
+#: The keys that every row in a file of rejected rows has.
+REJECTED_ROW: Final = frozenset({"file", "row", "faults"})
 
 
 class NdjsonReader(BaseReader):
     """Lines as they are: nothing is repaired, a line at fault is refused with its number.
 
-    A record without ``source`` gets the reader's. A CloudEvents envelope is opened: ``data`` is
-    the record, and ``id`` and ``time`` are taken from the envelope where ``data`` has none.
+    A record without ``source`` gets the reader's. Of a key that stands twice in an object the last
+    one counts. Two envelopes are opened: that of a file of rejected rows, whose ``value`` is the
+    record; and that of CloudEvents, whose ``data`` is the record. What it leaves out of ``source``,
+    ``id`` and ``time`` is taken from the event; if the event's source is no word, the reader's
+    stands for it, but for one only: ids of events are unique within their own source.
+
     ``total`` and ``done`` count bytes as stored; ``total`` is None when reading standard input.
     """
 
@@ -41,26 +49,33 @@ class NdjsonReader(BaseReader):
         self._files = [file for path in paths for file in _files(path)]
         self._source = source
         self._stdin = stdin
-        super().__init__(now=now)
+        super().__init__(now=now, settings=(source,))
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._stood_for: object = None
 
     def _items(self) -> Iterator[Item | Read]:
         if Path("-") not in self._files:
             self.total = sum(file.stat().st_size for file in self._files)
         before = 0
         for file in self._files:
-            if file == Path("-"):
-                stream = self._stdin if self._stdin is not None else sys.stdin.buffer
-                yield from self._lines(stream, "standard input")
-                continue
+            name = "standard input" if file == Path("-") else shown(file)
             try:
-                with file.open("rb") as raw:
-                    for item in self._lines(unpacked(raw), file.name):
-                        self.done = before + raw.tell()
+                with self._open(file) as raw:
+                    for item in self._lines(unpacked(raw), name):
+                        if self.total is not None:
+                            self.done = before + raw.tell()
                         yield item
-                    before += raw.tell()
+                    if self.total is not None:
+                        before = self.done = before + raw.tell()
             except BROKEN as error:
-                raise SourceError(f"{file}: breaks off ({error}); expected {_EXPECTED}") from error
-            self.done = before
+                raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
+
+    def _open(self, file: Path) -> AbstractContextManager[IO[bytes]]:
+        if file != Path("-"):
+            return file.open("rb")
+        return nullcontext(self._stdin if self._stdin is not None else sys.stdin.buffer)
 
     def _lines(self, stream: IO[bytes], name: str) -> Iterator[Item | Read]:
         number = 0
@@ -71,15 +86,10 @@ class NdjsonReader(BaseReader):
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
                 _pass_over(stream)
-                yield self._refuse(
-                    place,
-                    "too_long",
-                    f"has more than {MAX_LINE_BYTES} bytes; expected one record",
-                    table="lines",
-                    value=_shown(line),
-                )
+                message = f"has more than {MAX_LINE_BYTES} bytes; expected one record"
+                yield self._refuse_line(place, "too_long", message, _shown(line))
             elif line.isspace() or not line:
-                self._rows["lines"]["skipped_empty"] += 1
+                self._account("lines", "skipped_empty")
             else:
                 yield self._line_item(line, place)
 
@@ -92,15 +102,44 @@ class NdjsonReader(BaseReader):
                 line.decode()
             except UnicodeDecodeError as wrong:
                 code, message = "not_utf8", f"is not UTF-8: {wrong.reason} at byte {wrong.start}"
-            return self._refuse(place, code, message, table="lines", value=_shown(line))
+            return self._refuse_line(place, code, message, _shown(line))
         if not isinstance(value, dict):
-            message = f"is {_shown(line)!r}; expected a JSON object"
-            return self._refuse(place, "not_an_object", message, table="lines", value=_shown(line))
-        record = _opened_envelope(value)
-        if self._source is not None and record.get("source") is None:
+            message = f"is {_shown(line)[:60]!r}; expected a JSON object"
+            return self._refuse_line(place, "not_an_object", message, _shown(line))
+        if value.keys() >= REJECTED_ROW:
+            value = value.get("value")
+            if not isinstance(value, dict):
+                message = (
+                    "is a rejected row without a record; expected it, corrected, as an object in "
+                    "`value`"
+                )
+                return self._refuse_line(place, "not_an_object", message, _shown(line))
+        return self._record_item(value, place, len(line))
+
+    def _record_item(self, value: dict[str, Any], place: Place, size: int) -> Item | Read:
+        record, sender = _opened_event(value)
+        if record.get("source") is None and self._source is not None:
+            if sender is not None and self._stood_for not in (None, sender):
+                message = (
+                    f"is of the event source {sender[:60]!r}, but {self._source!r} stands for "
+                    f"{str(self._stood_for)[:60]!r} already, and ids are unique within a source "
+                    "only; expected `source` in `data`, or an import of its own with --source"
+                )
+                return self._refuse_line(place, "another_source", message, value, "source")
+            self._stood_for = self._stood_for or sender
             record = {**record, "source": self._source}
         kind = record.get("kind")
-        return Item(place, record, "lines", kind if isinstance(kind, str) else "")
+        return Item(place, record, "lines", kind if isinstance(kind, str) else "", size)
+
+    def _refuse_line(
+        self,
+        place: Place,
+        code: str,
+        message: str,
+        value: Mapping[str, Any] | str,
+        field: str = "",
+    ) -> Read:
+        return self._refuse(place, code, message, table="lines", value=value, field=field)
 
 
 def ndjson(
@@ -133,16 +172,22 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _opened_envelope(value: dict[str, Any]) -> Mapping[str, Any]:
+def _opened_event(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
+    """The record in a CloudEvent and the event's source, if no word; or the record as it is."""
     data = value.get("data")
     if "specversion" not in value or not isinstance(data, dict):
-        return value
-    record = dict(data)
-    if record.get("kind") != "counter":
-        record.setdefault("id", value.get("id"))
-    if record.get("kind") in ("post", "action", "retraction"):
-        record.setdefault("time", value.get("time"))
-    return record
+        return value, None
+    sender = value.get("source")
+    named = isinstance(sender, str) and WORD.fullmatch(sender) is not None
+    kind = data.get("kind")
+    fields = FIELDS.get(kind, {}) if isinstance(kind, str) else {}
+    taken = {
+        name: value[name]
+        for name in ("source", "id", "time")
+        if name in fields and name in value and data.get(name) is None
+        if name != "source" or named
+    }
+    return {**data, **taken}, sender if isinstance(sender, str) and not named else None
 
 
 def _pass_over(stream: IO[bytes]) -> None:

@@ -60,7 +60,8 @@ _RFC3339 = re.compile(
 )
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
+    """Any value as ASCII for a message, at most 60 characters of it."""
     try:
         text = ascii(value)
     except (RecursionError, ValueError):
@@ -71,7 +72,7 @@ def _show(value: object) -> str:
 
 def _line(value: object, limit: int, what: str) -> str:
     if not isinstance(value, str):
-        raise _Refused("not_a_string", f"is {_show(value)}; expected {what} as a string")
+        raise _Refused("not_a_string", f"is {show(value)}; expected {what} as a string")
     if not value.strip():
         raise _Refused("empty", f"is empty; expected {what}")
     if len(value) > limit:
@@ -79,7 +80,7 @@ def _line(value: object, limit: int, what: str) -> str:
     if BAD_LINE.search(value):
         raise _Refused(
             "bad_character",
-            f"is {_show(value)}: control characters, line breaks and lone surrogates are not "
+            f"is {show(value)}: control characters, line breaks and lone surrogates are not "
             "allowed",
         )
     return value
@@ -108,7 +109,7 @@ def _checked_word(text: str) -> str:
     if not WORD.fullmatch(text):
         raise _Refused(
             "not_a_word",
-            f"is {_show(text)}; expected lower-case letters, digits and '_', starting with a "
+            f"is {show(text)}; expected lower-case letters, digits and '_', starting with a "
             "letter, such as 'best_answer'",
         )
     return text
@@ -116,11 +117,11 @@ def _checked_word(text: str) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise _Refused("not_a_string", f"is {_show(value)}; expected text as a string")
+        raise _Refused("not_a_string", f"is {show(value)}; expected text as a string")
     if bad := BAD_TEXT.search(value):
         raise _Refused(
             "bad_character",
-            f"holds the character {_show(bad.group())} at position {bad.start()}: control "
+            f"holds the character {show(bad.group())} at position {bad.start()}: control "
             "characters other than tab and line breaks, and lone surrogates, are not allowed",
         )
     if len(value) * 3 > MAX_TEXT_BYTES and (size := len(value.encode())) > MAX_TEXT_BYTES:
@@ -133,7 +134,7 @@ def _time(value: object) -> datetime:
         value = _parse_time(value)
     if not isinstance(value, datetime):
         raise _Refused(
-            "not_a_time", f"is {_show(value)}; expected RFC 3339 such as '2026-11-21T09:30:00Z'"
+            "not_a_time", f"is {show(value)}; expected RFC 3339 such as '2026-11-21T09:30:00Z'"
         )
     if value.tzinfo is None:
         raise _Refused(
@@ -158,13 +159,13 @@ def _parse_time(text: str) -> datetime:
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise _Refused(
-            "not_a_time", f"is {_show(text)}; expected RFC 3339 such as '2026-11-21T09:30:00Z'"
+            "not_a_time", f"is {show(text)}; expected RFC 3339 such as '2026-11-21T09:30:00Z'"
         )
     try:
         return datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise _Refused(
-            "not_a_time", f"is {_show(text)}: {error}; expected a real date and time"
+            "not_a_time", f"is {show(text)}: {error}; expected a real date and time"
         ) from None
 
 
@@ -174,10 +175,10 @@ def _day(value: object) -> date:
             value = date.fromisoformat(value)
         except ValueError:
             raise _Refused(
-                "not_a_day", f"is {_show(value)}; expected a day such as '2026-11-21'"
+                "not_a_day", f"is {show(value)}; expected a day such as '2026-11-21'"
             ) from None
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise _Refused("not_a_day", f"is {_show(value)}; expected a day such as '2026-11-21'")
+        raise _Refused("not_a_day", f"is {show(value)}; expected a day such as '2026-11-21'")
     if not EARLIEST.date() <= value < LATEST.date():
         raise _Refused(
             "absurd_time",
@@ -188,10 +189,10 @@ def _day(value: object) -> date:
 
 def _whole(value: object, least: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _Refused("not_a_number", f"is {_show(value)}; expected a whole number")
+        raise _Refused("not_a_number", f"is {show(value)}; expected a whole number")
     if not least <= value <= MAX_COUNT:
         raise _Refused(
-            "out_of_range", f"is {_show(value)}; expected a number from {least} to {MAX_COUNT}"
+            "out_of_range", f"is {show(value)}; expected a number from {least} to {MAX_COUNT}"
         )
     return value
 
@@ -213,7 +214,7 @@ class _OneOf:
     def __call__(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.words:
             raise _Refused(
-                "not_allowed", f"is {_show(value)}; expected one of {', '.join(self.words)}"
+                "not_allowed", f"is {show(value)}; expected one of {', '.join(self.words)}"
             )
         return value
 
@@ -230,18 +231,14 @@ def _zones() -> frozenset[str]:
 def _zone(value: object) -> str:
     text = _line(value, MAX_WORD, "a time zone such as 'Asia/Tokyo'")
     if text not in _zones():
-        raise _Refused(
-            "not_a_zone", f"is {_show(text)}; expected an IANA zone such as 'Asia/Tokyo'"
-        )
+        raise _Refused("not_a_zone", f"is {show(text)}; expected an IANA zone such as 'Asia/Tokyo'")
     return text
 
 
 def _lang(value: object) -> str:
     text = _line(value, 35, "a language tag such as 'ja'")
     if not _LANG.fullmatch(text):
-        raise _Refused(
-            "not_a_language", f"is {_show(text)}; expected a tag such as 'ja' or 'en-GB'"
-        )
+        raise _Refused("not_a_language", f"is {show(text)}; expected a tag such as 'ja' or 'en-GB'")
     return text
 
 
@@ -262,7 +259,7 @@ def _direction(value: object) -> Direction:
 
 def _counts(value: object) -> Mapping[str, int]:
     if not isinstance(value, Mapping):
-        raise _Refused("not_an_object", f"is {_show(value)}; expected totals such as {{'like': 3}}")
+        raise _Refused("not_an_object", f"is {show(value)}; expected totals such as {{'like': 3}}")
     if len(value) > 50:
         raise _Refused("too_many", f"has {len(value)} entries; at most 50 are allowed")
     return {_word(verb): _total(total) for verb, total in value.items()}
@@ -270,7 +267,7 @@ def _counts(value: object) -> Mapping[str, int]:
 
 def _attributes(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _Refused("not_an_object", f"is {_show(value)}; expected an object")
+        raise _Refused("not_an_object", f"is {show(value)}; expected an object")
     size = _plain_size(value, depth=0)
     if size > MAX_ATTRIBUTES_BYTES:
         raise _Refused("too_long", f"has about {size} bytes; at most {MAX_ATTRIBUTES_BYTES}")
@@ -297,7 +294,7 @@ def _plain_size(value: object, *, depth: int) -> int:
         )
     if isinstance(value, (list, tuple)):
         return sum(_plain_size(item, depth=depth + 1) for item in value)
-    raise _Refused("not_allowed", f"holds {_show(value)}; expected JSON values")
+    raise _Refused("not_allowed", f"holds {show(value)}; expected JSON values")
 
 
 _Reader = Callable[[object], Any]
@@ -376,7 +373,7 @@ def parse(value: object, *, now: datetime, kind: str | None = None) -> Record | 
     both, never an exception, whatever ``value`` is).
     """
     if not isinstance(value, Mapping):
-        return [Fault("", "not_an_object", f"the record is {_show(value)}; expected an object")]
+        return [Fault("", "not_an_object", f"the record is {show(value)}; expected an object")]
     if kind is None:
         kind = value.get("kind") if isinstance(value.get("kind"), str) else None
     if kind is None or kind not in KINDS:
@@ -384,7 +381,7 @@ def parse(value: object, *, now: datetime, kind: str | None = None) -> Record | 
             Fault(
                 "kind",
                 "not_allowed",
-                f"is {_show(value.get('kind'))}; expected one of {', '.join(KINDS)}",
+                f"is {show(value.get('kind'))}; expected one of {', '.join(KINDS)}",
             )
         ]
     fields = FIELDS[kind]
@@ -401,7 +398,7 @@ def parse(value: object, *, now: datetime, kind: str | None = None) -> Record | 
         except _Refused as refused:
             faults.append(Fault(name, refused.code, refused.message))
     faults.extend(
-        Fault(_show(name)[1:-1], "unknown_field", f"is not a field of a {kind}")
+        Fault(show(name)[1:-1], "unknown_field", f"is not a field of a {kind}")
         for name in value
         if name != "kind" and name not in fields
     )

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sources.parse import (
     BAD_LINE,
@@ -20,6 +20,9 @@ from sources.parse import (
     parse,
 )
 from sources.records import Record
+
+#: Outcomes of the rows of a table that are told apart; a damaged file has as many as it has rows.
+MOST_OUTCOMES: Final = 200
 
 
 class SourceError(Exception):
@@ -46,13 +49,15 @@ class Read:
     """One record as read, or why it was refused.
 
     Exactly one of ``record`` and ``faults`` is set. ``value`` is the canonical mapping that was
-    checked, or the beginning of the line as text where there was no mapping.
+    checked, or the beginning of the line as text where there was no mapping. ``size`` is about how
+    many bytes of the input it holds.
     """
 
     place: Place
     value: Mapping[str, Any] | str
     record: Record | None = None
     faults: tuple[Fault, ...] = ()
+    size: int = 0
 
 
 class Reader(Protocol):
@@ -66,6 +71,10 @@ class Reader(Protocol):
     @property
     def format(self) -> str:
         """The format's name, as ``open_source`` takes it."""
+
+    @property
+    def settings(self) -> str:
+        """What besides the input decides about the records, such as the mapping, as one text."""
 
     def records(self, *, skip: int = 0) -> Iterator[Read]:
         """Read everything from the start, leaving out the first ``skip`` items.
@@ -103,13 +112,15 @@ class Item:
     """One canonical mapping on its way to ``parse``.
 
     ``table`` and ``outcome`` say which row of the input this accounts for; a row that gives
-    several records is accounted for by one of them.
+    several records is accounted for by one of them. ``size`` is about how many bytes it holds; if
+    not given, those of its texts.
     """
 
     place: Place
     value: Mapping[str, Any]
     table: str | None = None
     outcome: str = ""
+    size: int | None = None
 
 
 class BaseReader(ABC):
@@ -117,8 +128,9 @@ class BaseReader(ABC):
 
     format: str
 
-    def __init__(self, *, now: datetime) -> None:
+    def __init__(self, *, now: datetime, settings: tuple[object, ...]) -> None:
         self._now = now
+        self._settings = settings
         self._begin()
 
     def _begin(self) -> None:
@@ -127,6 +139,11 @@ class BaseReader(ABC):
         self._repairs: Counter[str] = Counter()
         self.total: int | None = None
         self.done = 0
+
+    @property
+    def settings(self) -> str:
+        """See Reader."""
+        return repr(self._settings)
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
@@ -158,21 +175,38 @@ class BaseReader(ABC):
     def _check(self, record: Record) -> None:  # noqa: B027 (a format without sums has none)
         """Add an accepted record to the sums of ``checks``."""
 
+    def _account(self, table: str, outcome: str) -> None:
+        """Say what a row of the input became; where all differ, only the first are told apart."""
+        outcomes = self._rows[table]
+        if outcome not in outcomes and len(outcomes) >= MOST_OUTCOMES:
+            outcome = "unmapped_others"
+        outcomes[outcome] += 1
+
     def _read(self, item: Item) -> Read:
         result = parse(item.value, now=self._now)
+        size = item.size
+        if size is None:
+            size = sum(len(text) for text in item.value.values() if isinstance(text, str))
         refused = isinstance(result, list)
         if item.table is not None:
-            self._rows[item.table]["rejected" if refused else item.outcome] += 1
+            self._account(item.table, "rejected" if refused else item.outcome)
         if isinstance(result, list):
-            return Read(item.place, item.value, faults=tuple(result))
+            return Read(item.place, item.value, faults=tuple(result), size=size)
         self._check(result)
-        return Read(item.place, item.value, record=result)
+        return Read(item.place, item.value, record=result, size=size)
 
     def _refuse(
-        self, place: Place, code: str, message: str, *, table: str, value: str = ""
+        self,
+        place: Place,
+        code: str,
+        message: str,
+        *,
+        table: str,
+        value: Mapping[str, Any] | str = "",
+        field: str = "",
     ) -> Read:
-        self._rows[table]["rejected"] += 1
-        return Read(place, value, faults=(Fault("", code, message),))
+        self._account(table, "rejected")
+        return Read(place, value, faults=(Fault(field, code, message),), size=len(value))
 
     def _text(self, value: object) -> object:
         """A text that can be recorded: without control characters, cut at the limit."""

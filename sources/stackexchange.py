@@ -76,7 +76,7 @@ class StackExchangeReader(BaseReader):
         self._tables = XmlTables(path)
         self._mapping = mapping
         self._source = source
-        super().__init__(now=now)
+        super().__init__(now=now, settings=(source, mapping))
         self._columns = {(rule.venue, rule.verb): rule.column for rule in mapping.counters}
 
     def _begin(self) -> None:
@@ -294,9 +294,9 @@ class StackExchangeReader(BaseReader):
         """The rule for a row; None, and the row accounted for, if it is not to be recorded."""
         rule = rules.get(number) if number is not None else None
         if rule is None:
-            self._rows[table][f"unmapped_{(number or 'without_type')[:20]}"] += 1
+            self._account(table, f"unmapped_{(number or 'without_type')[:20]}")
         elif rule.skip is not None:
-            self._rows[table][f"skipped_{rule.skip}"] += 1
+            self._account(table, f"skipped_{rule.skip}")
         else:
             return rule
         return None

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from sources.files import BROKEN, existing, opened
+from sources.files import BROKEN, existing, opened, shown
 from sources.reader import Place, SourceError
 
 #: The tables of a dump, in the order in which they are read.
@@ -88,7 +88,7 @@ class XmlTables:
                 for row in _rows(stream):
                     count += 1
                     latest = row.get("Id", "")[:40]
-                    yield row, Place(name, f"row {count} (Id {latest or 'absent'})")
+                    yield row, Place(shown(name), f"row {count} (Id {latest or 'absent'})")
         except (ParseError, DefusedXmlException, ValueError, RuntimeError, *BROKEN) as error:
             after = f"after row {count} (Id {latest or 'absent'})" if count else "at its beginning"
             raise SourceError(

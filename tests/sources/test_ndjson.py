@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -72,19 +74,105 @@ def test_the_longest_allowed_text_fits_a_line() -> None:
     assert read.record is not None
 
 
+LIKE = {"kind": "action", "venue": "qa", "verb": "like", "actor": "u1", "post": "p1"}
+
+
+def event(sender: object = "/shop", id: str = "e1", data: Mapping[str, object] = LIKE) -> bytes:
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": id,
+            "source": sender,
+            "type": "happened",
+            "time": "2020-01-01T00:00:00Z",
+            "data": data,
+        }
+    ).encode()
+
+
 def test_a_cloud_event_is_an_envelope() -> None:
-    event = {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "/shop",
-        "type": "liked",
-        "time": "2020-01-01T00:00:00Z",
-        "data": {"kind": "action", "venue": "qa", "verb": "like", "actor": "u1", "post": "p1"},
-    }
-    (read,) = standard_input(json.dumps(event).encode(), source="shop").records()
-    assert read.record == ActionRecord(
+    (read,) = standard_input(event(), source="shop").records()
+    liked = ActionRecord(
         "shop", "e1", "qa", "like", datetime(2020, 1, 1, tzinfo=UTC), actor="u1", post="p1"
     )
+    assert read.record == liked
+    (named,) = standard_input(event("shop")).records()
+    assert named.record == liked, "a source that is a word needs no other"
+    null = {**LIKE, "id": None, "time": None, "source": None}
+    (empty,) = standard_input(event("shop", data=null)).records()
+    assert empty.record == liked, "null is as good as absent"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"kind": "views", "post": "p1", "day": "2020-01-01", "count": 3},
+        {"kind": "member", "id": "u1"},
+        {
+            "kind": "counter",
+            "member": "u1",
+            "venue": "qa",
+            "verb": "like",
+            "direction": "given",
+            "as_of": "2020-01-01T00:00:00Z",
+            "value": 3,
+        },
+    ],
+)
+def test_every_kind_of_record_fits_an_event(data: dict[str, object]) -> None:
+    (read,) = standard_input(event("shop", data=data)).records()
+    assert read.faults == ()
+
+
+def test_two_sources_of_events_are_not_mixed_up() -> None:
+    content = b"\n".join([event("/shop"), event("/blog"), event("/shop", "e2"), event("blog")])
+    reads = list(standard_input(content, source="site").records())
+    assert [r.record and (r.record.source, r.record.id) for r in reads] == [  # type: ignore[union-attr]
+        ("site", "e1"),
+        None,
+        ("site", "e2"),
+        ("blog", "e1"),
+    ]
+    (fault,) = reads[1].faults
+    assert (fault.field, fault.code) == ("source", "another_source")
+    assert "'/blog'" in fault.message
+    assert "'/shop'" in fault.message
+
+
+def test_a_corrected_row_of_rejected_rows_is_read() -> None:
+    row = {"file": "a.ndjson", "row": "line 3", "faults": []}
+    lines = [{**row, "value": {"kind": "member", "source": "s", "id": "u1"}}, row]
+    reads = list(standard_input(b"\n".join(json.dumps(x).encode() for x in lines)).records())
+    assert reads[0].record == MemberRecord("s", "u1")
+    assert "in `value`" in reads[1].faults[0].message
+
+
+@pytest.mark.parametrize("field", ["id", "source", "role", "attributes"])
+def test_a_value_that_is_nested_deep_is_a_fault(field: str) -> None:
+    deep = b"[" * 1_000 + b"]" * 1_000
+    (read,) = standard_input(b'{"kind":"member","%s":%s}' % (field.encode(), deep)).records()
+    assert field in {fault.field for fault in read.faults}
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    (read,) = standard_input(b'{"kind":"member","source":"s","id":"u1","id":"u2"}').records()
+    assert read.record == MemberRecord("s", "u2")
+
+
+def test_standard_input_may_be_gzipped() -> None:
+    reads = list(standard_input(gzip.compress(MEMBER * 3)).records())
+    assert [r.record for r in reads] == [MemberRecord("s", "u1")] * 3
+    with pytest.raises(SourceError, match="standard input: breaks off"):
+        list(standard_input(gzip.compress(MEMBER * 3)[:-8]).records())
+
+
+def test_a_file_may_have_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\x83t\x83H")
+    folder.mkdir()
+    (folder / "a.ndjson").write_bytes(MEMBER)
+    (read,) = ndjson([folder], now=NOW).records()
+    assert read.record == MemberRecord("s", "u1")
+    assert read.place.file.encode().endswith(b"/a.ndjson")
 
 
 def test_the_source_of_a_record_is_its_own() -> None:
@@ -98,7 +186,8 @@ def test_files_folders_and_gzip(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson.gz").write_bytes(gzip.compress(MEMBER))
     (tmp_path / "notes.txt").write_text("not read")
     read = ndjson([tmp_path], now=NOW)
-    assert [str(r.place) for r in read.records()] == ["a.ndjson.gz, line 1", "b.jsonl, line 1"]
+    places = [str(r.place) for r in read.records()]
+    assert places == [f"{tmp_path}/a.ndjson.gz, line 1", f"{tmp_path}/b.jsonl, line 1"]
     assert read.total == read.done == sum(f.stat().st_size for f in tmp_path.glob("[ab].*"))
 
 
@@ -113,7 +202,7 @@ def test_missing_empty_and_broken_files_are_named(tmp_path: Path) -> None:
         list(ndjson([broken], now=NOW).records())
 
 
-@given(st.binary(max_size=400))
+@given(st.binary(max_size=400).filter(lambda content: not content.startswith(b"\x1f\x8b")))
 def test_any_bytes_are_records_or_faults(content: bytes) -> None:
     read = standard_input(content)
     for found in read.records():
