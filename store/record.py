@@ -34,7 +34,7 @@ from store.record_counters import record_counters, rise, touched
 from store.record_counts import VIEW, record_views
 from store.record_members import record_members
 from store.record_posts import record_posts
-from store.record_retractions import apply_renamed, note_retractions
+from store.record_retractions import apply_renamed, count_waiting, note_retractions
 from store.recording import Recording
 
 Kind = TypeVar("Kind", bound=Record)
@@ -92,6 +92,7 @@ async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> No
     await note_retractions(r, _of(known, RetractionRecord))
     await record_actions(r, _of(known, ActionRecord))
     await apply_renamed(r)
+    await count_waiting(r)
     await record_views(r, _of(known, ViewsRecord))
     await record_counters(r, _of(known, CounterRecord))
     await finish(r, defer=defer)

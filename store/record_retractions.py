@@ -40,8 +40,8 @@ async def note_retractions(r: Recording, records: Sequence[tuple[int, Retraction
         for key, one in old:
             _repeat(r, same=kept_of.get(key) == one.of)
     counts.recorded += len(new)
-    met = await apply_waiting(r.connection, r.effects, new=sorted(new))
-    counts.waiting += len(new) - met
+    if await apply_waiting(r.connection, r.effects, new=sorted(new)) < len(new):
+        r.unmet = sorted(new)
 
 
 async def _under_own_ids(
@@ -93,6 +93,14 @@ async def apply_waiting(
     return len(found)
 
 
+async def count_waiting(r: Recording) -> None:
+    """Count the retractions whose action the rest of the call has not brought either."""
+    if r.unmet:
+        r.receipt.of("retraction").waiting += await r.connection.fetchval(
+            _WAITING, [k[0] for k in r.unmet], [k[1] for k in r.unmet]
+        )
+
+
 async def apply_renamed(r: Recording) -> None:
     """Apply retractions that waited for an action by the second id it was just given."""
     if r.renamed and await r.connection.fetchval(ANY_WAITING):
@@ -132,6 +140,12 @@ _MATCH_ALL = _FOUND
 _MATCH = f"""
     {_FOUND} and (t.source_id, t.external_id) in (
         select * from unnest($1::smallint[], $2::text[]))
+"""
+
+_WAITING = """
+    select count(*) from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
+    join retraction t on t.source_id = k.source_id and t.external_id = k.external_id
+    where t.action_id is null
 """
 
 _MET = """

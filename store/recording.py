@@ -31,8 +31,9 @@ class Recording:
     """The connection, what names mean, what was found, and what is to follow from it.
 
     ``late`` collects members to be folded again from the start, ``counted`` those whose counters
-    changed; ``secret`` is the key of the hashes that stand for erased ids, None while nobody was
-    erased; ``renamed`` says that actions got a second id.
+    changed, ``unmet`` new retractions of actions that were not there; ``secret`` is the key of the
+    hashes that stand for erased ids, None while nobody was erased; ``renamed`` says that actions
+    got a second id.
     """
 
     connection: Write
@@ -47,6 +48,7 @@ class Recording:
     effects: Effects = field(default_factory=Effects)
     late: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
+    unmet: list[Key] = field(default_factory=list)
     renamed: bool = False
     receipt: Receipt = field(default_factory=Receipt)
 

@@ -276,7 +276,8 @@ async def test_a_retraction_may_arrive_before_its_action(database: Database) -> 
 
 
 async def test_a_retraction_in_the_same_call_takes_its_action_back(database: Database) -> None:
-    await put(database, act("1"), undo("u", "1"), act("2"))
+    receipt = await put(database, act("1"), undo("u", "1"), undo("v", "9"), act("2"))
+    assert outcome(receipt, "retraction") == {"recorded": 2, "waiting": 1}, "only for what is not"
     assert await tally(database, "ann", "like", Side.GIVEN) == 1
     await assert_consistent(database, NOW)
 
