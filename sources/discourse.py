@@ -11,7 +11,7 @@ import orjson
 
 from sources.cooked import Mention, Quote, addressed
 from sources.discourse_survey import Json, Survey, Topic, posts_of, topic_id, whole
-from sources.files import BROKEN, streams
+from sources.files import BROKEN, existing, streams
 from sources.mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -47,8 +47,7 @@ class DiscourseReader(BaseReader):
         self, paths: Sequence[Path], mapping: DiscourseMapping, *, source: str, now: datetime
     ) -> None:
         for path in paths:
-            if not path.exists():
-                raise SourceError(f"{path}: there is no such file or folder; expected {_EXPECTED}")
+            existing(path, _EXPECTED)
         self._paths = tuple(paths)
         self._mapping = mapping
         self._source = source

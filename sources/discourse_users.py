@@ -5,36 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sources.files import BROKEN, existing, streams, without_bom
-from sources.mapping import DiscourseUsersMapping
+from sources.mapping import PERSONAL, DiscourseUsersMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
 _EXPECTED: Final = "the CSV of a Discourse user list (Admin > Users > Export), or a zip of it"
-#: Columns with personal data that no record needs; they are not even read.
-DROPPED: Final = frozenset(
-    {
-        "email",
-        "ip_address",
-        "registration_ip_address",
-        "secondary_emails",
-        "name",
-        "title",
-        "location",
-        "website",
-        "external_email",
-        "external_name",
-        "external_username",
-        "external_id",
-        "external_avatar_url",
-    }
+#: The columns that are read besides those that the mapping counts.
+_READ: Final = (
+    "id",
+    "username",
+    "created_at",
+    "last_seen_at",
+    "admin",
+    "moderator",
+    "trust_level",
+    "staged",
 )
 #: Times of what happened to a member: the list was exported no earlier than the newest of all.
 _TIMES: Final = ("created_at", "last_seen_at", "last_posted_at", "last_emailed_at")
+#: A cell may go on over so many lines; what goes on for longer lacks a quotation mark.
+_MOST_LINES: Final = 100
+_ROW_BEGINS: Final = re.compile(r"-?[0-9]+,")
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
 
 
@@ -74,10 +71,12 @@ class DiscourseUsersReader(BaseReader):
     def _items(self) -> Iterator[Item | Read]:
         self._survey()
         for place, header, cells in self._lists():
-            if any(cell.strip() for cell in cells):
-                yield from self._row(place, header, cells)
-            else:
+            if cells is not None and not any(cell.strip() for cell in cells):
                 self._rows["users"]["skipped_empty"] += 1
+            elif cells is None or len(cells) != len(header):
+                yield self._odd(place, header, cells)
+            else:
+                yield from self._row(place, header, cells)
             self.done += 1
 
     def _survey(self) -> None:
@@ -88,7 +87,9 @@ class DiscourseUsersReader(BaseReader):
         for _, header, cells in self._lists():
             total += 1
             counted = counted or not totals.isdisjoint(header)
-            for column, cell in zip(header, cells, strict=False):
+            if cells is None or len(cells) != len(header):
+                continue
+            for column, cell in zip(header, cells, strict=True):
                 moment = _moment(cell) if column in _TIMES else None
                 if moment is not None and moment <= self._now:
                     newest = moment if newest is None else max(newest, moment)
@@ -101,8 +102,8 @@ class DiscourseUsersReader(BaseReader):
             )
         self._as_of = found or self._now
 
-    def _lists(self) -> Iterator[tuple[Place, list[str], list[str]]]:
-        """The rows of all lists, each with its place and the names of the columns."""
+    def _lists(self) -> Iterator[tuple[Place, list[str], list[str] | None]]:
+        """The rows of all lists, each with its place and the names of the columns; see _split."""
         found = False
         for path in self._paths:
             for name, stream in streams(path, (".csv",), _EXPECTED):
@@ -111,15 +112,55 @@ class DiscourseUsersReader(BaseReader):
                 text = io.TextIOWrapper(
                     without_bom(stream), encoding="utf-8", errors="replace", newline=""
                 )
-                yield from _rows_of(name, text)
+                yield from self._rows_of(name, text)
         if not found:
             raise SourceError(f"{self._paths[0]}: holds no .csv file; expected {_EXPECTED}")
+
+    def _rows_of(
+        self, name: str, text: Iterable[str]
+    ) -> Iterator[tuple[Place, list[str], list[str] | None]]:
+        try:
+            # A NUL ends the row for some readers of CSV and is never part of an export.
+            rows = _split(line.replace("\0", "") for line in text)
+            _, first = next(rows, (1, None))
+            header = [column.strip().lower() for column in first or ()]
+            self._check_header(name, header)
+            for line, cells in rows:
+                yield Place(name, f"line {line}"), header, cells
+        except BROKEN as error:
+            raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
+
+    def _check_header(self, name: str, header: list[str]) -> None:
+        missing = [column for column in ("id", "username") if column not in header]
+        if missing:
+            raise SourceError(
+                f"{name}: has no column {' and no column '.join(missing)} in its first line; "
+                f"expected {_EXPECTED}"
+            )
+        counters = self._mapping.counters
+        for column in (*_READ, *(rule.column.lower() for rule in counters)):
+            if header.count(column) > 1:
+                raise SourceError(f"{name}: has the column {column} twice; expected it once")
+        for rule in counters:
+            if rule.required and rule.column.lower() not in header:
+                known = ", ".join(column for column in header if column not in PERSONAL)
+                raise SourceError(
+                    f"{name}: has no column {rule.column}, which the mapping names; expected one "
+                    f"of {known}"
+                )
+
+    def _odd(self, place: Place, header: list[str], cells: list[str] | None) -> Read:
+        # Never with the cells: which of them are addresses is just what cannot be told.
+        wrong = "has a quotation mark too many or too few; expected one whole row"
+        if cells is not None:
+            wrong = f"has {len(cells)} cells; expected {len(header)}, as in the first line"
+        return self._refuse(place, "cells", wrong, table="users")
 
     def _row(self, place: Place, header: list[str], cells: list[str]) -> Iterator[Item | Read]:
         row = {
             column: cell.strip()
-            for column, cell in zip(header, cells, strict=False)
-            if column not in DROPPED and cell.strip()
+            for column, cell in zip(header, cells, strict=True)
+            if column not in PERSONAL and cell.strip()
         }
         yield Item(place, self._member(row), "users", "member")
         if "id" not in row:
@@ -200,23 +241,43 @@ def discourse_users(
     return DiscourseUsersReader(paths, mapping, source=source, as_of=as_of, now=now)
 
 
-def _rows_of(name: str, text: Iterable[str]) -> Iterator[tuple[Place, list[str], list[str]]]:
-    # A NUL ends the row for some readers of CSV and is never part of an export.
-    lines = csv.reader(line.replace("\0", "") for line in text)
+def _split(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | None]]:
+    """The number of each row's first line and its cells; None where its quotation marks are odd.
+
+    Left to itself, csv.reader takes a stray mark for the beginning of a cell that ends at the next
+    one, however many rows away. Here it costs its own line, and reading goes on with the next.
+    """
+    source = iter(lines)
+    waiting: deque[str] = deque()
+    number = 0
+    while (line := waiting.popleft() if waiting else next(source, None)) is not None:
+        number += 1
+        row = [line]
+        marks = line.count('"')
+        while marks % 2 and len(row) < _MOST_LINES:
+            more = waiting.popleft() if waiting else next(source, None)
+            if more is None:
+                break
+            row.append(more)
+            marks += more.count('"')
+        cells = _cells(row)
+        yield number, cells
+        if cells is None:
+            waiting.extendleft(reversed(row[1:]))
+        else:
+            number += len(row) - 1
+
+
+def _cells(row: Sequence[str]) -> list[str] | None:
+    """The cells of one row; None where these lines are not one whole row."""
+    # Two stray marks make a pair, and one cell of all the rows that begin between them.
+    if any(_ROW_BEGINS.match(line) for line in row[1:]):
+        return None
     try:
-        header = [column.strip().lower() for column in next(lines, [])]
-        missing = [column for column in ("id", "username") if column not in header]
-        if missing:
-            raise SourceError(
-                f"{name}: has no column {' and no column '.join(missing)} in its first line; "
-                f"expected {_EXPECTED}"
-            )
-        for cells in lines:
-            yield Place(name, f"line {lines.line_num}"), header, cells
-    except (csv.Error, *BROKEN) as error:
-        raise SourceError(
-            f"{name}: is not CSV near line {lines.line_num}: {error}; expected {_EXPECTED}"
-        ) from error
+        found = list(csv.reader(row, strict=True))
+    except csv.Error:
+        return None
+    return found[0] if len(found) == 1 else None
 
 
 def _true(cell: str) -> bool:

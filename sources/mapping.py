@@ -8,12 +8,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sources.parse import MAX_WORD, WORD
 from sources.reader import SourceError
 from sources.records import Direction
 
+#: Columns of a user list with personal data that no record needs; they are not even read.
+PERSONAL: Final = frozenset(
+    {
+        "email",
+        "ip_address",
+        "registration_ip_address",
+        "secondary_emails",
+        "name",
+        "title",
+        "location",
+        "website",
+        "external_email",
+        "external_name",
+        "external_username",
+        "external_id",
+        "external_avatar_url",
+    }
+)
 Key = tuple[str, ...]
 _T = TypeVar("_T")
 
@@ -56,12 +74,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class CounterRule:
-    """Which column is a member's total of which verb."""
+    """Which column is a member's total of which verb.
+
+    ``required``: input without the column is refused. The columns of the shipped mappings are not:
+    an export may be older, or trimmed.
+    """
 
     column: str
     venue: str
     verb: str
     direction: Direction
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +175,7 @@ def _load(format: str, path: Path | None, read: Callable[[_Checker], _T]) -> _T:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SourceError(f"{name}: is not TOML: {error}") from error
-    checker = _Checker(data, _lines(text))
+    checker = _Checker(data, _lines(text), own=path is not None)
     if data.get("format") != format:
         checker.wrong(("format",), f"is {data.get('format')!r}; expected {format!r}")
     mapping = read(checker)
@@ -187,10 +210,14 @@ def _split(dotted: str) -> Key:
 
 
 class _Checker:
-    """Reads values out of a mapping file and gathers every mistake with its place."""
+    """Reads values out of a mapping file and gathers every mistake with its place.
 
-    def __init__(self, data: dict[str, Any], lines: Mapping[Key, int]) -> None:
+    ``own``: it is somebody's own file and not the shipped one.
+    """
+
+    def __init__(self, data: dict[str, Any], lines: Mapping[Key, int], *, own: bool) -> None:
         self.data = data
+        self._own = own
         self.mistakes: list[Mistake] = []
         self._lines = lines
 
@@ -274,7 +301,9 @@ class _Checker:
                 self.wrong((*key, "direction"), f"is {direction!r}; expected 'given' or 'received'")
                 direction = Direction.GIVEN
             venue, verb = self.word(table, key, "venue"), self.word(table, key, "verb")
-            found.append(CounterRule(str(column), venue, verb, Direction(direction)))
+            found.append(
+                CounterRule(str(column).strip(), venue, verb, Direction(direction), self._own)
+            )
         self._once(found)
         return tuple(found)
 
@@ -354,7 +383,14 @@ def _discourse(checker: _Checker) -> DiscourseMapping:
 def _discourse_users(checker: _Checker) -> DiscourseUsersMapping:
     checker.only(checker.data, (), ("format", "counters", "seen"))
     seen = checker.data.get("seen")
+    counters = checker.counters()
+    for position, rule in enumerate(counters):
+        if rule.column.lower() in PERSONAL:
+            checker.wrong(
+                ("counters", str(position), "column"),
+                f"is {rule.column!r}, which is personal and never read; expected a total",
+            )
     return DiscourseUsersMapping(
-        counters=checker.counters(),
+        counters=counters,
         seen=None if seen is None else checker.rule(seen, ("seen",), "verb"),
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sources.mapping import Rule, StackExchangeMapping
-from sources.reader import BaseReader, Item, Place
+from sources.reader import BaseReader, Item, Place, SourceError
 from sources.records import ActionRecord, CounterRecord, Record
 from sources.xmltables import TABLES, Row, XmlTables
 
@@ -101,7 +102,7 @@ class StackExchangeReader(BaseReader):
             "Tags": self._tag,
         }
         for table, read in steps.items():
-            for row, place in self._tables.rows(table):
+            for row, place in self._tables.rows(table, self._repairs):
                 yield from read(row, place)
                 self.done += 1
         if "Votes" not in self._tables.names:
@@ -111,10 +112,13 @@ class StackExchangeReader(BaseReader):
 
     def _survey(self) -> None:
         total = 0
+        columns: set[str] = set()
         latest = (self._now.astimezone(UTC).isoformat()).removesuffix("+00:00")
         for table in TABLES:
             for row, _ in self._tables.rows(table):
                 total += 1
+                if table == "Users":
+                    columns.update(row)
                 for name in _DATES:
                     date = row.get(name)
                     if date is not None and self._as_of < date <= latest and _LOCAL.fullmatch(date):
@@ -126,6 +130,15 @@ class StackExchangeReader(BaseReader):
                     if parent is not None:
                         self._parent[number] = parent
         self.total = total
+        self._check_columns(columns)
+
+    def _check_columns(self, columns: AbstractSet[str]) -> None:
+        for rule in self._mapping.counters:
+            if columns and rule.required and rule.column not in columns:
+                raise SourceError(
+                    f"no row of the table Users has {rule.column}, which the mapping names; "
+                    f"expected one of {', '.join(sorted(columns))}"
+                )
 
     def _record(self, kind: str, **values: Any) -> dict[str, Any]:
         return {"kind": kind, "source": self._source, **values}
@@ -137,7 +150,8 @@ class StackExchangeReader(BaseReader):
             id=number,
             joined=joined,
             name=self._name(row.get("DisplayName")),
-            role="bot" if number == SYSTEM_USER else "member",
+            # The dump does not say who is staff, and must not take it back.
+            role="bot" if number == SYSTEM_USER else None,
             attributes=_numbers(row, {"reputation": "Reputation"}),
         )
         yield Item(place, value, "Users", "member")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Final
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
-from sources.files import BROKEN, existing, opened, shown
+from sources.files import BROKEN, existing, opened, shown, unpacked
 from sources.reader import Place, SourceError
 
 #: The tables of a dump, in the order in which they are read.
@@ -21,6 +22,11 @@ TABLES: Final = ("Users", "Posts", "Comments", "Votes", "Badges", "PostLinks", "
 _EXPECTED: Final = (
     "a folder or zip with the files of a Stack Exchange dump (Users.xml, Posts.xml, Votes.xml, …)"
 )
+#: Any but those to the line breaks and tabs that texts are full of.
+_REFERENCE: Final = re.compile(rb"&#(?!x[9AD];)(?:x([0-9a-fA-F]{1,20})|([0-9]{1,20}));")
+_LONGEST_REFERENCE: Final = 24
+_CHARACTERS: Final = range(0x110000)
+_FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 Row = Mapping[str, str]
 
 
@@ -72,20 +78,20 @@ class XmlTables:
                 yield stream
             return
         with zipfile.ZipFile(self._path) as archive, archive.open(name) as stream:
-            if name.lower().endswith(".gz"):
-                yield cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
-            else:
-                yield stream
+            yield unpacked(stream)
 
-    def rows(self, table: str) -> Iterator[tuple[Row, Place]]:
-        """The rows of a table with their places; raises SourceError where the XML breaks off."""
+    def rows(self, table: str, repairs: Counter[str] | None = None) -> Iterator[tuple[Row, Place]]:
+        """The rows of a table with their places; raises SourceError where the XML breaks off.
+
+        A reference to a character that XML does not allow becomes U+FFFD; ``repairs`` counts them.
+        """
         if table not in self.names:
             return
         name = self.names[table]
         count, latest = 0, ""
         try:
             with self._open(table) as stream:
-                for row in _rows(stream):
+                for row in _rows(_Allowed(stream, Counter() if repairs is None else repairs)):
                     count += 1
                     latest = row.get("Id", "")[:40]
                     yield row, Place(shown(name), f"row {count} (Id {latest or 'absent'})")
@@ -105,7 +111,43 @@ def _why(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _rows(stream: IO[bytes]) -> Iterator[Row]:
+class _Allowed:
+    """A stream of XML without references to characters that no XML may hold, such as ``&#x1;``.
+
+    One of them is enough for a parser to refuse the file; whoever wrote it did not check.
+    """
+
+    def __init__(self, stream: IO[bytes], repairs: Counter[str]) -> None:
+        self._stream = stream
+        self._repairs = repairs
+        self._rest = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """About ``size`` bytes; none at the end."""
+        chunk = b""
+        while not chunk and (more := self._stream.read(size)):
+            chunk, self._rest = _whole(self._rest + more)
+        if not chunk:
+            chunk, self._rest = self._rest, b""
+        return _REFERENCE.sub(self._allowed, chunk)
+
+    def _allowed(self, reference: re.Match[bytes]) -> bytes:
+        number = int(reference[1], 16) if reference[1] else int(reference[2])
+        if number in _CHARACTERS and not _FORBIDDEN.match(chr(number)):
+            return reference[0]
+        self._repairs["characters_replaced"] += 1
+        return b"&#xFFFD;"
+
+
+def _whole(chunk: bytes) -> tuple[bytes, bytes]:
+    """The chunk up to a reference that its end may have cut in two, and that beginning."""
+    cut = chunk.rfind(b"&", max(0, len(chunk) - _LONGEST_REFERENCE))
+    if cut < 0 or b";" in chunk[cut:]:
+        return chunk, b""
+    return chunk[:cut], chunk[cut:]
+
+
+def _rows(stream: _Allowed) -> Iterator[Row]:
     depth, root = 0, None
     for event, element in iterparse(stream, events=("start", "end"), forbid_dtd=True):
         if event == "start":

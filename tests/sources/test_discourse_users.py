@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.discourse_users import DiscourseUsersReader, discourse_users
-from sources.mapping import DiscourseUsersMapping, Rule, load_discourse_users
+from sources.mapping import DiscourseUsersMapping, Rule, load_discourse_users, shipped_text
 from sources.reader import SourceError
 from sources.records import ActionRecord, CounterRecord, Direction, MemberRecord
 
@@ -164,10 +164,59 @@ def test_bad_rows_are_refused_with_their_line(tmp_path: Path) -> None:
     read = reader(tmp_path / "users.csv", table(*rows) + b"\r\n\xff,\x00\r\n")
     reads = list(read.records())
     refused = [(r.place.row, r.faults[0].field) for r in reads if r.record is None]
-    assert refused == [("line 3", "id"), ("line 4", "value")]
+    assert refused == [("line 3", "id"), ("line 4", "value"), ("line 7", "")]
     roles = [r.record.role for r in reads if isinstance(r.record, MemberRecord)]
     assert "bot" in roles
     assert sum(read.rows["users"].values()) == 6
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '2,"Bo,bo,bo@x.invalid,192.0.2.2',
+        '2,Bo,"bo,bo@x.invalid,192.0.2.2',
+        '2,"Bo,"bo",bo@x.invalid,192.0.2.2',
+        '2,Bo "the man,bo,bo@x.invalid,192.0.2.2',
+        "2,Bo,bo",
+        "2,Bo,bo,bo@x.invalid,192.0.2.2,more",
+        '2,"' + "x" * 200_000,
+    ],
+)
+@pytest.mark.parametrize("again", [1, 2, 3])
+def test_a_stray_mark_costs_its_row_and_tells_nobody(
+    tmp_path: Path, broken: str, again: int
+) -> None:
+    lines = [
+        "id,name,username,email,ip_address",
+        '1,"An, or\r\nAnn",ann,ann@x.invalid,192.0.2.1',
+        *[broken] * again,
+        "3,Cy,cy,cy@x.invalid,192.0.2.3",
+        '4,"""Di"",\r\nto all",di,di@x.invalid,192.0.2.4',
+        "5,Ed,ed,ed@x.invalid,192.0.2.5",
+    ]
+    read = reader(tmp_path / "users.csv", "\r\n".join(lines).encode())
+    reads = list(read.records())
+    members = [r.record for r in reads if isinstance(r.record, MemberRecord)]
+    assert [(m.id, m.name) for m in members] == [
+        ("1", "ann"),
+        ("3", "cy"),
+        ("4", "di"),
+        ("5", "ed"),
+    ]
+    refused = [r for r in reads if r.record is None]
+    assert [r.place.row for r in refused] == [f"line {4 + n}" for n in range(again)]
+    for secret in ("invalid", "192.0.2", "xxx"):
+        assert secret not in repr(reads)
+    assert read.rows == {"users": {"member": 4, "rejected": again}}
+
+
+def test_a_column_that_is_not_there_is_named_before_anything_is_read(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(shipped_text("discourse-users").replace('"likes_given"', '"likes_givne"'))
+    with pytest.raises(
+        SourceError, match=r"no column likes_givne, .*expected one of .*likes_given"
+    ):
+        list(reader(tmp_path / "users.csv", table(ANN), load_discourse_users(own)).records())
 
 
 def test_zip_and_gzip(tmp_path: Path) -> None:
@@ -188,7 +237,8 @@ def test_zip_and_gzip(tmp_path: Path) -> None:
     [
         (b"", "has no column id and no column username"),
         (b"a,b\r\n1,2\r\n", "has no column id and no column username"),
-        (b'id,username\r\n1,"' + b"x" * 200_000, "is not CSV near line"),
+        (b'id,"username\r\n1,ann\r\n', "has no column id and no column username"),
+        (b"id,username,Likes_given,likes_given\r\n", "has the column likes_given twice"),
     ],
 )
 def test_what_is_no_user_list_is_refused(tmp_path: Path, content: bytes, complaint: str) -> None:

@@ -125,6 +125,12 @@ def test_two_columns_cannot_be_the_same_total(tmp_path: Path) -> None:
         load_discourse_users(path)
 
 
+def test_personal_columns_are_no_totals(tmp_path: Path) -> None:
+    path = edited(tmp_path, "discourse-users", ('column = "likes_given"', 'column = "Email"'))
+    with pytest.raises(MappingError, match=r"line \d+, counters.0.column: .* is personal"):
+        load_discourse_users(path)
+
+
 def test_a_verb_can_be_switched_off(tmp_path: Path) -> None:
     path = edited(tmp_path, "discourse", ('mention = "mention" ', "mention = false "))
     assert load_discourse(path).mention is None
