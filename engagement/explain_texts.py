@@ -29,6 +29,9 @@ INDEX_JA: Final[Mapping[Index, str]] = {
 
 Said = tuple[str, str]
 
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+)  # fmt: skip
 _POINT: Final = ("points", "point")
 
 
@@ -61,18 +64,25 @@ class Who:
 
     @property
     def en(self) -> str:
-        """Such as ``Contributor since 2026-10-02``."""
-        return f"{self.status.value.capitalize()} since {day(self.since)}"
+        """Such as ``Contributor since 2 Oct 2026``."""
+        return f"{self.status.value.capitalize()} since {day_en(self.since)}"
 
     @property
     def ja(self) -> str:
-        """Such as ``2026-10-02から「貢献」``."""
-        return f"{day(self.since)}から「{STATUS_JA[self.status]}」"
+        """Such as ``2026年10月2日から「貢献」``."""
+        return f"{day_ja(self.since)}から「{STATUS_JA[self.status]}」"
 
 
-def day(number: int) -> str:
-    """A day number as 2026-10-02."""
-    return date.fromordinal(_EPOCH + number).isoformat()
+def day_en(number: int) -> str:
+    """A day number as 2 Oct 2026."""
+    day = date.fromordinal(_EPOCH + number)
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def day_ja(number: int) -> str:
+    """A day number as 2026年10月2日."""
+    day = date.fromordinal(_EPOCH + number)
+    return f"{day.year}年{day.month}月{day.day}日"
 
 
 def number(x100: int) -> str:
@@ -99,37 +109,38 @@ def points(who: Who, index: Index, value: int, enter: int) -> Said:
     return f"{en}, {number(enter)} needed", f"{ja}(必要{number(enter)}点)"
 
 
-def held(who: Who, index: Index, value: int, enter: int, leave: int, until: int | None) -> Said:
-    """An index that is met though its points fell below the bar."""
+def held(who: Who, index: Index, value: int, enter: int, leave: int, last: int | None) -> Said:
+    """An index that is met though its points fell below the bar; certainly to the day ``last``."""
     en, ja = _points(who, index, value)
     bars_en = f"{number(enter)} needed to enter, {number(leave)} to stay"
     bars_ja = f"到達に{number(enter)}点、維持に{number(leave)}点"
-    if until is None:
+    if last is None:
         return f"{en} ({bars_en})", f"{ja}({bars_ja})"
     return (
-        f"{en} ({bars_en}); kept until {day(until)} at least",
-        f"{ja}({bars_ja})。少なくとも{day(until)}までは維持",
+        f"{en} ({bars_en}); {index.value} counts as met until the end of {day_en(last)} at least",
+        f"{ja}({bars_ja})。少なくとも{day_ja(last)}までは到達扱い",
     )
 
 
-def grace(who: Who, index: Index, value: int, enter: int, until: int | None) -> Said:
-    """A status kept for a while because the rules changed."""
+def grace(who: Who, index: Index, value: int, enter: int, last: int | None) -> Said:
+    """An index that counts as met to the day ``last`` (None: open) because the rules changed."""
     en, ja = _points(who, index, value)
-    end_en = f"until {day(until)} " if until is not None else ""
-    end_ja = f"{day(until)}まで" if until is not None else ""
+    end_en = f" until the end of {day_en(last)}" if last is not None else ""
+    end_ja = f"{day_ja(last)}まで" if last is not None else ""
+    kept = f"{index.value} counts as met{end_en} because the rules changed"
     return (
-        f"{en}, {number(enter)} needed; kept {end_en}because the rules changed",
-        f"{ja}(必要{number(enter)}点)。ルール変更の猶予により{end_ja}維持",
+        f"{en}, {number(enter)} needed; {kept}",
+        f"{ja}(必要{number(enter)}点)。ルール変更に伴う猶予により{end_ja}到達扱い",
     )
 
 
-def lock(who: Who, until: int | None) -> Said:
-    """A manager's word."""
-    if until is None:
+def lock(who: Who, last: int | None) -> Said:
+    """A manager's word, to the day ``last`` (None: until it is ended)."""
+    if last is None:
         return f"{who.en}: locked by a manager", f"{who.ja}: 管理者が固定"
     return (
-        f"{who.en}: locked by a manager until {day(until)}",
-        f"{who.ja}: 管理者が{day(until)}まで固定",
+        f"{who.en}: locked by a manager until the end of {day_en(last)}",
+        f"{who.ja}: 管理者が{day_ja(last)}まで固定",
     )
 
 
@@ -162,36 +173,73 @@ def not_placed() -> Said:
 def come_back(status: Status) -> Said:
     """The way back from dormancy."""
     return (
-        f"Any one action, a log-in included, makes them {_a(status)} again",
-        f"ログインを含む何か一つの行動で「{STATUS_JA[status]}」に戻る",
+        f"Any one action, a log-in included, ends the dormancy and makes them {_a(status)}",
+        f"何か一つ行動すれば(ログインだけでもよい)休眠が終わり、「{STATUS_JA[status]}」になる",
     )
-
-
-_GUARDS: Final[Mapping[str, tuple[str, str]]] = {
-    "distinct_members": ("with {need} different members", "{need}人の異なる会員と"),
-    "distinct_days": ("on {need} different days", "異なる{need}日に"),
-}
 
 
 def step(
-    status: Status, index: Index, missing: int, guards: Sequence[Guard], window_days: int
+    status: Status,
+    index: Index,
+    missing: int,
+    guards: Sequence[Guard],
+    needed: int,
+    *,
+    window_days: int,
+    days_count: bool,
 ) -> Said:
-    """What is missing for the next status."""
+    """What is missing for the next status: points, and ``needed`` of ``guards``.
+
+    ``days_count`` says that a day of what has nobody on the other side counts as one person.
+    """
+    window = _counted(window_days, "day")
+    en, ja = _guards(guards, needed, days_count=days_count)
+    begin_en, begin_ja = f"{_a(status).capitalize()} needs", f"「{STATUS_JA[status]}」になるには"
+    if not missing and not guards:
+        # Something may be recorded between reading the state and counting the people.
+        return (
+            f"All that {_a(status)} needs has just come together",
+            f"「{STATUS_JA[status]}」の条件はたった今そろったところ",
+        )
+    if not missing:
+        return (
+            f"{begin_en}, beside the points already there, {en} within {window}",
+            f"{begin_ja}、点数は足りており、ほかに{window_days}日間で{ja}が必要",
+        )
+    points_en = f"{number(missing)} more {index.value} {_POINT[missing == 100]} within {window}"
+    points_ja = f"{window_days}日間で{INDEX_JA[index]}があと{number(missing)}点"
+    if not guards:
+        return f"{begin_en} {points_en}", f"{begin_ja}、{points_ja}必要"
+    return f"{begin_en} {points_en}, and {en}", f"{begin_ja}、{points_ja}、さらに{ja}が必要"
+
+
+def _guards(guards: Sequence[Guard], needed: int, *, days_count: bool) -> Said:
+    """Conditions beside the points, as all of them or as a choice."""
+    said = [_guard(guard, days_count=days_count) for guard in guards]
+    en, ja = [one for one, _ in said], [one for _, one in said]
+    if needed < len(guards):
+        return f"either {' or '.join(en)}", f"{'または'.join(ja)}のいずれか"
+    return " and ".join(en), "と".join(ja) + ("の両方" if len(ja) > 1 else "")
+
+
+def _guard(guard: Guard, *, days_count: bool) -> Said:
+    """One condition, with what there is of it as far as that was counted."""
+    need, have = guard.need, guard.have
+    people = guard.name == "distinct_members"
     en, ja = [], []
-    if missing:
-        en.append(f"{number(missing)} more {index.value} {_POINT[missing == 100]}")
-        ja.append(f"{INDEX_JA[index]}あと{number(missing)}点")
-    for guard in guards:
-        said_en, said_ja = (text.format(need=guard.need) for text in _GUARDS[guard.name])
-        so_far = guard.have is not None
-        en.append(said_en + (f" ({guard.have} so far)" if so_far else ""))
-        ja.append(said_ja + (f"(現在{guard.have})" if so_far else ""))
-    if not en:
-        en, ja = ["no more points"], ["不足なし"]
-    return (
-        f"{_a(status).capitalize()} needs {', '.join(en)} within {_counted(window_days, 'day')}",
-        f"「{STATUS_JA[status]}」まで: {'、'.join(ja)}({window_days}日間で)",
-    )
+    if have is not None:
+        en.append(f"{have} so far")
+        ja.append(f"現在{have}{'人' if people else '日'}")
+    if people and days_count:
+        en.append("what is addressed to nobody counts as one a day")
+        ja.append("相手のいない行動は1日を1人と数える")
+    note_en = f" ({'; '.join(en)})" if en else ""
+    note_ja = f"({'。'.join(ja)})" if ja else ""
+    if people:
+        whom = "1 person" if need == 1 else f"{need} different people"
+        return f"dealings with {whom}{note_en}", f"異なる{need}人とのやりとり{note_ja}"
+    when = "1 day" if need == 1 else f"{need} different days"
+    return f"points on {when}{note_en}", f"異なる{need}日での得点{note_ja}"
 
 
 def _a(status: Status) -> str:

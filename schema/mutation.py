@@ -152,8 +152,8 @@ class Mutation:
         return await record_given(info, "retractions", "retraction", source)
 
     @strawberry.mutation(
-        description="Keep a member at a status, whatever they do, from today to the day before "
-        "`until`; left out, until it is ended. It replaces a lock in force."
+        description="Keep a member at a status, whatever they do, from today to the end of "
+        "the day `until`; left out, until it is ended. It replaces a lock in force."
     )
     async def lock_status(
         self,
@@ -176,7 +176,7 @@ class Mutation:
                 context.database,
                 number,
                 status,
-                until_day=None if until is None else day_number(until),
+                until_day=None if until is None else day_number(until) + 1,
                 reason=reason.strip(),
                 by=context.caller.name,
                 now=context.now(),

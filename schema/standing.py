@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -38,7 +39,10 @@ def _said(language: Language, en: str, ja: str) -> str:
 @needs(*MANAGER)
 @strawberry.type(description="A condition for entering an index beside its points.")
 class Guard:
-    name: str = strawberry.field(description="distinct_members or distinct_days.")
+    name: str = strawberry.field(
+        description="distinct_members (different people on the other side; a day of what is "
+        "addressed to nobody counts as one) or distinct_days (different days with points)."
+    )
     have: int
     need: int
 
@@ -53,8 +57,8 @@ class IndexStanding:
     missing: float = strawberry.field(description="Points to the bar; 0 where it is reached.")
     met: bool
     kept_until: date | None = strawberry.field(
-        description="The first day on which it may be lost, where it is kept only because the "
-        "points fell below `exit` too short a time ago."
+        description="The last day on which it certainly counts as met, where that is only "
+        "because the points fell below `exit` too short a time ago."
     )
     guards_needed: int = strawberry.field(description="How many of `guards` must hold to enter.")
     member_id: strawberry.Private[int]
@@ -63,11 +67,11 @@ class IndexStanding:
 
     @strawberry.field(description="Conditions for entering, with what there is inside the window.")
     async def guards(self, info: Asked) -> list[Guard]:
-        have: dict[str, int | None] = {g.name: g.have for g in self.known.guards}
-        if "distinct_members" in have and have["distinct_members"] is None:
-            counted = await info.context.distinct(self.member_id, self.day)
-            have["distinct_members"] = counted[self.index]
-        return [Guard(name=g.name, have=have[g.name] or 0, need=g.need) for g in self.known.guards]
+        known = self.known
+        if any(guard.have is None for guard in known.guards):
+            people = await info.context.distinct(self.member_id, self.day)
+            known = known.with_people(people[self.index])
+        return _guards(known.guards)
 
 
 @needs(*MANAGER)
@@ -96,13 +100,31 @@ class NextStep:
         description="The index that leads there; none where any one action does."
     )
     missing: float = strawberry.field(description="Points that are missing.")
-    guards: list[Guard] = strawberry.field(description="Conditions that do not hold yet.")
-    en: strawberry.Private[str]
-    ja: strawberry.Private[str]
+    member_id: strawberry.Private[int]
+    day: strawberry.Private[int]
+    known: strawberry.Private[explain.NextStep]
+
+    @strawberry.field(description="Conditions that do not hold yet.")
+    async def guards(self, info: Asked) -> list[Guard]:
+        return _guards((await self._counted(info)).guards)
+
+    @strawberry.field(
+        description="How many of `guards` must hold as well: as many as there are, or fewer where "
+        "they are alternatives."
+    )
+    async def guards_needed(self, info: Asked) -> int:
+        return (await self._counted(info)).guards_needed
 
     @strawberry.field(description="What is missing, as a sentence for people.")
-    def text(self, language: Language = Language.EN) -> str:
-        return _said(language, self.en, self.ja)
+    async def text(self, info: Asked, language: Language = Language.EN) -> str:
+        return _said(language, *(await self._counted(info)).text())
+
+    async def _counted(self, info: Asked) -> explain.NextStep:
+        """The step with its people counted, where they matter."""
+        if self.known.target is None or not self.known.asks_people:
+            return self.known
+        people = await info.context.distinct(self.member_id, self.day)
+        return self.known.with_people(people[self.known.target.index])
 
 
 @needs(*MANAGER)
@@ -132,7 +154,7 @@ def standing_of(member_id: int, found: explain.Standing) -> Standing:
         rule_set=found.rule_set,
         indices=[_index(member_id, found.day, one) for one in found.indices],
         because=[_reason(reason) for reason in found.because],
-        next=None if found.next is None else _next(found.next),
+        next=None if found.next is None else _next(member_id, found.day, found.next),
         next_review_day=None if found.next_review_day is None else day_date(found.next_review_day),
     )
 
@@ -165,12 +187,17 @@ def _reason(reason: explain.Reason) -> Reason:
     )
 
 
-def _next(step: explain.NextStep) -> NextStep:
+def _next(member_id: int, day: int, step: explain.NextStep) -> NextStep:
     return NextStep(
         status=step.status,
-        index=step.index,
+        index=None if step.target is None else step.target.index,
         missing=step.missing_x100 / 100,
-        guards=[Guard(name=g.name, have=g.have or 0, need=g.need) for g in step.guards],
-        en=step.text_en,
-        ja=step.text_ja,
+        member_id=member_id,
+        day=day,
+        known=step,
     )
+
+
+def _guards(guards: Sequence[explain.GuardStanding]) -> list[Guard]:
+    # Whoever shows guards has counted them.
+    return [Guard(name=g.name, have=g.have or 0, need=g.need) for g in guards]

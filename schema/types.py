@@ -67,7 +67,10 @@ class Lock:
     kind: LockKind
     status: Status
     begins: date
-    until: date | None
+    until: date | None = strawberry.field(
+        description="The last day on which it applies; the day before `begins` where it was ended "
+        "on the day it began."
+    )
     reason: str
     by: str = strawberry.field(description="The name of the key with which it was set.")
     created_at: datetime
@@ -352,7 +355,7 @@ def lock_of(row: LockRow) -> Lock:
         kind=LockKind(row.kind),
         status=row.status,
         begins=day_date(row.from_day),
-        until=None if row.until_day is None else day_date(row.until_day),
+        until=None if row.until_day is None else day_date(row.until_day - 1),
         reason=row.reason,
         by=row.by,
         created_at=row.created_at,

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from engagement.columns import NEVER, NOBODY, WIDTH, Moves, States, fold
-from engagement.explain import Standing, blocked, explain, not_placed
+from engagement.explain import Standing, explain, not_placed
 from engagement.points import Days
 from engagement.status import Hold, Points, State
 from engagement.words import INDICES, STATUSES, Index
@@ -63,8 +63,7 @@ def ready(
 ) -> tuple[dict[int, Standing], list[Kept]]:
     """The standings of today that need no database, by member; and those for which ``live`` does.
 
-    These are the ones whose past changed, who were placed under other rules, or whom only a guard
-    keeps from an index.
+    These are the ones whose past changed, or who were placed under other rules.
     """
     found: dict[int, Standing] = {}
     rest: list[Kept] = []
@@ -74,7 +73,7 @@ def ready(
         state = states.get(one.member_id)
         if not one.state:
             found[one.member_id] = not_placed(today, rules.rules)
-        elif state is None or blocked(state, rules.rules):
+        elif state is None:
             rest.append(one)
         else:
             found[one.member_id] = explain(state, rules.rules, holds=one.holds)
@@ -86,14 +85,14 @@ async def live(
 ) -> dict[int, Standing]:
     """The standings of today, by member, whatever it takes."""
     found, rest = ready(kept, rules, today=today)
-    current = [k for k in rest if k.rule_set_id == rules.id and not k.pending]
-    stale = [k.member_id for k in rest if k.rule_set_id != rules.id or k.pending]
-    states = _brought_to(current, rules, today)
-    if stale:
-        past = await fold_to(connection, stale, rules, until=today)
-        states |= {m: s for m, s in _states(past, rules).items() if s is not None}
-    holds = {k.member_id: k.holds for k in rest}
-    return found | await _explained(connection, states, holds, rules)
+    if rest:
+        past = await fold_to(connection, [one.member_id for one in rest], rules, until=today)
+        states = _states(past, rules)
+        for one in rest:
+            state = states[one.member_id]
+            if state is not None:
+                found[one.member_id] = explain(state, rules.rules, holds=one.holds)
+    return found
 
 
 async def at(
@@ -106,9 +105,10 @@ async def at(
     for position, hold in await facts.holds_of(connection, members):
         member = members[position]
         holds[member] = (*holds.get(member, ()), hold)
-    placed = {m: s for m, s in states.items() if s is not None}
-    explained = await _explained(connection, placed, holds, rules)
-    return {member: explained.get(member) for member in members}
+    return {
+        member: None if state is None else explain(state, rules.rules, holds=holds.get(member, ()))
+        for member, state in states.items()
+    }
 
 
 async def fold_to(
@@ -128,7 +128,10 @@ async def fold_to(
 async def distinct(
     connection: Read, asked: Sequence[At], rules: ActiveRules
 ) -> dict[At, Mapping[Index, int]]:
-    """How many distinct counterparts each member has in the window that ends on the day."""
+    """How many distinct counterparts each member has in the window that ends on the day.
+
+    For the guards that an explanation shows (``Standing.with_people``).
+    """
     found: dict[At, Mapping[Index, int]] = {}
     window = rules.rules.window_days
     for day in sorted({day for _, day in asked}):
@@ -141,25 +144,6 @@ async def distinct(
                 for i in rules.compiled.guarded
             }
     return found
-
-
-async def _explained(
-    connection: Read,
-    states: Mapping[int, State],
-    holds: Mapping[int, tuple[Hold, ...]],
-    rules: ActiveRules,
-) -> dict[int, Standing]:
-    asked = [(m, state.day) for m, state in states.items() if blocked(state, rules.rules)]
-    counted = await distinct(connection, asked, rules) if asked else {}
-    return {
-        member: explain(
-            state,
-            rules.rules,
-            holds=holds.get(member, ()),
-            distinct=counted.get((member, state.day)),
-        )
-        for member, state in states.items()
-    }
 
 
 def _brought_to(kept: Sequence[Kept], rules: ActiveRules, today: int) -> dict[int, State]:

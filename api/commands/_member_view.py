@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from api.commands._find import Found
 from engagement.columns import CAUSES, NOBODY
-from engagement.explain import GuardStanding, IndexStanding, Standing
+from engagement.explain import GuardStanding, IndexStanding, NextStep, Standing
 from engagement.explain_texts import STATUS_JA
-from engagement.words import STATUSES, ActionType, Cause, Index, Role, Side, Status
+from engagement.words import STATUSES, ActionType, Cause, Role, Side, Status
 from store import actions, evidence, explained, members
 from store.actions import ActionRow
 from store.db import Database, Read, day_date
@@ -88,16 +87,7 @@ async def _standing(connection: Read, row: MemberRow, moment: Moment, day: int) 
         return None
     at = (row.id, day)
     people = (await explained.distinct(connection, [at], moment.rules))[at]
-    return replace(found, indices=tuple(_counted(one, people) for one in found.indices))
-
-
-def _counted(one: IndexStanding, people: Mapping[Index, int]) -> IndexStanding:
-    """The index with its people counted also where that decides nothing."""
-    guards = tuple(
-        replace(guard, have=people.get(one.index, 0)) if guard.have is None else guard
-        for guard in one.guards
-    )
-    return replace(one, guards=guards)
+    return found.with_people(people)
 
 
 async def _history(
@@ -159,16 +149,20 @@ def _plain(standing: Standing) -> Told:
             }
             for reason in standing.because
         ],
-        "next": None
-        if step is None
-        else {
-            "status": step.status.value,
-            "index": None if step.index is None else step.index.value,
-            "missing": step.missing_x100 / 100,
-            "guards": [_plain_guard(guard) for guard in step.guards],
-            "text": {"en": step.text_en, "ja": step.text_ja},
-        },
+        "next": None if step is None else _plain_step(step),
         "next_review": _date(standing.next_review_day),
+    }
+
+
+def _plain_step(step: NextStep) -> Told:
+    en, ja = step.text()
+    return {
+        "status": step.status.value,
+        "index": None if step.target is None else step.target.index.value,
+        "missing": step.missing_x100 / 100,
+        "guards": [_plain_guard(guard) for guard in step.guards],
+        "guards_needed": step.guards_needed,
+        "text": {"en": en, "ja": ja},
     }
 
 

@@ -116,7 +116,7 @@ def test_who_would_be_lowered_is_kept_for_a_while(tmp_path: Path, url: str) -> N
     report = told("rules", "activate", hard, database_url=url)
     assert (report["moved"], report["in_grace"]) == (0, 1)
     text = works("member", "Ben", database_url=url)
-    assert "kept until 2026-12-04 because the rules changed" in text
+    assert "support counts as met until the end of 3 Dec 2026 because the rules changed" in text
     later = {"database_url": url, "clock": "2026-12-05T00:00:00Z"}
     told("refresh", **later)
     assert told("member", "Ben", **later)["standing"]["status"] == "member"
