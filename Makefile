@@ -8,8 +8,9 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUITABLE)' 2>/dev/null && echo $$name && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Each test process has a PostgreSQL of its own: more than four help no further.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4
+# Each test process has a PostgreSQL of its own: more than four help no further. Tests of one group
+# share what is dear to make, such as an imported archive, and so a process.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 	--custom-compile-command "make lock"

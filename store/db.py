@@ -159,11 +159,19 @@ async def open_connection(
                 reason = str(error) or type(error).__name__
                 raise Unavailable(f"cannot reach {place(url)}: {reason}") from error
             if revive:
-                await revive()
+                await _revived(revive)
             await asyncio.sleep(_START_PAUSE)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise StoreError(f"cannot use {place(url)}: {error}") from error
     raise AssertionError("unreachable")
+
+
+async def _revived(revive: Callable[[], Awaitable[None]]) -> None:
+    """Start the server again; what prevents that is no fault of the call that noticed."""
+    try:
+        await revive()
+    except (OSError, StoreError) as error:
+        raise Unavailable(str(error)) from error
 
 
 async def check(connection: asyncpg.Connection, url: str) -> None:

@@ -91,6 +91,7 @@ def _adds_up(report: dict[str, Any]) -> None:
         assert row["count"] == row["before"] + row["moved_in"] - row["moved_out"]
 
 
+@pytest.mark.xdist_group("quantum")
 def test_every_row_of_the_dump_is_accounted_for(quantum: Imported) -> None:
     report = quantum.report
     assert report["checks"] == {
@@ -112,6 +113,7 @@ def test_every_row_of_the_dump_is_accounted_for(quantum: Imported) -> None:
     _accounted(report)
 
 
+@pytest.mark.xdist_group("quantum")
 async def test_who_only_ever_voted_has_support_points(quantum: Imported) -> None:
     async with open_database(quantum.settings_here()) as database, database.read() as connection:
         voters = await connection.fetch(
@@ -136,6 +138,7 @@ async def test_who_only_ever_voted_has_support_points(quantum: Imported) -> None
     assert report["archive"] is True
 
 
+@pytest.mark.xdist_group("quantum")
 def test_the_tiers_of_the_dump_add_up(quantum: Imported) -> None:
     report = quantum.told("report", "tiers")
     _adds_up(report)
@@ -143,12 +146,14 @@ def test_the_tiers_of_the_dump_add_up(quantum: Imported) -> None:
     assert (report["totals"]["population"], report["totals"]["bots"]) == (3_460, 1)
 
 
+@pytest.mark.xdist_group("quantum")
 def test_a_second_import_of_the_dump_adds_nothing(quantum: Imported) -> None:
     before = quantum.told("report", "tiers")
     _nothing_new(quantum)
     assert quantum.told("report", "tiers") == before
 
 
+@pytest.mark.xdist_group("urho")
 def test_the_forum_is_accounted_for(urho: Imported) -> None:
     checks = urho.report["checks"]
     assert {name: checks[name] for name in ("members", "posts", "accepted_answers")} == {
@@ -161,6 +166,7 @@ def test_the_forum_is_accounted_for(urho: Imported) -> None:
 
 
 @pytest.mark.parametrize("day", [None, "2016-06-01", "2020-06-01", "2026-11-21"])
+@pytest.mark.xdist_group("urho")
 def test_the_tiers_of_the_forum_add_up_on_every_day(urho: Imported, day: str | None) -> None:
     report = urho.told("report", "tiers", *(() if day is None else ("--as-of", day)))
     _adds_up(report)
@@ -174,6 +180,7 @@ def test_the_tiers_of_the_forum_add_up_on_every_day(urho: Imported, day: str | N
         assert totals["population"] + totals["staff"] + totals["bots"] == 999
 
 
+@pytest.mark.xdist_group("urho")
 def test_the_forum_has_a_history(urho: Imported) -> None:
     early, late = (
         urho.told("report", "tiers", "--as-of", day) for day in ("2016-06-01", "2020-06-01")
@@ -183,6 +190,7 @@ def test_the_forum_has_a_history(urho: Imported) -> None:
     assert min(active) > 0
 
 
+@pytest.mark.xdist_group("urho")
 async def test_a_member_of_the_forum_is_explained_on_any_day(urho: Imported) -> None:
     day = day_number(day_date(0).replace(year=2020, month=6, day=1))
     async with open_database(urho.settings_here()) as database, database.read() as connection:
@@ -201,10 +209,12 @@ async def test_a_member_of_the_forum_is_explained_on_any_day(urho: Imported) -> 
     assert "Because:  Contributor since" in text
 
 
+@pytest.mark.xdist_group("urho")
 def test_a_second_import_of_the_forum_adds_nothing(urho: Imported) -> None:
     _nothing_new(urho)
 
 
+@pytest.mark.xdist_group("urho")
 def test_nobody_unknown_is_found(urho: Imported) -> None:
     done = ikusei("member", "no such person at all", **urho.settings)
     assert done.returncode == 1

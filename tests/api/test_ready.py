@@ -9,12 +9,16 @@ import asyncpg
 import httpx
 import pytest
 
+from api.app import create_app
+from api.clock import MovableClock
+from api.settings import Settings
 from store import keys
 from store.db import Database, connect
 from store.embedded import ensure
 from store.keys import Scope
 from store.migrate import migrate
 from tests.api.stand_in import NOW, app_of, client_of
+from tests.processes import kill_server
 
 
 async def test_ready_with_a_migrated_database(client: httpx.AsyncClient):
@@ -105,6 +109,46 @@ async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pyt
             assert (await client.get("/ready")).status_code == 200
             answer = await client.post("/graphql", json={"query": "{ hello }"})
             assert answer.json() == {"data": {"hello": "hello"}}
+    finally:
+        await database.close()
+        await embedded.release()
+
+
+@pytest.mark.slow
+async def test_a_database_that_cannot_be_revived_is_away(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.app._READY_SECONDS", 120)
+    embedded = await ensure(data_dir)
+    await migrate(embedded.url, now=NOW)
+    database = await connect(embedded.url, revive=embedded.revive)
+    key, _ = await keys.create(database, name="the site", scopes={Scope.SITE}, now=NOW)
+    other, _ = await keys.create(database, name="unseen", scopes={Scope.SITE}, now=NOW)
+    app = create_app(Settings(), database=database, clock=MovableClock(NOW), worker=False)
+    record = """mutation { recordMembers(source: "site", members: [{id: "1"}]) {
+        ... on Receipt { recorded } } }"""
+    try:
+        async with app.router.lifespan_context(app), client_of(app, key) as client:
+
+            async def sent(key: str = key) -> httpx.Response:
+                headers = {"Authorization": f"Bearer {key}"}
+                return await client.post("/graphql", json={"query": record}, headers=headers)
+
+            assert (await sent()).json()["data"]["recordMembers"] == {"recorded": 1}
+            (data_dir / "postgresql.conf").write_text("shared_buffers = 'many'\n")
+            kill_server(data_dir)
+            for answer in (await sent(), await sent(other)):
+                (error,) = answer.json()["errors"]
+                assert error["extensions"]["code"] == "UNAVAILABLE"
+                assert "postgres" not in answer.text
+            answer = await client.get("/ready")
+            assert (answer.status_code, answer.json()["reason"]) == (
+                503,
+                "the database cannot be reached",
+            )
+            (data_dir / "postgresql.conf").unlink()
+            assert (await client.get("/ready")).status_code == 200
+            assert (await sent()).json()["data"]["recordMembers"] == {"recorded": 0}
     finally:
         await database.close()
         await embedded.release()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -23,6 +23,7 @@ from store.db import Database, StoreError, Unavailable, Write, connect
 from store.embedded import ensure
 from store.migrate import migrate
 from tests.conftest import MIGRATED
+from tests.processes import kill, kill_server, lives, postmaster
 
 _CLIENT = """
 import asyncio, sys
@@ -47,7 +48,7 @@ def data_dir() -> Iterator[Path]:
         path = Path(directory).resolve() / "data"
         yield path
         with suppress(OSError, psutil.NoSuchProcess):
-            psutil.Process(_postmaster(path)).kill()
+            psutil.Process(postmaster(path)).kill()
 
 
 class Client:
@@ -74,32 +75,10 @@ class Client:
         await asyncio.to_thread(self.process.communicate)
 
 
-def _postmaster(data_dir: Path) -> int:
-    return int((data_dir / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-
-
-def _kill(*processes: psutil.Process) -> None:
-    """Kill them and see them dead: a process that is about to die still takes connections."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    deadline = time.monotonic() + 120
-    while any(_lives(process) for process in processes):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def _lives(process: psutil.Process) -> bool:
-    """Not so a zombie, which whoever ought to bury it may never do."""
-    with suppress(psutil.NoSuchProcess):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
 def _running(data_dir: Path) -> bool:
     """Whether the server lives; the file alone may be what a killed one left."""
     with suppress(FileNotFoundError, psutil.NoSuchProcess):
-        return _lives(psutil.Process(_postmaster(data_dir)))
+        return lives(psutil.Process(postmaster(data_dir)))
     return False
 
 
@@ -216,9 +195,9 @@ async def test_a_killed_user_leaves_a_server_that_the_next_one_takes_over(data_d
     client = Client(data_dir)
     await _put(await client.url(), 1)
     await client.kill()
-    before = _postmaster(data_dir)
+    before = postmaster(data_dir)
     embedded = await ensure(data_dir)
-    assert _postmaster(data_dir) == before
+    assert postmaster(data_dir) == before
     assert await _notes(embedded.url) == [1]
     await embedded.release()
     assert not _running(data_dir)
@@ -228,7 +207,7 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(data_dir: Pat
     embedded = await ensure(data_dir)
     for value in range(20):
         await _put(embedded.url, value)
-    _kill(psutil.Process(_postmaster(data_dir)))
+    kill(psutil.Process(postmaster(data_dir)))
     again = await ensure(data_dir)
     assert await _notes(again.url) == list(range(20))
     await again.release()
@@ -239,7 +218,7 @@ async def test_a_killed_server_loses_nothing_that_was_acknowledged(data_dir: Pat
 async def test_a_running_service_revives_a_killed_server(data_dir: Path) -> None:
     async with _opened(data_dir) as database:
         for last in "abcd":
-            os.kill(_postmaster(data_dir), signal.SIGKILL)
+            os.kill(postmaster(data_dir), signal.SIGKILL)
             assert await _until_available(database, last) == list("abcd"[: ord(last) - 96])
     assert not _running(data_dir)
 
@@ -249,8 +228,7 @@ async def test_leaving_a_server_that_just_died_is_quiet(data_dir: Path) -> None:
         # The connection ends unseen, as if it did so just before the goodbye is sent.
         async with database.pool.acquire() as connection:
             connection._con._transport.pause_reading()  # type: ignore[attr-defined]
-        main = psutil.Process(_postmaster(data_dir))
-        _kill(*main.children(recursive=True), main)
+        kill_server(data_dir)
     assert not _running(data_dir)
 
 
@@ -259,9 +237,9 @@ async def test_everything_killed_at_once_comes_back(data_dir: Path) -> None:
     client = Client(data_dir)
     url = await client.url()
     await _put(url, 1)
-    main = psutil.Process(_postmaster(data_dir))
+    main = psutil.Process(postmaster(data_dir))
     client.process.kill()
-    _kill(*main.children(recursive=True), main)
+    kill(*main.children(recursive=True), main)
     await client.kill()
     embedded = await ensure(data_dir)
     assert await _notes(embedded.url) == [1]
@@ -294,7 +272,7 @@ async def test_a_server_started_by_hand_is_named_and_left_alone(data_dir: Path) 
     await (await ensure(data_dir)).release()
     cluster = Cluster.at(data_dir)
     cluster._run("pg_ctl", "start", "-w", "-s", "-D", str(cluster.files), "-l", "/dev/null")
-    by_hand = _postmaster(data_dir)
+    by_hand = postmaster(data_dir)
     with pytest.raises(StoreError, match=rf"did not start .* stop it \(process {by_hand}\)"):
         await ensure(data_dir)
     assert psutil.pid_exists(by_hand)
@@ -312,9 +290,13 @@ async def test_an_interrupted_making_leaves_nothing_in_the_way(data_dir: Path) -
 
 @pytest.mark.slow
 async def test_being_cancelled_while_it_starts_leaves_no_server(data_dir: Path) -> None:
-    task = asyncio.create_task(ensure(data_dir))
-    await asyncio.sleep(0.2)
-    task.cancel()
+    data_dir.mkdir()
+    with (data_dir / "postgres.lock").open("a") as lock:
+        # Nobody can start it before we let go, so it is still starting when it is cancelled.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        task = asyncio.create_task(ensure(data_dir))
+        await asyncio.sleep(0)
+        task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (data_dir / "postgres").exists()
