@@ -256,9 +256,9 @@ def test_points_without_enough_people_say_who_is_missing() -> None:
     ]
     assert step.text() == (
         (
-            "A contributor needs, beside the points already there, dealings with 3 different people "
-            "(1 so far; what is addressed to nobody counts as one a day) and points on 2 different "
-            "days (1 so far) within 90 days"
+            "A contributor needs, beside the points already there, dealings with 3 different "
+            "people (1 so far; what is addressed to nobody counts as one a day) and points on 2 "
+            "different days (1 so far) within 90 days"
         ),
         (
             "「貢献」になるには、点数は足りており、ほかに90日間で異なる3人とのやりとり"
@@ -290,9 +290,9 @@ def test_of_alternatives_it_says_that_they_are() -> None:
     assert (step.status, step.missing_x100, step.guards_needed) == (Status.CONNECTOR, 200, 1)
     assert step.text() == (
         (
-            "A connector needs 2 more interaction points within 90 days, and either dealings with 3 "
-            "different people (1 so far; what is addressed to nobody counts as one a day) or points on "
-            "3 different days (2 so far)"
+            "A connector needs 2 more interaction points within 90 days, and either dealings with "
+            "3 different people (1 so far; what is addressed to nobody counts as one a day) or "
+            "points on 3 different days (2 so far)"
         ),
         (
             "「交流」になるには、90日間で交流度があと2点、さらに異なる3人とのやりとり"

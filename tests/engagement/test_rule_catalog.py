@@ -115,7 +115,7 @@ FOREIGN = {
 
 def test_catalog_is_complete() -> None:
     catalog = default().catalog
-    assert len(catalog) >= 110
+    assert len(catalog) >= 170
     assert {row.venue for row in catalog} == VENUES
     assert all(any(row.index is index for row in catalog) for index in (*INDICES, None))
 
@@ -160,6 +160,30 @@ def test_best_answer_is_earned_by_the_one_who_answered() -> None:
     assert all(row.earns is Side.RECEIVED and row.index is Index.CONTRIBUTION for row in rows)
 
 
+def test_contribution_received_is_for_something_written_and_never_for_popularity() -> None:
+    received = {
+        row.key
+        for row in default().catalog
+        if row.index is Index.CONTRIBUTION and row.earns is Side.RECEIVED
+    }
+    assert received == {
+        ("qa", "best_answer"),
+        ("qa", "confirm_solved"),
+        ("qa", "award_bounty"),
+        ("forum", "best_answer"),
+        ("idea", "adopt_idea"),
+        ("member_blog", "feature_article"),
+    }
+
+
+def test_a_day_of_volunteering_is_worth_the_same_wherever_it_is_done() -> None:
+    row = {row.key: row for row in default().catalog}
+    moderate, volunteer = row["site", "moderate"], row["event", "volunteer"]
+    assert moderate.index is volunteer.index is Index.FAVORABILITY
+    assert moderate.daily_cap is not None and volunteer.daily_cap is not None
+    assert moderate.points * moderate.daily_cap == volunteer.points * volunteer.daily_cap
+
+
 def test_what_is_worth_nothing() -> None:
     for row in default().catalog:
         assert (row.points == 0) == (row.index is None), row.key
@@ -175,13 +199,26 @@ def test_only_text_that_resolves_a_doubt_is_judged() -> None:
     assert ("qa", "answer") in judged
     assert ("review", "write_review") in judged
     assert ("idea", "propose_idea") in judged
+    for row in default().catalog:
+        if row.index is Index.CONTRIBUTION and row.verb.startswith("write_"):
+            assert row.quality, row.key
     assert not any(verb in {"like", "vote_up", "best_answer", "login"} for _, verb in judged)
 
 
 def test_what_has_no_counterpart_counts_days() -> None:
     row = {row.key: row for row in default().catalog}
-    for key in [("review", "write_review"), ("forum", "post_topic"), ("site", "login")]:
-        assert row[key].distinct_by is DistinctBy.DAY
+    for key in [
+        ("review", "write_review"),
+        ("forum", "post_topic"),
+        ("site", "login"),
+        ("qa", "ask"),
+        ("event", "ask"),
+        ("event", "attend_meetup"),
+        ("channel", "post"),
+        ("channel", "share_file"),
+        ("forum", "share_file"),
+    ]:
+        assert row[key].distinct_by is DistinctBy.DAY, key
     for key in [("qa", "answer"), ("member_blog", "comment"), ("qa", "best_answer")]:
         assert row[key].distinct_by is DistinctBy.MEMBER
 
