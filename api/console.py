@@ -82,13 +82,31 @@ def print_json(value: Any) -> None:
 @contextmanager
 def progress(title: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Show how far something got, if a person looks on; gives ``advance(steps)``."""
+    done = 0
+
+    def advance(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if show is not None:
+            show(done, total)
+
+    with gauge(title) as show:
+        yield advance
+
+
+@contextmanager
+def gauge(title: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """Show how much of how much is done; None if nobody looks on.
+
+    Gives ``show(done, total)``, in any unit; the total is None while it is not known.
+    """
     if not sys.stderr.isatty():
-        yield lambda _steps: None
+        yield None
         return
     # Takes a tenth of a second to import, and most runs show no progress.
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda steps: bar.advance(task, steps)
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

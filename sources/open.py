@@ -11,7 +11,7 @@ from sources.discourse import discourse
 from sources.discourse_users import discourse_users
 from sources.mapping import load_discourse, load_discourse_users, load_stackexchange
 from sources.ndjson import ndjson
-from sources.reader import Reader, SourceError
+from sources.reader import BaseReader, SourceError
 from sources.stackexchange import stackexchange
 
 #: The formats that ``open_source`` reads.
@@ -27,7 +27,7 @@ def open_source(
     now: datetime,
     as_of: datetime | None = None,
     stdin: IO[bytes] | None = None,
-) -> Reader:
+) -> BaseReader:
     """The reader of ``paths`` as ``format``; nothing is read yet.
 
     ``source`` names the community the ids belong to: required, except for ``ndjson``, whose

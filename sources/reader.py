@@ -72,10 +72,6 @@ class Reader(Protocol):
     def format(self) -> str:
         """The format's name, as ``open_source`` takes it."""
 
-    @property
-    def settings(self) -> str:
-        """What besides the input decides about the records, such as the mapping, as one text."""
-
     def records(self, *, skip: int = 0) -> Iterator[Read]:
         """Read everything from the start, leaving out the first ``skip`` items.
 
@@ -142,7 +138,7 @@ class BaseReader(ABC):
 
     @property
     def settings(self) -> str:
-        """See Reader."""
+        """What besides the input decides about the records, such as the mapping, as one text."""
         return repr(self._settings)
 
     @property

@@ -17,8 +17,8 @@ from store.recording import Recording
 #: Members per transaction of due work.
 _CHUNK: Final = 5_000
 
-#: Told after every chunk: how many members were looked at so far, and how many are due in all.
-Progress = Callable[[int, int], None]
+#: Told after every chunk: how many members were looked at so far, and of how many that are due.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

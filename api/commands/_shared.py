@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
 import typer
 
-from api.console import CommandError, progress
-from store.db import Database, Read, day_date, day_number
+from api.console import CommandError, gauge
+from store.db import Database, Read, day_date, day_number, utc
 from store.moment import Moment, Newest, moment
-from store.refresh import Progress, RefreshReport, refresh
+from store.refresh import RefreshReport, refresh
 
 AsOf = Annotated[
     str | None,
@@ -35,19 +33,28 @@ async def moment_of(
     found = await moment(database, connection, Newest(), now=now)
     if as_of is None:
         return found, found.day
+    return found, _day_named(as_of, found.today)
+
+
+def end_of(database: Database, now: datetime, as_of: str) -> datetime:
+    """The last moment of a day of the community's calendar; raises CommandError like moment_of."""
+    day = day_date(_day_named(as_of, database.day(now)))
+    midnight = datetime.combine(day + timedelta(days=1), time(), database.zone)
+    return utc(midnight) - timedelta(microseconds=1)
+
+
+def _day_named(as_of: str, today: int) -> int:
     try:
         day = day_number(date.fromisoformat(as_of))
     except ValueError:
         raise CommandError(
-            f"--as-of is {as_of!r}; expected a day such as {day_date(found.day)}"
+            f"--as-of is {as_of!r}; expected a day such as {day_date(today)}"
         ) from None
-    if day > found.today:
-        raise CommandError(
-            f"--as-of is {as_of}, which is yet to come; today is {day_date(found.today)}"
-        )
+    if day > today:
+        raise CommandError(f"--as-of is {as_of}, which is yet to come; today is {day_date(today)}")
     if day < 0:
         raise CommandError(f"--as-of is {as_of}; expected a day from 1970-01-01 on")
-    return found, day
+    return day
 
 
 def archive_note(found: Moment, as_of: str | None) -> str | None:
@@ -64,18 +71,5 @@ def archive_note(found: Moment, as_of: str | None) -> str | None:
 
 async def refreshed(database: Database, now: datetime) -> RefreshReport:
     """Do all due work, showing how far it got."""
-    with _members_placed() as show:
+    with gauge("placing members") as show:
         return await refresh(database, now=now, progress=show)
-
-
-@contextmanager
-def _members_placed() -> Iterator[Progress]:
-    with progress("placing members") as advance:
-        seen = 0
-
-        def show(done: int, _due: int) -> None:
-            nonlocal seen
-            advance(done - seen)
-            seen = done
-
-        yield show

@@ -15,7 +15,7 @@ import orjson
 import typer
 
 from api.commands._shared import refreshed
-from api.console import CommandError, progress, run, say
+from api.console import CommandError, gauge, run, say
 from api.database import open_database
 from api.settings import Settings
 from sources.reader import Place, Read
@@ -196,14 +196,14 @@ class _Synthetic:
 
 async def _fill(database: Database, kept: Kept, now: datetime) -> None:
     say(f"Filling a made-up community of {kept.members:,} members …")
-    with progress("recording") as advance:
+    with gauge("recording") as show:
         report = await load(
             database,
             _Synthetic(kept, database.zone.key),
             source=SOURCE,
             fingerprint=f"{kept.members} {kept.seed} {kept.days} {kept.until}",
             now=now,
-            progress=advance,
+            progress=show,
         )
     recorded = report.of("recorded")
     said = ", ".join(f"{recorded.get(kind, 0):,} {kind}s" for kind in ("member", "post", "action"))
