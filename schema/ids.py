@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,8 +14,16 @@ from schema.errors import Refused
 
 #: Kinds of things that have an id.
 KINDS: Final = frozenset({"Member", "Post", "Action", "RuleSet", "ActionType", "Lock"})
-_LONGEST: Final = 1_000
-_MOST_ID: Final = 2**63
+#: More than the cursor of a member with the longest name there can be, in the order of names.
+_LONGEST: Final = 2_200
+
+
+class Big(int):
+    """Marks a part of a cursor that is an integer of 64 bits; others have 32, as in the tables."""
+
+
+#: Bits of the integers of each kind, but for the sign.
+_BITS: Final[Mapping[type, int]] = {int: 31, Big: 63}
 
 
 def to_id(kind: str, number: int) -> strawberry.ID:
@@ -54,7 +63,7 @@ def to_cursor(order: str, *key: Any) -> str:
 
 
 def from_cursor(given: str | None, order: str, *kinds: type) -> tuple[Any, ...] | None:
-    """The key in a cursor, whose parts must be of ``kinds``; None without a cursor.
+    """The key in a cursor, whose parts must be of ``kinds`` (str, int, Big); None without a cursor.
 
     Raises Refused when it is not a cursor of such a list.
     """
@@ -68,12 +77,17 @@ def from_cursor(given: str | None, order: str, *kinds: type) -> tuple[Any, ...] 
         not isinstance(parts, list)
         or len(parts) != len(kinds) + 1
         or parts[0] != order
-        or not all(type(p) is kind for p, kind in zip(parts[1:], kinds, strict=True))
-        or any(isinstance(p, int) and abs(p) >= _MOST_ID for p in parts)
-        or any(isinstance(p, str) and "\0" in p for p in parts)
+        or not all(_fits(p, kind) for p, kind in zip(parts[1:], kinds, strict=True))
     ):
         raise Refused("BAD_CURSOR", "`after` is not a cursor of this list in this order")
     return tuple(parts[1:])
+
+
+def _fits(part: object, kind: type) -> bool:
+    """Whether a column of the kind can be compared with what stands in a cursor."""
+    if kind is str:
+        return isinstance(part, str) and "\0" not in part
+    return type(part) is int and abs(part) < 2 ** _BITS[kind]
 
 
 def _decoded(given: str) -> bytes:

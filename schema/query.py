@@ -17,10 +17,8 @@ from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.errors import Refused
 from schema.ids import from_cursor, from_id, member_number, post_number, to_cursor
-from schema.listing import Wanted, list_members
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
-from schema.scalars import Count
 from schema.scopes import BOTH, MANAGER, Needs, needs
 from schema.types import (
     After,
@@ -34,7 +32,8 @@ from schema.types import (
     post_page,
 )
 from schema.words import PostState, Role, Status
-from store import actions, members, posts, reports, rules
+from store import actions, listing, members, past, posts, reports, rules
+from store.listing import Wanted
 from store.members import MemberRow, Order
 
 _LONGEST = 255
@@ -48,11 +47,22 @@ class MemberFilter:
         description="Whether a source has described them.", default=None
     )
     search: str | None = strawberry.field(
-        description="A part of the name, or the beginning of an external id.", default=None
+        description="A part of the name, in any case and width, or the beginning of an external "
+        "id.",
+        default=None,
     )
 
 
 strawberry.enum(Order, name="MemberOrder", description="What members are ordered by.")
+
+
+@needs(*BOTH)
+@strawberry.type(description="A page of members.")
+class MemberConnection(Connection[Member]):
+    outdated: int = strawberry.field(
+        description="0; or where more members than can be brought up to date for a page wait for "
+        "due work, how many: their last known status and points decided who is listed where."
+    )
 
 
 @strawberry.enum(description="Which way a list runs.")
@@ -133,10 +143,10 @@ class Query:
         order_by: Order = Order.ID,
         direction: SortDirection = SortDirection.ASC,
         as_of: AsOf = None,
-    ) -> Connection[Member]:
+    ) -> MemberConnection:
         size = page_size(first)
         asked = filter or MemberFilter()
-        wanted = members.Filter(
+        found = members.Filter(
             status=tuple(asked.status or ()),
             role=tuple(asked.role or ()),
             known=asked.known,
@@ -145,22 +155,23 @@ class Query:
         order = f"{order_by.value} {direction.value}"
         kind = str if order_by is Order.NAME else int
         key = from_cursor(after, order, kind, int)
-        async with info.context.read() as (connection_, now):
-            rows = await list_members(
-                connection_,
-                now,
-                Wanted(wanted, order_by, direction is SortDirection.DESC, size + 1),
-                after=None if key is None else (key[0], key[1]),
-                day=asked_day(now, as_of),
-            )
-        group = Siblings([row for _, row in rows[:size]])
-        return connection(
-            rows,
+        wanted = Wanted(
+            found,
+            order_by,
+            descending=direction is SortDirection.DESC,
+            first=size + 1,
+            after=None if key is None else (key[0], key[1]),
+        )
+        page = await _page(info, wanted, as_of)
+        group = Siblings([row for _, row in page.rows[:size]])
+        part = connection(
+            page.rows,
             size,
             node=lambda row: member_of(row[1], group, as_of),
             cursor=lambda row: to_cursor(order, *row[0]),
             after=after,
         )
+        return MemberConnection(edges=part.edges, page_info=part.page_info, outdated=page.outdated)
 
     @strawberry.field(description="One post, by `id` or by `source` and `externalId`.")
     async def post(
@@ -221,20 +232,15 @@ class Query:
         ] = None,
     ) -> list[ActionTypeSeen]:
         catalog = await info.context.catalog()
-        async with info.context.read() as (connection_, _):
-            counts = {(c.venue, c.verb): c.actions for c in await reports.type_counts(connection_)}
-        found = [
-            ActionTypeSeen(type=action_type(row), actions=Count(counts.pop(key, 0)))
-            for key, row in catalog.items()
-        ]
-        found += [
-            ActionTypeSeen(type=unclassified(*key), actions=Count(n)) for key, n in counts.items()
-        ]
+        now = await info.context.moment()
+        types = [action_type(row) for row in catalog.values()]
+        types += [unclassified(*key) for key in sorted(now.rules.types.keys() - catalog.keys())]
+        group = Siblings([None])
         return [
-            one
-            for one in found
-            if (venue is None or one.type.venue == venue)
-            and (classified is None or one.type.classified == classified)
+            ActionTypeSeen(type=one, group=group)
+            for one in types
+            if (venue is None or one.venue == venue)
+            and (classified is None or one.classified == classified)
         ]
 
     @strawberry.field(description="One version of the rules; without `id`, the active one.")
@@ -251,10 +257,10 @@ class Query:
         size = page_size(first)
         key = from_cursor(after, "rule_sets", int)
         async with info.context.read() as (connection_, _):
-            versions = await rules.all_versions(connection_)
-        rest = [v for v in versions if key is None or v.id < key[0]]
+            before = None if key is None else key[0]
+            versions = await rules.versions_before(connection_, before, first=size + 1)
         return connection(
-            rest[: size + 1],
+            versions,
             size,
             node=rule_set_of,
             cursor=lambda version: to_cursor("rule_sets", version.id),
@@ -270,25 +276,39 @@ class Query:
             int, strawberry.argument(description="Length of the period that ends on the day.")
         ] = 30,
     ) -> TierReport:
-        if not 1 <= period_days <= 3660:
+        if not 1 <= period_days <= reports.MOST_PERIOD:
             raise Refused(
-                "BAD_INPUT", f"`periodDays` is {period_days}; expected a number from 1 to 3660"
+                "BAD_INPUT",
+                f"`periodDays` is {period_days}; expected a number from 1 to {reports.MOST_PERIOD}",
             )
+        now = await info.context.moment()
+        day = asked_day(now, as_of)
+        everybody = None
+        if day != now.today:
+            everybody = await past.on_day(info.context.database, now.rules, day=day, anew=True)
         async with info.context.read() as (connection_, now):
             found = await reports.tier_report(
                 connection_,
                 now.rules,
-                day=asked_day(now, as_of),
+                day=day,
                 today=now.today,
                 period_days=period_days,
+                everybody=everybody,
             )
         return tier_report_of(found, archive=now.archive)
 
     @strawberry.field(description="What is odd or missing in the data.")
     async def data_health(self, info: Asked) -> DataHealth:
-        async with info.context.read() as (connection_, now):
-            found = await reports.data_health(connection_, now)
-        return health_of(found, default_day=now.day)
+        return health_of(await info.context.moment())
+
+
+async def _page(info: Asked, wanted: Wanted, as_of: date | None) -> listing.Page:
+    now = await info.context.moment()
+    day = asked_day(now, as_of)
+    if wanted.by_standing and day != now.today:
+        return await listing.at_end_of(info.context.database, now, wanted, day=day)
+    async with info.context.read() as (connection_, now):
+        return await listing.on_today(connection_, now, wanted)
 
 
 async def _member(info: Asked, number: int, as_of: date | None = None) -> Member | None:

@@ -1,6 +1,8 @@
 """Reports, in GraphQL."""
 
-# ruff: noqa: D101 - the descriptions of types and fields are their docstrings
+# ruff: noqa: D101, D102 - the descriptions of types and fields are their docstrings
+# Strawberry types its decorators loosely.
+# mypy: disable-error-code="untyped-decorator"
 
 from __future__ import annotations
 
@@ -8,13 +10,15 @@ from datetime import date, datetime
 
 import strawberry
 
-from schema.catalog import ActionTypeSeen, unclassified
+from schema.catalog import ActionTypeSeen, recorded, unclassified
+from schema.context import Asked, Siblings
 from schema.ids import to_id
 from schema.scalars import Count
 from schema.scopes import MANAGER, needs
 from schema.words import Precision, Status
 from store import reports
 from store.db import day_date
+from store.moment import Moment
 
 
 @needs(*MANAGER)
@@ -63,32 +67,11 @@ class TimesKnown:
 
 
 @needs(*MANAGER)
-@strawberry.type(description="What is odd or missing in the data.")
+@strawberry.type(
+    description="What is odd or missing in the data. Each field reads what it is about, so that "
+    "only what is asked for costs."
+)
 class DataHealth:
-    unclassified: list[ActionTypeSeen] = strawberry.field(
-        description="What was recorded and no row of the active catalog speaks of, by frequency."
-    )
-    waiting_posts: Count = strawberry.field(
-        description="Posts that others refer to; nobody sent them."
-    )
-    waiting_reactions: Count = strawberry.field(description="Actions that respond to such posts.")
-    waiting_retractions: Count = strawberry.field(description="Retractions of actions yet to come.")
-    undescribed_members: Count = strawberry.field(
-        description="Members known only from what they did."
-    )
-    pending_refolds: Count = strawberry.field(
-        description="Members whose past is still to be folded."
-    )
-    outdated_standings: Count = strawberry.field(description="Standings made with other rules.")
-    counters_whole: Count = strawberry.field(
-        description="First snapshots of counters, whose whole total falls on one day."
-    )
-    times: list[TimesKnown]
-    actions: Count
-    newest_day: date | None = strawberry.field(
-        description="The newest day on which anything counts."
-    )
-    newest_action_at: datetime | None
     archive: bool = strawberry.field(
         description="Whether nothing was done inside the window that ends today."
     )
@@ -97,6 +80,74 @@ class DataHealth:
     )
     rule_set_id: strawberry.ID
     rule_set: str
+    group: strawberry.Private[Siblings[None]]
+
+    @strawberry.field(
+        description="What was recorded and no row of the active catalog speaks of, by frequency."
+    )
+    async def unclassified(self, info: Asked) -> list[ActionTypeSeen]:
+        there = await recorded(info.context, self.group)
+        now = await info.context.moment()
+        return [
+            ActionTypeSeen(type=unclassified(one.venue, one.verb), group=self.group)
+            for one in there.unclassified(now.rules)
+        ]
+
+    @strawberry.field(description="Posts that others refer to; nobody sent them.")
+    async def waiting_posts(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).waiting_posts)
+
+    @strawberry.field(description="Actions that respond to such posts.")
+    async def waiting_reactions(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).waiting_reactions)
+
+    @strawberry.field(description="Retractions of actions yet to come.")
+    async def waiting_retractions(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).waiting_retractions)
+
+    @strawberry.field(description="Members known only from what they did.")
+    async def undescribed_members(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).undescribed)
+
+    @strawberry.field(description="Members whose past is still to be folded.")
+    async def pending_refolds(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).pending_refolds)
+
+    @strawberry.field(description="Standings made with other rules.")
+    async def outdated_standings(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).outdated_standings)
+
+    @strawberry.field(
+        description="First snapshots of counters, whose whole total falls on one day."
+    )
+    async def counters_whole(self, info: Asked) -> Count:
+        return Count((await self._backlog(info)).counters_whole)
+
+    @strawberry.field(description="How many times are known how well.")
+    async def times(self, info: Asked) -> list[TimesKnown]:
+        there = await recorded(info.context, self.group)
+        return [TimesKnown(precision=p, actions=Count(n)) for p, n in there.times.items()]
+
+    @strawberry.field(description="How many actions there are.")
+    async def actions(self, info: Asked) -> Count:
+        return Count((await recorded(info.context, self.group)).actions)
+
+    @strawberry.field(description="When the newest action was done.")
+    async def newest_action_at(self, info: Asked) -> datetime | None:
+        return (await recorded(info.context, self.group)).newest_at
+
+    @strawberry.field(description="The newest day on which anything counts.")
+    async def newest_day(self, info: Asked) -> date | None:
+        async with info.context.read() as (connection, _):
+            day = await reports.newest_day(connection)
+        return None if day is None else day_date(day)
+
+    async def _backlog(self, info: Asked) -> reports.Backlog:
+        async def load() -> reports.Backlog:
+            async with info.context.read() as (connection, now):
+                return await reports.backlog(connection, now.rules)
+
+        return await self.group.once("backlog", load)
 
 
 def tier_report_of(found: reports.TierReport, *, archive: bool) -> TierReport:
@@ -126,26 +177,12 @@ def tier_report_of(found: reports.TierReport, *, archive: bool) -> TierReport:
     )
 
 
-def health_of(found: reports.Health, *, default_day: int) -> DataHealth:
+def health_of(now: Moment) -> DataHealth:
     """The health of the data as GraphQL tells it."""
     return DataHealth(
-        unclassified=[
-            ActionTypeSeen(type=unclassified(one.venue, one.verb), actions=Count(one.actions))
-            for one in found.unclassified
-        ],
-        waiting_posts=Count(found.waiting_posts),
-        waiting_reactions=Count(found.waiting_reactions),
-        waiting_retractions=Count(found.waiting_retractions),
-        undescribed_members=Count(found.undescribed),
-        pending_refolds=Count(found.pending_refolds),
-        outdated_standings=Count(found.outdated_standings),
-        counters_whole=Count(found.counters_whole),
-        times=[TimesKnown(precision=p, actions=Count(n)) for p, n in found.times.items()],
-        actions=Count(found.actions),
-        newest_day=None if found.newest_day is None else day_date(found.newest_day),
-        newest_action_at=found.last_recorded_at,
-        archive=found.archive,
-        default_as_of=day_date(default_day),
-        rule_set_id=to_id("RuleSet", found.rule_set_id),
-        rule_set=found.rule_set,
+        archive=now.archive,
+        default_as_of=day_date(now.day),
+        rule_set_id=to_id("RuleSet", now.rules.id),
+        rule_set=now.rules.name,
+        group=Siblings([None]),
     )

@@ -17,7 +17,7 @@ from schema import loading
 from schema.catalog import ActionType, action_type
 from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
-from schema.ids import from_cursor, to_cursor, to_id
+from schema.ids import Big, from_cursor, to_cursor, to_id
 from schema.node import Node
 from schema.records import AccountState, TextFormat
 from schema.scalars import Count
@@ -28,10 +28,6 @@ from store.actions import ActionRow
 from store.db import day_date
 from store.members import LockRow, MemberRow
 from store.posts import PostRow
-
-strawberry.enum(
-    Grade, description="What the verdict on a text makes of an action; NONE: not judged."
-)
 
 
 @strawberry.enum(description="Who decided that a status is kept: a manager, or a change of rules.")
@@ -131,14 +127,15 @@ class Member(Node):
         "for days on which they were not here yet."
     )
     async def standing(self, info: Asked, as_of: AsOf = None) -> Standing | None:
-        if self.row.role is not Role.MEMBER or self.row.erased_at is not None:
+        if not self._has_standing():
             return None
         day = asked_day(await info.context.moment(), as_of or self.day)
         found = (await loading.standings(info.context, self.group, day))[self.row.id]
         return None if found is None else standing_of(self.row.id, found)
 
     @strawberry.field(
-        description="Their changes of status up to a day, newest first, under the active rules."
+        description="Their changes of status up to a day, newest first, under the active rules. "
+        "None for staff and bots, and for who is erased."
     )
     async def history(
         self, info: Asked, first: First, after: After = None, as_of: AsOf = None
@@ -146,7 +143,9 @@ class Member(Node):
         size = page_size(first)
         key = from_cursor(after, "history", int)
         day = asked_day(await info.context.moment(), as_of or self.day)
-        moves = (await loading.history(info.context, self.group, day))[self.row.id]
+        moves = []
+        if self._has_standing():
+            moves = (await loading.history(info.context, self.group, day))[self.row.id]
         rest = [move for move in moves if key is None or move[0] < key[0]]
         return connection(
             rest[: size + 1],
@@ -156,16 +155,23 @@ class Member(Node):
             after=after,
         )
 
-    @strawberry.field(description="Changes of status as they were announced, newest first.")
+    @strawberry.field(
+        description="Changes of status as they were announced, newest first. None for staff and "
+        "bots, and for who is erased."
+    )
     async def transitions(
         self, info: Asked, first: First, after: After = None
     ) -> Connection[Transition]:
         size = page_size(first)
-        key = from_cursor(after, "transitions", int)
+        key = from_cursor(after, "transitions", Big)
         before = None if key is None else key[0]
-        found = await loading.announced(info.context, self.group, size + 1, before)
+        told = []
+        if self._has_standing():
+            told = (await loading.announced(info.context, self.group, size + 1, before))[
+                self.row.id
+            ]
         return connection(
-            found[self.row.id],
+            told,
             size,
             node=lambda t: Transition(
                 day=day_date(t.day),
@@ -183,7 +189,7 @@ class Member(Node):
     async def actions(
         self, info: Asked, first: First, after: After = None, side: Side = Side.GIVEN
     ) -> Connection[Action]:
-        size, key = page_size(first), _key(after, "actions")
+        size, key = page_size(first), _key(after, "actions", Big)
         found, group = await loading.member_actions(info.context, self.group, side, size + 1, key)
         return _action_page(found[self.row.id], size, group, after)
 
@@ -197,6 +203,9 @@ class Member(Node):
     async def locks(self, info: Asked) -> list[Lock]:
         found = await loading.locks(info.context, self.group)
         return [lock_of(row) for row in found[self.row.id]]
+
+    def _has_standing(self) -> bool:
+        return self.row.role is Role.MEMBER and self.row.erased_at is None
 
 
 @needs(*MANAGER)
@@ -240,7 +249,7 @@ class Post(Node):
 
     @strawberry.field(description="The actions that respond to it, newest first.")
     async def actions(self, info: Asked, first: First, after: After = None) -> Connection[Action]:
-        size, key = page_size(first), _key(after, "actions")
+        size, key = page_size(first), _key(after, "actions", Big)
         found, group = await loading.responses(info.context, self.group, size + 1, key)
         return _action_page(found[self.row.id], size, group, after)
 
@@ -387,8 +396,8 @@ def _action_page(
     )
 
 
-def _key(after: str | None, order: str) -> tuple[int, int] | None:
-    key = from_cursor(after, order, int, int)
+def _key(after: str | None, order: str, id_: type[int] = int) -> tuple[int, int] | None:
+    key = from_cursor(after, order, int, id_)
     return None if key is None else (key[0], key[1])
 
 

@@ -7,7 +7,7 @@ no more statements than a page without.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,6 +18,7 @@ from engagement.status import Hold
 from engagement.words import STATUSES, Cause, Role, Status
 from store.db import Read
 from store.explained import Kept
+from store.search import beginning, folded
 
 #: (value, id) of the last row of a page; the value's type is that of the order.
 Key = tuple[Any, int]
@@ -100,16 +101,16 @@ class Order(StrEnum):
 class Filter:
     """What members a list holds; empty fields ask for nothing.
 
-    ``search`` is a part of the name or the beginning of an external id. Merged members are never
-    listed, erased ones only with ``erased``.
+    ``search`` is a part of the name or the beginning of an external id. Merged and erased members
+    are never listed. ``ids`` are the only ones that may be listed, ``without`` those that may not.
     """
 
     status: tuple[Status, ...] = ()
     role: tuple[Role, ...] = ()
     known: bool | None = None
     search: str | None = None
-    erased: bool = False
     ids: tuple[int, ...] | None = None
+    without: tuple[int, ...] = ()
 
 
 async def by_ids(connection: Read, ids: Sequence[int]) -> dict[int, MemberRow]:
@@ -130,20 +131,18 @@ async def by_account(connection: Read, source: str, external_id: str) -> MemberR
 
 
 async def by_name(connection: Read, name: str, *, most: int) -> list[MemberRow]:
-    """Members with this name: written the same, else but for case, else beginning so.
+    """Members with this name: written the same, else but for case and width, else beginning so.
 
     At most ``most``, in the order of their ids.
     """
-    for condition, value in (
-        ("lower(m.name) = lower($1) and m.name = $1", name),
-        ("lower(m.name) = lower($1)", name),
-        ("lower(m.name) like lower($1) || '%'", _literal(name)),
+    looked_for = folded(name)
+    for condition, values in (
+        ("m.search_name = $2 and m.name = $3", (looked_for, name)),
+        ("m.search_name = $2", (looked_for,)),
+        ("m.search_name >= $2 and m.search_name < $3", beginning(looked_for)),
     ):
         rows = await connection.fetch(
-            f"{_MEMBERS} where m.name is not null and {condition} and {_THERE} "
-            "order by m.id limit $2",
-            value,
-            most,
+            f"{_MEMBERS} where {condition} and {_THERE} order by m.id limit $1", most, *values
         )
         if rows:
             return [_member(row) for row in rows]
@@ -161,10 +160,11 @@ async def listing(
 ) -> list[tuple[Key, MemberRow]]:
     """A page of at most ``first`` members after the key ``after``, each with its own key.
 
-    Statuses and points are compared as they are kept; where some are out of date the caller gives
-    the ids of those wanted (``Filter.ids``).
+    Statuses and points are compared as they are kept (store/listing.py knows better), and only
+    those of members of the role MEMBER: nobody else has a standing.
     """
-    where, arguments = _conditions(wanted)
+    by_standing = bool(wanted.status) or order.of_standing
+    where, arguments = _conditions(wanted, by_standing=by_standing)
     value = _ORDERS[order]
     if after is not None:
         arguments += [after[0], after[1]]
@@ -173,22 +173,47 @@ async def listing(
         kind = "text" if order is Order.NAME else "bigint"
         where.append(f"({value}, m.id) {sign} (${n - 1}::{kind}, ${n}::int)")
     arguments.append(first)
-    direction = "desc" if descending else "asc"
+    way = "desc" if descending else "asc"
+    standing = "join standing s on s.member_id = m.id" if by_standing else ""
     rows = await connection.fetch(
-        f"{_members(value)} where {' and '.join(where)} "
-        f"order by {value} {direction}, m.id {direction} limit ${len(arguments)}",
+        # Found first and read then: what is sorted stays narrow.
+        f"""
+        with page as materialized (
+            select m.id, {value} as key from member m {standing}
+            where {" and ".join(where)}
+            order by {value} {way}, m.id {way} limit ${len(arguments)}
+        )
+        {_members("page.key")} join page on page.id = m.id
+        order by page.key {way}, m.id {way}
+        """,
         *arguments,
     )
     return [((row["key"], row["id"]), _member(row)) for row in rows]
 
 
 async def matching(connection: Read, wanted: Filter) -> list[int]:
-    """The ids of all members that a list would hold, ascending; statuses are not looked at."""
-    where, arguments = _conditions(Filter(**{**_plain(wanted), "status": ()}))
+    """Those of the members ``wanted.ids`` who match the rest; statuses are not looked at."""
+    where, arguments = _conditions(replace(wanted, status=()), by_standing=True)
     rows = await connection.fetch(
-        f"select m.id from member m where {' and '.join(where)} order by m.id", *arguments
+        f"select m.id from member m where {' and '.join(where)}", *arguments
     )
     return [row["id"] for row in rows]
+
+
+async def outdated(connection: Read, rule_set_id: int, today: int, *, most: int) -> list[int]:
+    """At most ``most`` members whose standing is not what its columns say.
+
+    A day of review has come, their past changed, or they were placed under other rules.
+    """
+    rows = await connection.fetch(f"{_OUTDATED} limit $3", rule_set_id, today, most)
+    return [row["member_id"] for row in rows]
+
+
+async def count_outdated(connection: Read, rule_set_id: int, today: int) -> int:
+    """How many such members there are."""
+    query = f"select count(*) from ({_OUTDATED}) o"
+    count: int = await connection.fetchval(query, rule_set_id, today)
+    return count
 
 
 async def accounts(connection: Read, ids: Sequence[int]) -> dict[int, list[AccountRow]]:
@@ -230,21 +255,16 @@ async def announced(
     return found
 
 
-async def any_due(connection: Read, rule_set_id: int, today: int) -> bool:
-    """Whether some standing is out of date, so that the columns cannot be compared as they are."""
-    due: bool = await connection.fetchval(_ANY_DUE, rule_set_id, today)
-    return due
+def _conditions(wanted: Filter, *, by_standing: bool) -> tuple[list[str], list[Any]]:
+    where, arguments = [_THERE], list[Any]()
 
+    def ask(condition: str, *values: object) -> None:
+        arguments.extend(values)
+        last = len(arguments) + 1
+        where.append(condition.format(*(f"${n}" for n in range(last - len(values), last))))
 
-def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
-    where, arguments = ["m.merged_into is null"], list[Any]()
-
-    def ask(condition: str, value: object) -> None:
-        arguments.append(value)
-        where.append(condition.format(f"${len(arguments)}"))
-
-    if not wanted.erased:
-        where.append("m.erased_at is null")
+    if by_standing:
+        where.append("m.role = 'member'")
     if wanted.status:
         ask("s.status = any({}::smallint[])", [STATUSES.index(s) for s in wanted.status])
     if wanted.role:
@@ -253,18 +273,12 @@ def _conditions(wanted: Filter) -> tuple[list[str], list[Any]]:
         ask("m.known = {}", wanted.known)
     if wanted.ids is not None:
         ask("m.id = any({}::int[])", list(wanted.ids))
+    if wanted.without:
+        ask("m.id <> all({}::int[])", list(wanted.without))
     if wanted.search:
-        arguments.extend(["%" + _literal(wanted.search) + "%", _literal(wanted.search) + "%"])
-        n = len(arguments)
-        where.append(
-            f"(lower(m.name) like lower(${n - 1}) or exists (select from account a "
-            f"where a.member_id = m.id and a.external_id like ${n}))"
-        )
+        looked_for = folded(wanted.search)
+        ask(_SEARCH, "%" + _literal(looked_for) + "%", *beginning(wanted.search))
     return where, arguments
-
-
-def _plain(wanted: Filter) -> dict[str, Any]:
-    return {name: getattr(wanted, name) for name in Filter.__slots__}
 
 
 def _literal(text: str) -> str:
@@ -324,9 +338,19 @@ def _members(key: str) -> str:
 _MEMBERS = _members("m.id")
 _THERE = "m.merged_into is null and m.erased_at is null"
 
+# One of the two ways to match is by index, the other reads one narrow index from end to end.
+_SEARCH = """
+    m.id in (
+        select n.id from member n
+        where n.merged_into is null and n.erased_at is null and n.search_name like {0}
+        union all
+        select a.member_id from source o join account a
+            on a.source_id = o.id and a.external_id >= {1} and a.external_id < {2})
+"""
+
 _ORDERS = {
     Order.ID: "m.id",
-    Order.NAME: "lower(coalesce(m.name, ''))",
+    Order.NAME: "m.search_name",
     Order.SINCE: "coalesce(s.since, -2147483648)",
     Order.CONTRIBUTION: "coalesce(s.contribution, 0)",
     Order.INTERACTION: "coalesce(s.interaction, 0)",
@@ -368,9 +392,16 @@ _ANNOUNCED = """
     ) t
 """
 
-_ANY_DUE = """
-    select exists (
-        select from standing where state <> '' and (
-            rule_set_id is distinct from $1 or (next_review_day <= $2 and day < $2))
-    ) or exists (select from refold)
+# Parts that share nobody, each found by an index. Who was never folded stands where the columns
+# say: nowhere yet.
+_DUE = "(next_review_day <= $2 and day < $2)"
+_OUTDATED = f"""
+    select member_id from standing where rule_set_id < $1 and state <> ''
+    union all
+    select member_id from standing where rule_set_id > $1 and state <> ''
+    union all
+    select member_id from standing where rule_set_id = $1 and {_DUE} and state <> ''
+    union all
+    select member_id from refold r join standing s using (member_id)
+    where s.rule_set_id = $1 and {_DUE} is not true and state <> ''
 """

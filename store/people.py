@@ -178,7 +178,9 @@ _MERGE = (
     "update member set merged_into = $1 where id = $2",
     "update member set merged_into = $1 where merged_into = $2",
     """update member k set
-            name = coalesce(k.name, o.name), joined_at = least(k.joined_at, o.joined_at),
+            name = coalesce(k.name, o.name),
+            search_name = case when k.name is null then o.search_name else k.search_name end,
+            joined_at = least(k.joined_at, o.joined_at),
             seen_day = least(k.seen_day, o.seen_day), zone = coalesce(k.zone, o.zone),
             lang = coalesce(k.lang, o.lang), attributes = o.attributes || k.attributes,
             known = k.known or o.known
@@ -215,9 +217,10 @@ _ERASE = (
     """update member set
             seen_day = coalesce((joined_at at time zone (
                 select value from setting where key = 'zone'))::date - date '1970-01-01', seen_day),
-            joined_at = null, name = null, zone = null, lang = null, attributes = '{}',
-            state = 'deleted', erased_at = $2
+            joined_at = null, name = null, search_name = '', zone = null, lang = null,
+            attributes = '{}', state = 'deleted', erased_at = $2
         where id = $1""",
-    """update member set name = null, attributes = '{}', zone = null, lang = null, joined_at = null
+    """update member set name = null, search_name = '', attributes = '{}', zone = null,
+            lang = null, joined_at = null
         where merged_into = $1 and $2::timestamptz is not null""",
 )

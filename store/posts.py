@@ -42,8 +42,9 @@ class PostRow:
 
     @property
     def key(self) -> Key:
-        """Where it stands in a list, newest first."""
-        return (-(2**31) if self.day is None else self.day, self.id)
+        """Where it stands in a list; only known posts are listed, and each has a day."""
+        assert self.day is not None
+        return (self.day, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +174,20 @@ _OF_AUTHORS = f"""
     order by p.day desc, p.id desc
 """
 
+# Two ways to be an answer, each in the order of an index; of the two only one is ever asked.
 _REPLIES = f"""
     select asked.id as asked, {_COLUMNS}
     from unnest($1::int[]) asked(id) join post q on q.id = asked.id cross join lateral (
-        select * from post p
-        where p.root_id = coalesce(q.root_id, q.id) and p.id <> q.id and p.type_id is not null
-            and (coalesce(q.root_id, q.id) = q.id or p.parent_id = q.id)
+        (select * from post p
+        where q.root_id is null and p.root_id = q.id and p.type_id is not null
             and ($2::int is null or (p.day, p.id) > ($2, $3::int))
-        order by p.day, p.id limit $4
+        order by p.day, p.id limit $4)
+        union all
+        (select * from post p
+        where p.parent_id = q.id and p.root_id = q.root_id and p.parent_id <> p.root_id
+            and p.type_id is not null
+            and ($2::int is null or (p.day, p.id) > ($2, $3::int))
+        order by p.day, p.id limit $4)
     ) p
     join source o on o.id = p.source_id join action_type t on t.id = p.type_id
     order by p.day, p.id

@@ -9,6 +9,7 @@ import orjson
 
 from sources.records import MemberRecord
 from store.recording import Recording
+from store.search import folded
 
 _FIELDS = ("role", "state", "name", "joined_at", "zone", "lang", "attributes")
 
@@ -43,7 +44,8 @@ async def record_members(r: Recording, records: Sequence[tuple[int, MemberRecord
         ids = sorted(changed)
         columns = [[known[i][name] for i in ids] for name in _FIELDS]
         columns[-1] = [orjson.dumps(value).decode() for value in columns[-1]]
-        await r.connection.execute(_UPDATE, ids, *columns)
+        searched = [folded(known[i]["name"]) for i in ids]
+        await r.connection.execute(_UPDATE, ids, *columns, searched)
 
 
 def _stated(one: MemberRecord) -> dict[str, Any]:
@@ -68,9 +70,9 @@ _FIND = f"""
 _UPDATE = """
     update member m set
         known = true, role = c.role, state = c.state, name = c.name, joined_at = c.joined_at,
-        zone = c.zone, lang = c.lang, attributes = c.attributes::jsonb
+        zone = c.zone, lang = c.lang, attributes = c.attributes::jsonb, search_name = c.search_name
     from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[],
-        $7::text[], $8::text[]
-    ) as c(id, role, state, name, joined_at, zone, lang, attributes)
+        $7::text[], $8::text[], $9::text[]
+    ) as c(id, role, state, name, joined_at, zone, lang, attributes, search_name)
     where m.id = c.id
 """

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from store.db import Read
 from store.moment import Moment
 from store.population import Population
 from store.rules import ActiveRules
+
+#: The longest period that a report compares, in days.
+MOST_PERIOD: Final = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +75,15 @@ class TypeCount:
     actions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What is odd or missing in the data, as counts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What is missing in the data or still to be done, as counts.
 
     ``waiting_posts`` are posts that others refer to and nobody sent, ``waiting_reactions`` the
     actions on them; ``waiting_retractions`` undo actions that have not come. ``undescribed`` are
-    members known only from what they did. ``times`` counts actions by the precision of their time.
+    members known only from what they did.
     """
 
-    unclassified: tuple[TypeCount, ...]
     waiting_posts: int
     waiting_reactions: int
     waiting_retractions: int
@@ -88,6 +91,32 @@ class Health:
     pending_refolds: int
     outdated_standings: int
     counters_whole: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """All actions in sums; ``times`` counts them by the precision of their time."""
+
+    by_type: dict[tuple[str, str], int]
+    times: dict[Precision, int]
+    newest_at: datetime | None
+
+    @property
+    def actions(self) -> int:
+        """How many there are."""
+        return sum(self.by_type.values())
+
+    def unclassified(self, rules: ActiveRules) -> tuple[TypeCount, ...]:
+        """What no row of the catalog speaks of and was recorded, the most frequent first."""
+        rest = [TypeCount(*key, n) for key, n in self.by_type.items() if key not in rules.catalog]
+        return tuple(sorted(rest, key=lambda one: (-one.actions, one.venue, one.verb)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health(Backlog):
+    """What is odd or missing in the data, as counts, and what is there."""
+
+    unclassified: tuple[TypeCount, ...]
     times: dict[Precision, int]
     actions: int
     newest_day: int | None
@@ -98,14 +127,23 @@ class Health:
 
 
 async def tier_report(
-    connection: Read, rules: ActiveRules, *, day: int, today: int, period_days: int
+    connection: Read,
+    rules: ActiveRules,
+    *,
+    day: int,
+    today: int,
+    period_days: int,
+    everybody: Population | None = None,
 ) -> TierReport:
     """Count members by status at the end of ``day`` (today: as it is so far).
 
-    The period are the ``period_days`` days that end on ``day``.
+    The period are the ``period_days`` days that end on ``day``. ``everybody`` is the population of
+    that day where the caller has it already (``past.on_day``).
     """
     start = day - period_days
-    if day == today:
+    if everybody is not None:
+        now = everybody
+    elif day == today:
         now = await population.live(connection, rules, today=today)
     else:
         now = await population.at(connection, rules, day=day)
@@ -153,52 +191,59 @@ def _rows(now: Population, moved: np.ndarray, before: Sequence[int]) -> tuple[Ti
 
 
 async def data_health(connection: Read, moment: Moment) -> Health:
-    """Look through all actions for what is odd or missing."""
-    by_type = await connection.fetch(_BY_TYPE)
-    times = dict.fromkeys(Precision, 0)
-    counts: dict[tuple[str, str], int] = {}
-    for row in by_type:
-        times[Precision(row["precision"])] += row["n"]
-        key = (row["venue"], row["verb"])
-        counts[key] = counts.get(key, 0) + row["n"]
-    rest = await connection.fetchrow(_HEALTH, moment.rules.id)
-    assert rest is not None
+    """Look through everything for what is odd or missing."""
+    there = await recorded(connection)
+    rest = await backlog(connection, moment.rules)
     return Health(
-        unclassified=_unclassified(counts, moment.rules),
-        times=times,
-        actions=sum(counts.values()),
+        unclassified=there.unclassified(moment.rules),
+        times=there.times,
+        actions=there.actions,
+        newest_day=await newest_day(connection),
+        last_recorded_at=there.newest_at,
         rule_set_id=moment.rules.id,
         rule_set=moment.rules.name,
         archive=moment.archive,
-        **rest,
+        **asdict(rest),
     )
 
 
-async def type_counts(connection: Read) -> list[TypeCount]:
-    """How often each action type was recorded, whether it is in the catalog or not."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in await connection.fetch(_BY_TYPE):
+async def recorded(connection: Read) -> Recorded:
+    """Every action that there is, in sums. It reads them all."""
+    by_type: dict[tuple[str, str], int] = {}
+    times = dict.fromkeys(Precision, 0)
+    newest: list[datetime] = []
+    for row in await connection.fetch(_RECORDED):
         key = (row["venue"], row["verb"])
-        counts[key] = counts.get(key, 0) + row["n"]
-    return [TypeCount(venue, verb, n) for (venue, verb), n in sorted(counts.items())]
+        by_type[key] = by_type.get(key, 0) + row["n"]
+        if row["n"]:
+            times[Precision(row["precision"])] += row["n"]
+            newest.append(row["newest"])
+    return Recorded(by_type, times, max(newest, default=None))
 
 
-def _unclassified(counts: dict[tuple[str, str], int], rules: ActiveRules) -> tuple[TypeCount, ...]:
-    """What no row of the catalog speaks of, the most frequent first."""
-    known = {row.key for row in rules.rules.catalog}
-    rest = [TypeCount(*key, n) for key, n in counts.items() if key not in known]
-    return tuple(sorted(rest, key=lambda one: (-one.actions, one.venue, one.verb)))
+async def backlog(connection: Read, rules: ActiveRules) -> Backlog:
+    """What is missing or to be done; it reads the members, their counters, and what waits."""
+    row = await connection.fetchrow(_BACKLOG, rules.id)
+    assert row is not None
+    return Backlog(**row)
+
+
+async def newest_day(connection: Read) -> int | None:
+    """The newest day on which anything counts. It reads all tallies."""
+    day: int | None = await connection.fetchval("select max(day) from tally where n > 0")
+    return day
 
 
 # Every type that was ever named is there, also where only counters or anonymous counts had it.
-_BY_TYPE = """
-    select t.venue, t.verb, coalesce(a.precision, 0) as precision, coalesce(a.n, 0) as n
+_RECORDED = """
+    select t.venue, t.verb, coalesce(a.precision, 0) as precision, coalesce(a.n, 0) as n, a.newest
     from action_type t left join (
-        select type_id, precision, count(*) as n from action group by type_id, precision
+        select type_id, precision, count(*) as n, max(occurred_at) as newest
+        from action group by type_id, precision
     ) a on a.type_id = t.id
 """
 
-_HEALTH = """
+_BACKLOG = """
     select
         (select count(*) from post where type_id is null) as waiting_posts,
         (select count(*) from action a join post p on p.id = a.post_id where p.type_id is null)
@@ -209,7 +254,5 @@ _HEALTH = """
         (select count(*) from refold) as pending_refolds,
         (select count(*) from standing where state <> '' and rule_set_id is distinct from $1)
             as outdated_standings,
-        (select count(*) from counter where whole) as counters_whole,
-        (select max(day) from tally where n > 0) as newest_day,
-        (select max(occurred_at) from action) as last_recorded_at
+        (select count(*) from counter where whole) as counters_whole
 """

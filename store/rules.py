@@ -94,6 +94,14 @@ async def all_versions(connection: Read) -> list[RuleSetVersion]:
     return [RuleSetVersion(**row) for row in rows]
 
 
+async def versions_before(
+    connection: Read, number: int | None, *, first: int
+) -> list[RuleSetVersion]:
+    """At most ``first`` versions older than the one with ``number`` (None: any), newest first."""
+    rows = await connection.fetch(_VERSIONS, number, first)
+    return [RuleSetVersion(**row) for row in rows]
+
+
 async def version(connection: Read | Write, number: int) -> RuleSetVersion | None:
     """One version."""
     row = await connection.fetchrow("select * from rule_set where id = $1", number)
@@ -145,6 +153,10 @@ _ACTIVE_ID = """
 """
 
 _TOML = "select toml from rule_set where id = $1"
+
+_VERSIONS = """
+    select * from rule_set where $1::int is null or id < $1 order by id desc limit $2
+"""
 
 _SAVE = """
     insert into rule_set (name, toml, checksum, created_at) values ($1, $2, $3, $4)

@@ -62,6 +62,11 @@ def _text(*args: Any, nullable: bool = False, **kwargs: Any) -> Any:
     return Field(sa_column=Column(Text, *args, nullable=nullable, **kwargs))
 
 
+def _code_points(*args: Any, **kwargs: Any) -> Any:
+    """A text that is compared by code points, so that an index finds what begins with something."""
+    return Field(sa_column=Column(Text(collation="C"), *args, nullable=False, **kwargs))
+
+
 def _bool(*args: Any, nullable: bool = False, **kwargs: Any) -> Any:
     return Field(sa_column=Column(Boolean, *args, nullable=nullable, **kwargs))
 
@@ -110,14 +115,20 @@ class Member(Table, table=True):
 
     ``known`` is false while only actions have named them. A member that was merged away keeps
     its row (``merged_into``), so that old ids still lead somewhere; an erased one is a tombstone.
-    ``seen_day`` is the day on which we first heard of them.
+    ``seen_day`` is the day on which we first heard of them, ``search_name`` the name as it is
+    looked for and sorted by (store/search.py), empty without one.
     """
 
     __tablename__ = "member"
     __table_args__ = (
         CheckConstraint("role in ('member', 'staff', 'bot')", name="role"),
         CheckConstraint("state in ('active', 'deleted')", name="state"),
-        Index("ix_member_name", text("lower(name)"), postgresql_where=text("name is not null")),
+        Index(
+            "ix_member_search_name",
+            "search_name",
+            "id",
+            postgresql_where=text("merged_into is null and erased_at is null"),
+        ),
         Index("ix_member_erased", "id", postgresql_where=text("erased_at is not null")),
         Index("ix_member_apart", "id", postgresql_where=text("role <> 'member'")),
     )
@@ -126,6 +137,7 @@ class Member(Table, table=True):
     role: str = _text(server_default="member")
     state: str = _text(server_default="active")
     name: str | None = _text(nullable=True)
+    search_name: str = _code_points(server_default=text("''"))
     joined_at: datetime | None = _time(nullable=True)
     zone: str | None = _text(nullable=True)
     lang: str | None = _text(nullable=True)
@@ -143,7 +155,7 @@ class Account(Table, table=True):
     __tablename__ = "account"
     __table_args__ = (Index("ix_account_member_id", "member_id"),)
     source_id: int = _smallint(ForeignKey("source.id"), primary_key=True)
-    external_id: str = _text(primary_key=True)
+    external_id: str = _code_points(primary_key=True)
     member_id: int = _int(ForeignKey("member.id"))
 
 
@@ -161,7 +173,21 @@ class Post(Table, table=True):
         Index(
             "ix_post_author_id", "author_id", "day", postgresql_where=text("author_id is not null")
         ),
-        Index("ix_post_root_id", "root_id", postgresql_where=text("root_id is not null")),
+        Index(
+            "ix_post_root_id",
+            "root_id",
+            "day",
+            "id",
+            postgresql_where=text("root_id is not null"),
+        ),
+        Index(
+            "ix_post_parent_id",
+            "parent_id",
+            "day",
+            "id",
+            postgresql_where=text("parent_id <> root_id"),
+        ),
+        Index("ix_post_day", "day", "id", postgresql_where=text("type_id is not null")),
         Index("ix_post_waiting", "id", postgresql_where=text("type_id is null")),
     )
     id: int = _int(Identity(), primary_key=True)

@@ -18,7 +18,7 @@ from api.settings import Settings
 from engagement.explain_texts import STATUS_JA
 from store.db import day_date
 from store.moment import Newest, moment
-from store.reports import Health, TierReport, data_health, tier_report
+from store.reports import MOST_PERIOD, Health, TierReport, data_health, tier_report
 
 app = typer.Typer()
 
@@ -54,7 +54,8 @@ CONCERNS: Final[Mapping[str, str]] = {
 def tiers(
     as_of: AsOf = None,
     period: Annotated[
-        int, typer.Option(min=1, max=3650, metavar="DAYS", help="Days over which moves count.")
+        int,
+        typer.Option(min=1, max=MOST_PERIOD, metavar="DAYS", help="Days over which moves count."),
     ] = 30,
     format: Formats = Format.TABLE,
     json: Json = False,

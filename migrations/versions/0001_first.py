@@ -62,6 +62,9 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), server_default="member", nullable=False),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
+        sa.Column(
+            "search_name", sa.Text(collation="C"), server_default=sa.text("''"), nullable=False
+        ),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("zone", sa.Text(), nullable=True),
         sa.Column("lang", sa.Text(), nullable=True),
@@ -96,11 +99,11 @@ def upgrade() -> None:
         postgresql_where=sa.text("erased_at is not null"),
     )
     op.create_index(
-        "ix_member_name",
+        "ix_member_search_name",
         "member",
-        [sa.literal_column("lower(name)")],
+        ["search_name", "id"],
         unique=False,
-        postgresql_where=sa.text("name is not null"),
+        postgresql_where=sa.text("merged_into is null and erased_at is null"),
     )
     op.create_table(
         "rule_set",
@@ -163,7 +166,7 @@ def upgrade() -> None:
     op.create_table(
         "account",
         sa.Column("source_id", sa.SmallInteger(), nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=False),
+        sa.Column("external_id", sa.Text(collation="C"), nullable=False),
         sa.Column("member_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["member_id"], ["member.id"], name=op.f("fk_account_member_id_member")
@@ -259,9 +262,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("author_id is not null"),
     )
     op.create_index(
+        "ix_post_day",
+        "post",
+        ["day", "id"],
+        unique=False,
+        postgresql_where=sa.text("type_id is not null"),
+    )
+    op.create_index(
+        "ix_post_parent_id",
+        "post",
+        ["parent_id", "day", "id"],
+        unique=False,
+        postgresql_where=sa.text("parent_id <> root_id"),
+    )
+    op.create_index(
         "ix_post_root_id",
         "post",
-        ["root_id"],
+        ["root_id", "day", "id"],
         unique=False,
         postgresql_where=sa.text("root_id is not null"),
     )
@@ -482,6 +499,10 @@ def downgrade() -> None:
         "ix_post_root_id", table_name="post", postgresql_where=sa.text("root_id is not null")
     )
     op.drop_index(
+        "ix_post_parent_id", table_name="post", postgresql_where=sa.text("parent_id <> root_id")
+    )
+    op.drop_index("ix_post_day", table_name="post", postgresql_where=sa.text("type_id is not null"))
+    op.drop_index(
         "ix_post_author_id", table_name="post", postgresql_where=sa.text("author_id is not null")
     )
     op.drop_table("post")
@@ -504,7 +525,9 @@ def downgrade() -> None:
     )
     op.drop_table("rule_set")
     op.drop_index(
-        "ix_member_name", table_name="member", postgresql_where=sa.text("name is not null")
+        "ix_member_search_name",
+        table_name="member",
+        postgresql_where=sa.text("merged_into is null and erased_at is null"),
     )
     op.drop_index(
         "ix_member_erased", table_name="member", postgresql_where=sa.text("erased_at is not null")
