@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import sources
 from sources.mapping import (
     CategoryRule,
     MappingError,
@@ -123,6 +125,19 @@ def test_two_columns_cannot_be_the_same_total(tmp_path: Path) -> None:
     path = edited(tmp_path, "discourse-users", ('verb = "read_post"', 'verb = "view"'))
     with pytest.raises(MappingError, match="posts_read_count and topics_entered give the same"):
         load_discourse_users(path)
+
+
+def test_beside_topics_a_list_tells_only_what_they_do_not() -> None:
+    path = Path(sources.__file__).parent / "mappings" / "discourse-users-beside-topics.toml"
+    beside = {replace(rule, required=False) for rule in load_discourse_users(path).counters}
+    every = set(load_discourse_users().counters)
+    assert beside < every
+    # Topics tell posts, whole, and how often they were liked; see sources.discourse.
+    assert {rule.column for rule in every - beside} == {
+        "likes_received",
+        "topic_count",
+        "post_count",
+    }
 
 
 def test_personal_columns_are_no_totals(tmp_path: Path) -> None:
