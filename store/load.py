@@ -26,6 +26,7 @@ from store import rules
 from store.db import Database, StoreError, Write
 from store.receipt import Counts, Receipt
 from store.record import record
+from store.reports import backlog
 
 #: A batch ends at so many records, or so many bytes of input.
 BATCH: Final = 2_000
@@ -182,9 +183,8 @@ async def read_only(
 async def waiting(database: Database) -> dict[str, int]:
     """How many records in the database are about something nobody has sent yet, by kind."""
     async with database.read() as connection:
-        row = await connection.fetchrow(_WAITING)
-    assert row is not None
-    return dict(row)
+        found = await backlog(connection, await rules.active(database, connection))
+    return {"action": found.waiting_reactions, "retraction": found.waiting_retractions}
 
 
 def kind_of(read: Read) -> str:
@@ -354,11 +354,4 @@ _KEEP = """
     update import_run set position = $3, report = $4, updated_at = $5, finished_at = $6
     where id = $1 and position = $2 and finished_at is null
     returning id
-"""
-
-_WAITING = """
-    select
-        (select count(*) from action a join post p on p.id = a.post_id where p.type_id is null)
-            as action,
-        (select count(*) from retraction where action_id is null) as retraction
 """
