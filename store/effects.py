@@ -107,7 +107,10 @@ class Effects:
             self._parts.append(np.array([[member], [day], [type_id], [side], [0], [n]], np.int64))
 
     def rows(self) -> NDArray[np.int64]:
-        """The sums: shape (6, k): member, day, type, side, grade, change ≠ 0; sorted by key."""
+        """The sums: shape (6, k): member, day, type, side, grade, change; sorted by key.
+
+        A change of 0 is news as well: other people may be in the actions, or another hour.
+        """
         if not self._parts:
             return np.zeros((_COLUMNS, 0), np.int64)
         all_rows = np.concatenate(self._parts, axis=1)
@@ -119,8 +122,7 @@ class Effects:
         first = np.ones(len(n), np.bool_)
         first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
         sums = np.add.reduceat(n, np.flatnonzero(first))
-        kept = np.vstack([keys[:, first], sums])
-        return kept[:, sums != 0]
+        return np.vstack([keys[:, first], sums])
 
 
 async def apply(connection: Write, rows: NDArray[np.int64]) -> None:

@@ -77,12 +77,12 @@ async def load(connection: Read | Write, names: Names) -> Names:
     return names
 
 
+# As many as there is room for: a number once drawn is not given back, also not by those refused.
 _ADD_SOURCES = """
     insert into source (name)
     select name from unnest($1::text[]) name
     where not exists (select 1 from source s where s.name = name.name)
-      and (select count(*) from source) < $2
-    on conflict do nothing
+    order by name limit greatest(0, $2 - (select count(*) from source))
 """
 
 _MARK_COUNTING = "update source set counts = true where name = any($1::text[]) and not counts"
@@ -91,6 +91,5 @@ _ADD_TYPES = """
     insert into action_type (venue, verb)
     select t.venue, t.verb from unnest($1::text[], $2::text[]) t(venue, verb)
     where not exists (select 1 from action_type a where a.venue = t.venue and a.verb = t.verb)
-      and (select count(*) from action_type) < $3
-    on conflict do nothing
+    order by t.venue, t.verb limit greatest(0, $3 - (select count(*) from action_type))
 """

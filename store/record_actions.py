@@ -78,7 +78,8 @@ async def record_actions(r: Recording, records: Sequence[tuple[int, ActionRecord
     counts.conflict += taken
     new = await insert(r, rows.values())
     counts.recorded += len(new)
-    counts.waiting += sum(1 for row in new if _waits(row))
+    unknown = {ref.id for ref in r.posts.values() if ref.type_id is None}
+    counts.waiting += sum(1 for row in new if row.post_id in unknown and row.target_id is None)
     recorded = {row.key for row in new}
     repeats += [row for key, row in rows.items() if key not in recorded]
     same = await _same_as_kept(r, repeats)
@@ -116,10 +117,6 @@ def _is_writing_of(row: ActionRow, post: PostRef) -> bool:
         and row.actor_id is not None
         and row.actor_id == post.author_id
     )
-
-
-def _waits(row: ActionRow) -> bool:
-    return row.post_id is not None and row.target_id is None
 
 
 async def _name_again(r: Recording, writings: Sequence[tuple[ActionRow, PostRef]]) -> int:

@@ -103,7 +103,7 @@ _SAVE = """
 
 # Per snapshot what is left of it when the actions up to then are taken away (given ones by their
 # actor, received ones by their target together with the anonymous counts of the target's posts);
-# what of that no earlier snapshot had told.
+# what of that no earlier snapshot had told. One from ahead of our clock has the day before its own.
 _RISES = """
     with snapshot as (
         select c.*, m.since, array(
@@ -139,7 +139,7 @@ _RISES = """
     )
     select member_id, source_id, type_id, side, as_of, day,
         rise as old, whole as was_whole, first as whole, risen as rise
-    from risen where day >= since
+    from risen where day + 1 >= since
 """
 
 _SET_RISE = """

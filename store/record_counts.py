@@ -106,7 +106,10 @@ async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]])
 
 
 async def _set_counts(r: Recording, totals: Mapping[_CountKey, int]) -> dict[_CountKey, str]:
-    """Replace totals; the authors' tallies move by the difference. Says what changed, and how."""
+    """Replace totals; the authors' tallies move by the difference. Says what changed, and how.
+
+    The posts are locked: a statement that waits for a lock does not see what it waited for.
+    """
     if not totals:
         return {}
     keys = sorted(totals)
@@ -134,6 +137,7 @@ _VIEWED = """
     join post p on p.source_id = k.source_id and p.external_id = k.external_id
     join action_type t on t.id = p.type_id
     join action_type v on v.venue = t.venue and v.verb = 'view'
+    order by p.id for no key update of p
 """
 
 
@@ -157,8 +161,6 @@ _OLD_COUNTS = """
     join post p on p.id = c.post_id
     left join post_count o
         on o.post_id = c.post_id and o.type_id = c.type_id and o.day = c.day
-    order by 1, 2, 3
-    for no key update of p
 """
 
 

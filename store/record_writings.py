@@ -6,7 +6,7 @@ the difference goes to the tallies. One that the source sent by itself before th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,8 @@ from store.effects import DEED, deed
 from store.record_actions import POST_DELETED, RETRACTED, ActionRow, insert
 from store.recording import PostChange, Recording
 
-#: Whoever reads or counts, not what was said: a change of these is no edit.
-_DERIVED = (
+#: What of a post its writing is derived from.
+_WRITTEN_FROM = (
     "type_id",
     "author_id",
     "parent_id",
@@ -33,24 +33,16 @@ async def imply(r: Recording, changes: Sequence[PostChange]) -> None:
     if not changes:
         return
     wanted = {row.wrote_id: row for row in await _writings(r, changes)}
-    found = await r.connection.fetch(
-        _ADOPT,
-        list(wanted),
-        [w.type_id for w in wanted.values()],
-        [w.actor_id for w in wanted.values()],
-    )
     adopted: dict[int, tuple[Any, ActionRow]] = {}
     others = []
-    for row in found:
+    for row in await _sent(r, wanted.values()):
         post = row["post_id"]
         if post not in adopted:
             adopted[post] = (row, wanted.pop(post))
         else:
-            kept, writing = adopted[post]
-            adopted[post] = (kept, replace(writing, state=writing.state | row["state"] & RETRACTED))
-            others.append((row, kept["id"]))
-    await _join(r, others)
-    await _rewrite(r, list(adopted.values()))
+            others.append((row, adopted[post]))
+    await _rewrite(r, await _join(r, others, list(adopted.values())))
+    await _name(r, [(kept["id"], row) for kept, row in adopted.values()])
     await insert(r, wanted.values())
 
 
@@ -59,21 +51,63 @@ async def write_anew(r: Recording, changes: Sequence[PostChange]) -> None:
     touched = [
         c
         for c in changes
-        if c.before is not None and any(c.before[n] != c.after[n] for n in _DERIVED)
+        if c.before is not None and any(c.before[n] != c.after[n] for n in _WRITTEN_FROM)
     ]
-    if touched:
-        wanted = {row.wrote_id: row for row in await _writings(r, touched)}
-        kept = await r.connection.fetch(_WRITTEN, list(wanted))
-        await _rewrite(r, [(row, wanted[row["wrote_id"]]) for row in kept])
+    if not touched:
+        return
+    # Locked before the authors are read: whoever else gives it a target is done by then.
+    kept = await r.connection.fetch(_WRITTEN, [c.after["id"] for c in touched])
+    wanted = {row.wrote_id: row for row in await _writings(r, touched)}
+    pairs = {row["wrote_id"]: (row, wanted[row["wrote_id"]]) for row in kept}
+    sent = await _sent(r, wanted.values())
+    others = [(row, pairs[row["post_id"]]) for row in sent if row["post_id"] in pairs]
+    await _rewrite(r, await _join(r, others, list(pairs.values())))
 
 
-async def _join(r: Recording, others: Sequence[tuple[Any, int]]) -> None:
-    """Make of further actions that are the same writing second ids of the one that is kept."""
+async def _sent(r: Recording, wanted: Iterable[ActionRow]) -> list[Any]:
+    """The actions that the source sent by themselves and that are these writings."""
+    rows = list(wanted)
+    found: list[Any] = await r.connection.fetch(
+        _SENT,
+        [row.wrote_id for row in rows],
+        [row.type_id for row in rows],
+        [row.actor_id for row in rows],
+    )
+    return found
+
+
+async def _join(
+    r: Recording,
+    others: Sequence[tuple[Any, tuple[Any, ActionRow]]],
+    pairs: Sequence[tuple[Any, ActionRow]],
+) -> list[tuple[Any, ActionRow]]:
+    """Make of further actions that are the same writing second ids of the one that is kept.
+
+    Returns ``pairs``, retracted where one of their further actions was.
+    """
+    states: dict[int, int] = {}
     if others:
         r.effects.deeds((deed(row) for row, _ in others), -1)
-        pairs = ([row["id"] for row, _ in others], [kept for _, kept in others])
+        ids = ([row["id"] for row, _ in others], [kept["id"] for _, (kept, _) in others])
         for statement in _JOIN:
-            await r.connection.execute(statement, *pairs)
+            await r.connection.execute(statement, *ids)
+        for row, (kept, _) in others:
+            states[kept["id"]] = states.get(kept["id"], 0) | row["state"] & RETRACTED
+    return [
+        (kept, replace(row, state=row.state | states.get(kept["id"], 0))) for kept, row in pairs
+    ]
+
+
+async def _name(r: Recording, adopted: Sequence[tuple[int, ActionRow]]) -> None:
+    """Give adopted actions, as second ids, those of the writings that they are."""
+    if adopted:
+        r.renamed = True
+        await r.connection.execute(
+            _ALIAS,
+            [row.source_id for _, row in adopted],
+            [row.external_id for _, row in adopted],
+            [number for number, _ in adopted],
+        )
 
 
 async def _rewrite(r: Recording, pairs: Sequence[tuple[Any, ActionRow]]) -> None:
@@ -151,8 +185,7 @@ async def _writings(r: Recording, changes: Sequence[PostChange]) -> list[ActionR
     return found
 
 
-# An action that the source sent before the post, and that turns out to be its writing.
-_ADOPT = f"""
+_SENT = f"""
     select {DEED}, a.post_id
     from unnest($1::int[], $2::smallint[], $3::int[]) as c(post_id, type_id, actor_id)
     join action a on a.post_id = c.post_id and a.type_id = c.type_id and a.actor_id = c.actor_id
@@ -160,6 +193,12 @@ _ADOPT = f"""
     order by a.id for no key update of a
 """
 
+
+_ALIAS = """
+    insert into alias (source_id, external_id, action_id)
+    select * from unnest($1::smallint[], $2::text[], $3::bigint[]) k order by 1, 2
+    on conflict do nothing
+"""
 
 _JOIN = (
     """insert into alias (source_id, external_id, action_id)

@@ -10,8 +10,9 @@ import pytest
 
 from engagement.words import Side, Status
 from sources.records import Precision, Record
-from store import standings
+from store import names, standings
 from store.db import Database
+from store.record import record
 from store.refresh import refresh
 from tests.store.making import (
     NOW,
@@ -331,3 +332,18 @@ async def test_repeated_retractions_take_a_fixed_number_of_statements(database: 
             assert outcome(await put(database, *few), "retraction") == {"duplicate": len(few)}
         taken.append(len(asked))
     assert taken[0] == taken[1] > 0
+
+
+async def test_action_types_beyond_the_last_number_get_none(database: Database) -> None:
+    await put(database, act("0"))
+    room = names.MOST_TYPES - await value(database, "select count(*) from action_type")
+    known = await names.learn(
+        database, ["site"], [("forum", f"verb{i:05}") for i in range(room + 30_000)]
+    )
+    assert len(known.types) == names.MOST_TYPES
+    beyond = act("2", verb="verb39999", venue="forum")
+    receipt = await record(database, [act("1"), beyond], now=NOW)
+    assert [(r.position, r.field, r.code) for r in receipt.rejected] == [
+        (1, "verb", "too_many_types")
+    ]
+    assert outcome(receipt, "action") == {"recorded": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engagement.words import Side, Status
 from sources.records import Direction, Record
 from store.db import Database
+from store.refresh import refresh
 from tests.store.making import (
     NOW,
     act,
@@ -188,6 +190,31 @@ async def test_the_rise_of_today_promotes_at_once(database: Database) -> None:
     await put(database, counted("ann", 101))
     assert await status(database, "ann") is Status.SUPPORTER
     await assert_consistent(database, NOW)
+
+
+async def test_what_moves_across_a_snapshot_within_a_day_is_held_against_it(
+    database: Database,
+) -> None:
+    moment, hour = ago(1), timedelta(hours=1)
+    await put(database, act("1", time=moment - hour), counted("ann", 5, moment))
+    assert await _rises(database) == [(4, True)]
+    await put(database, undo("u", "1"), act("2", time=moment + hour))
+    assert await _rises(database) == [(5, True)]
+    await put(database, post("q", "eve", time=moment + hour), counted("eve", 5, moment, verb="ask"))
+    await put(database, post("q", "eve", time=moment - hour))
+    assert await _rises(database) == [(5, True), (4, True)]
+    await assert_consistent(database, NOW)
+
+
+async def test_a_counter_ahead_of_the_clock_is_held_against_the_next_day(
+    database: Database,
+) -> None:
+    moment, later = NOW + timedelta(hours=20), NOW + timedelta(days=1)
+    await put(database, counted("ann", 5, moment))
+    await put(database, act("1", time=moment - timedelta(hours=1)), now=later)
+    assert await _rises(database) == [(4, True)]
+    await refresh(database, now=later)
+    await assert_consistent(database, later)
 
 
 async def test_a_counter_ahead_of_the_clock_counts_today(database: Database) -> None:

@@ -276,6 +276,57 @@ async def test_a_named_target_stays_when_the_post_says_otherwise(database: Datab
     await assert_consistent(database, NOW)
 
 
+async def test_a_reaction_to_a_known_post_without_author_does_not_wait(database: Database) -> None:
+    await put(database, post("q", None))
+    assert outcome(await put(database, act("1", post="q")), "action") == {"recorded": 1}
+
+
+async def test_a_post_from_ahead_of_the_clock_sent_again_is_a_duplicate(database: Database) -> None:
+    ahead = post("q", "ann", time=NOW + timedelta(hours=20))
+    await put(database, ahead)
+    again = await put(database, ahead, now=NOW + timedelta(days=1))
+    assert outcome(again, "post") == {"duplicate": 1}
+
+
+async def test_a_new_author_who_had_sent_the_writing_has_written_once(database: Database) -> None:
+    await put(database, post("a", "ann", "answer"), act("w", "eve", "answer", post="a"))
+    await put(database, post("a", "eve", "answer"))
+    assert await tally(database, "eve", "answer", Side.GIVEN) == 1
+    await put(database, undo("u", "w"))
+    assert await tally(database, "eve", "answer", Side.GIVEN) == 0
+    await assert_consistent(database, NOW)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_writing_that_came_first_is_retracted_by_its_own_name_too(
+    database: Database, order: tuple[int, ...]
+) -> None:
+    parts = (
+        act("w", "eve", "answer", post="a"),
+        post("a", "eve", "answer"),
+        undo("u", "writing:a"),
+    )
+    for i in order:
+        await put(database, parts[i])
+    assert await tally(database, "eve", "answer", Side.GIVEN) == 0
+    assert await value(database, "select count(*) from retraction where action_id is null") == 0
+    await assert_consistent(database, NOW)
+
+
+async def test_helping_somebody_else_instead_is_asked_again(database: Database) -> None:
+    await put(database, *[post(f"q{i}", who, time=ago(9)) for i, who in enumerate("xyyyz")])
+    answers = [post(f"a{i}", "ann", "answer", parent=f"q{i}", time=ago(i)) for i in range(4)]
+    await put(database, member("ann", joined=ago(50)), *answers)
+    assert await status(database, "ann") is not Status.CONTRIBUTOR
+    await put(
+        database,
+        post("a3", "ann", "answer", parent="q3", time=ago(3), state=DELETED),
+        post("a4", "ann", "answer", parent="q4", time=ago(3)),
+    )
+    assert await status(database, "ann") is Status.CONTRIBUTOR
+    await assert_consistent(database, NOW)
+
+
 async def test_a_parent_may_arrive_later(database: Database) -> None:
     await put(
         database, post("a", "ann", "answer", parent="q"), post("c", "cid", "comment", parent="a")
