@@ -6,7 +6,7 @@ import os
 import shlex
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,11 +21,11 @@ from api.settings import Settings
 from sources.reader import Place, Read
 from sources.synthetic.community import community
 from sources.synthetic.town import SOURCE
-from store import keys, members
+from store import demo, keys
 from store.db import Database
+from store.demo import Mark
 from store.keys import Scope
 from store.load import load
-from store.members import Filter, Order
 
 #: The first query to try: the README shows its answer.
 QUERY: Final = (
@@ -36,26 +36,17 @@ QUERY: Final = (
 ZONE: Final = "Asia/Tokyo"
 
 _KEY_NAME = "demo"
-#: The options that somebody gave.
-Asked = Mapping[str, int | None]
-
 _DEFAULTS: Final = {"members": 300, "seed": 7, "days": 400}
+#: Days after its end during which a community still looks alive.
+_ALIVE: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What the demo keeps in the data directory, so that the next run means the same community.
+class Asked:
+    """The options that somebody gave."""
 
-    The community ends at ``until``, the moment of the first run; the standings go on with the
-    days.
-    """
-
-    members: int
-    seed: int
-    days: int
-    until: str
-    filled: bool = False
-    key: str | None = None
+    sizes: Mapping[str, Any]
+    fresh: bool
 
 
 def command(
@@ -71,13 +62,19 @@ def command(
     serve: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve it until Ctrl-C, or only fill it.")
     ] = True,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make it anew, also with other numbers than before.")
+    ] = False,
 ) -> None:
     """Fill the made-up community of Soramina into an empty database, place everybody, serve it.
 
-    A second run adds nothing. Its size cannot change any more then; for another community name
-    another IKUSEI_DATA_DIR. Ctrl-C stops whatever this command started.
+    It ends at the moment of the first run, and a second run adds nothing. One that ended more than
+    a week ago is made anew, as with --fresh: whatever was recorded goes, rule sets and API keys
+    stay. A database with a community of your own in it is left alone. Ctrl-C stops whatever this
+    command started.
     """
-    asked = {"members": members, "seed": seed, "days": days}
+    given = {"members": members, "seed": seed, "days": days}
+    asked = Asked({name: value for name, value in given.items() if value is not None}, fresh)
     if serve:
         # Takes a second to import, and a demo that only fills needs none of it.
         from api.commands.serve import fast_loop  # noqa: PLC0415
@@ -124,45 +121,44 @@ def _at_home(settings: Settings) -> Settings:
 async def _ready(settings: Settings, database: Database, asked: Asked) -> str:
     """Fill what is not filled, place everybody, and return a key that opens it all."""
     now = settings.make_clock().now()
-    place = settings.data_dir / "demo.json"
-    kept = await _kept(database, place, asked, now)
-    if not kept.filled:
-        await _fill(database, kept, now)
-        kept = replace(kept, filled=True)
+    mark = await _mark(database, asked, now)
+    if not mark.filled:
+        await _fill(database, mark, now)
+        await demo.filled(database, mark)
     await refreshed(database, now)
-    key = await _key(database, kept, now)
-    _keep(place, replace(kept, key=key))
-    return key
+    return await _key(database, settings.data_dir / "demo.json", now)
 
 
-async def _kept(database: Database, place: Path, asked: Asked, now: datetime) -> Kept:
-    """What this run is about: the community of the first run, or a new one.
+async def _mark(database: Database, asked: Asked, now: datetime) -> Mark:
+    """What this run is about: the community that the database holds, or a new one.
 
-    Raises CommandError where another one is there, or where it was asked to be another.
+    Raises CommandError where it was asked to be another, StoreError where it is no demo's.
     """
-    kept = _read(place)
-    async with database.read() as connection:
-        page = await members.listing(
-            connection, Filter(), Order.ID, descending=False, first=1, after=None
+    until = now.replace(microsecond=0)
+    wanted = Mark(**{**_DEFAULTS, **asked.sizes}, until=until)
+    mark = await demo.begin(database, wanted)
+    again = replace(mark, until=until, filled=False)
+    if asked.fresh and mark != wanted:
+        return await demo.anew(database, replace(again, **asked.sizes), SOURCE)
+    for name, value in asked.sizes.items():
+        there = getattr(mark, name)
+        if value != there:
+            raise CommandError(
+                f"--{name} is {value}, but the demo in this database was made with {there}; make "
+                "it anew with --fresh, or name another IKUSEI_DATA_DIR for another one"
+            )
+    days = (now - mark.until).days
+    if days <= _ALIVE:
+        return mark
+    if others := await demo.others(database, SOURCE):
+        say(
+            f"This community ended {days} days ago, and nobody is about any more. It is not made "
+            f"anew, because the database also holds what is of {', '.join(others)}; for a fresh "
+            "one name another IKUSEI_DATA_DIR."
         )
-    if kept is None:
-        if page:
-            raise CommandError(
-                "the database holds a community already, which a demo must not be mixed with; "
-                "give the demo a data directory of its own: IKUSEI_DATA_DIR=… ikusei demo"
-            )
-        size = _DEFAULTS | {name: value for name, value in asked.items() if value is not None}
-        until = now.replace(microsecond=0).isoformat()
-        kept = Kept(size["members"], size["seed"], size["days"], until)
-        _keep(place, kept)
-    for name, value in asked.items():
-        there = getattr(kept, name)
-        if value is not None and value != there:
-            raise CommandError(
-                f"--{name} is {value}, but the demo in {place.parent} was made with {there}; "
-                "for another community name another IKUSEI_DATA_DIR"
-            )
-    return kept if page else replace(kept, filled=False)
+        return mark
+    say(f"The community of the last run ended {days} days ago; here is a new one that ends now.")
+    return await demo.anew(database, again, SOURCE)
 
 
 class _Synthetic:
@@ -175,18 +171,18 @@ class _Synthetic:
     total: int | None = None
     done = 0
 
-    def __init__(self, kept: Kept, zone: str) -> None:
-        self._kept = kept
+    def __init__(self, mark: Mark, zone: str) -> None:
+        self._mark = mark
         self._zone = zone
 
     def records(self, *, skip: int = 0) -> Iterator[Read]:
         """See sources.reader.Reader."""
-        kept = self._kept
+        mark = self._mark
         made = community(
-            seed=kept.seed,
-            members=kept.members,
-            days=kept.days,
-            until=datetime.fromisoformat(kept.until),
+            seed=mark.seed,
+            members=mark.members,
+            days=mark.days,
+            until=mark.until,
             zone=self._zone,
         )
         for row, record in enumerate(made):
@@ -194,14 +190,14 @@ class _Synthetic:
                 yield Read(Place("synthetic", f"record {row}"), {}, record=record)
 
 
-async def _fill(database: Database, kept: Kept, now: datetime) -> None:
-    say(f"Filling a made-up community of {kept.members:,} members …")
+async def _fill(database: Database, mark: Mark, now: datetime) -> None:
+    say(f"Filling a made-up community of {mark.members:,} members …")
     with gauge("recording") as show:
         report = await load(
             database,
-            _Synthetic(kept, database.zone.key),
+            _Synthetic(mark, database.zone.key),
             source=SOURCE,
-            fingerprint=f"{kept.members} {kept.seed} {kept.days} {kept.until}",
+            fingerprint=f"{mark.members} {mark.seed} {mark.days} {mark.until.isoformat()}",
             now=now,
             progress=show,
         )
@@ -210,13 +206,15 @@ async def _fill(database: Database, kept: Kept, now: datetime) -> None:
     say(f"Recorded: {said}.")
 
 
-async def _key(database: Database, kept: Kept, now: datetime) -> str:
-    """The key of the first run, where this database still knows it; else a new one."""
-    if kept.key is not None:
+async def _key(database: Database, place: Path, now: datetime) -> str:
+    """The key of the last run, where this database knows it; else a new one, kept at ``place``."""
+    kept = _read(place)
+    if kept is not None:
         async with database.read() as connection:
-            if await keys.find(connection, kept.key, now) is not None:
-                return kept.key
+            if await keys.find(connection, kept, now) is not None:
+                return kept
     text, _ = await keys.create(database, name=_KEY_NAME, scopes=set(Scope), now=now)
+    _keep(place, text)
     return text
 
 
@@ -236,24 +234,22 @@ def _welcome(listener: socket.socket, key: str) -> str:
     )
 
 
-def _read(place: Path) -> Kept | None:
+def _read(place: Path) -> str | None:
     try:
-        text = place.read_bytes()
+        found = orjson.loads(place.read_bytes())
+        return str(found["key"])
     except FileNotFoundError:
         return None
-    try:
-        found: dict[str, Any] = orjson.loads(text)
-        return Kept(**found)
-    except (orjson.JSONDecodeError, TypeError):
-        raise CommandError(f"{place} is not what the demo wrote; remove the demo's data") from None
+    except (orjson.JSONDecodeError, TypeError, KeyError):
+        raise CommandError(f"{place} is not what the demo wrote there; remove it") from None
 
 
-def _keep(place: Path, kept: Kept) -> None:
-    """Write it as a whole or not at all, for the eyes of its owner only: it holds a key."""
+def _keep(place: Path, key: str) -> None:
+    """Write it as a whole or not at all, for the eyes of its owner only."""
     place.parent.mkdir(parents=True, exist_ok=True)
     fresh = place.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(orjson.dumps(asdict(kept), option=orjson.OPT_INDENT_2))
+        file.write(orjson.dumps({"key": key}))
     fresh.replace(place)

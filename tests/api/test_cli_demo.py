@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -51,19 +52,66 @@ def test_a_second_run_adds_nothing(data_dir: str) -> None:
     again = ikusei("demo", "--no-serve", **later)
     assert again.returncode == 0, again.stderr
     assert "Recorded" not in again.stderr
-    kept = Path(data_dir) / "demo.json"
-    state = json.loads(kept.read_text())
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-
-    # Also where it does not know that it finished, nothing new is found.
-    kept.write_text(json.dumps(state | {"filled": False}))
-    full = ikusei("demo", "--no-serve", **later)
-    assert "Recorded: 0 members, 0 posts, 0 actions." in full.stderr
     assert told("report", "health", **later)["totals"] == health
-    assert json.loads(kept.read_text()) == state
+    kept = Path(data_dir) / "demo.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert len(told("keys", "list", **later)) == 1
-    fails(ikusei("demo", "--members", "21", "--no-serve", **here), "was made with 20")
+    fails(ikusei("demo", "--members", "21", "--no-serve", **here), "was made with 20", "--fresh")
     assert not (Path(data_dir) / "postgres" / "postmaster.pid").exists()
+
+
+async def test_an_interrupted_demo_is_gone_on_with(url: str, tmp_path: Path) -> None:
+    here = {"database_url": url, "data_dir": str(tmp_path)}
+    works(*_SMALL, "--no-serve", **here)
+    health = told("report", "health", **here)["totals"]
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "update setting set value = replace(value, 'true', 'false') where key = 'demo'"
+    )
+    await connection.close()
+    again = ikusei("demo", "--no-serve", **here)
+    assert "Recorded: 0 members, 0 posts, 0 actions." in again.stderr
+    assert told("report", "health", **here)["totals"] == health
+    assert "Recorded" not in ikusei("demo", "--no-serve", **here).stderr
+
+
+def test_a_community_of_long_ago_is_made_anew(url: str, tmp_path: Path) -> None:
+    here = {"database_url": url, "data_dir": str(tmp_path)}
+    works(*_SMALL, "--no-serve", **here)
+    key = (tmp_path / "demo.json").read_text()
+    later = here | {"clock": "2027-03-20T08:00:00Z"}
+    again = ikusei("demo", "--no-serve", **later)
+    assert again.returncode == 0, again.stderr
+    assert "ended 119 days ago; here is a new one" in again.stderr
+    assert "Recorded: 2" in again.stderr
+    totals = told("report", "tiers", **later)["totals"]
+    assert (0 < totals["population"] <= 20, totals["staff"]) == (True, 5)
+    assert told("report", "health", **later)["totals"]["newest_day"] == "2027-03-20"
+    assert (tmp_path / "demo.json").read_text() == key, "whoever has the key can go on with it"
+
+    fresh = ikusei("demo", "--no-serve", "--fresh", "--members", "10", **later)
+    assert "Filling a made-up community of 10 members" in fresh.stderr
+    assert told("report", "tiers", **later)["totals"]["population"] <= 10
+
+    # What somebody else put there keeps the demo from removing anything.
+    told("import", "ndjson", str(write_records(tmp_path / "c.ndjson")), **later)
+    latest = here | {"clock": "2027-06-20T08:00:00Z"}
+    left = ikusei("demo", "--no-serve", **latest)
+    assert left.returncode == 0, left.stderr
+    assert "ended 92 days ago, and nobody is about" in left.stderr
+    assert "Recorded" not in left.stderr
+    fails(ikusei("demo", "--no-serve", "--fresh", **latest), "also holds what is of site")
+
+
+def test_the_key_of_a_demo_opens_no_other_database(url: str, tmp_path: Path) -> None:
+    """Whatever a demo left in the data directory, another database is as it was."""
+    works(*_SMALL, "--no-serve", data_dir=str(tmp_path))
+    told("import", "ndjson", str(write_records(tmp_path / "c.ndjson")), database_url=url)
+    before = told("report", "health", database_url=url)["totals"]
+    done = ikusei(*_SMALL, "--no-serve", database_url=url, data_dir=str(tmp_path))
+    fails(done, "holds a community already")
+    assert told("report", "health", database_url=url)["totals"] == before
+    assert told("keys", "list", database_url=url) == []
 
 
 def test_a_demo_is_never_mixed_with_a_community(url: str, tmp_path: Path) -> None:
