@@ -10,7 +10,7 @@ from typing import IO, Any, Final
 import orjson
 
 from sources.cooked import Mention, Quote, addressed
-from sources.discourse_survey import Json, Survey, Topic, posts_of, topic_id, whole
+from sources.discourse_survey import Json, Survey, Topic, id_of, posts_of, topic_id, whole
 from sources.files import BROKEN, existing, streams
 from sources.mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
@@ -299,7 +299,7 @@ def discourse(
 
 
 def _id(value: object) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else id_of(value)
 
 
 def _likes(post: Json) -> int:

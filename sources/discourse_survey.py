@@ -8,6 +8,7 @@ from typing import Any
 
 from sources.cooked import Quote
 from sources.mapping import CategoryRule, DiscourseMapping
+from sources.parse import show
 
 Json = Mapping[str, Any]
 
@@ -78,7 +79,7 @@ class Survey:
         topic.deleted |= page.get("deleted_at") is not None
         topic.private |= page.get("archetype") == "private_message"
         if topic.opener is None and page.get("user_id") is not None:
-            topic.opener = str(page["user_id"])
+            topic.opener = id_of(page["user_id"])
         details = page.get("details")
         if isinstance(details, dict):
             self._learn_people(details)
@@ -101,13 +102,13 @@ class Survey:
             if not isinstance(person, dict) or person.get("id") is None:
                 continue
             if isinstance(person.get("username"), str):
-                self._ids.setdefault(person["username"].lower(), str(person["id"]))
+                self._ids.setdefault(person["username"].lower(), id_of(person["id"]))
 
     def _learn_author(self, post: Json, number: int) -> str | None:
         name, user = post.get("username"), post.get("user_id")
         name = name if isinstance(name, str) and name else None
         if user is not None:
-            member_id = str(user)
+            member_id = id_of(user)
             if name is not None:
                 self._ids[name.lower()] = member_id
         elif name is not None:
@@ -167,6 +168,11 @@ def posts_of(page: Json) -> list[dict[str, Any]]:
     stream = page.get("post_stream")
     posts = stream.get("posts") if isinstance(stream, dict) else None
     return [post for post in posts if isinstance(post, dict)] if isinstance(posts, list) else []
+
+
+def id_of(value: object) -> str:
+    """The text of an id, which is a number or a text; of any other value the beginning."""
+    return value if isinstance(value, str) else show(value)
 
 
 def whole(value: object) -> int:

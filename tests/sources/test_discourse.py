@@ -278,6 +278,17 @@ def test_dirt_costs_a_file_or_a_letter_not_the_import(tmp_path: Path) -> None:
     assert read.repairs == {"characters_stripped": 2, "texts_cut": 1, "titles_cut": 1}
 
 
+@pytest.mark.parametrize("field", ["id", "user_id", "post_type", "username", "cooked"])
+def test_a_value_nested_deep_costs_its_post(tmp_path: Path, field: str) -> None:
+    odd: dict[str, Any] = {field: "DEEP"}
+    page = json.dumps(topic(post(1), post(2) | odd, post(3)))
+    deep = "[" * 1_000 + "]" * 1_000
+    (tmp_path / "1.json").write_text(page.replace('"DEEP"', deep))
+    read = discourse([tmp_path], load_discourse(), source="d", now=NOW)
+    list(read.records())
+    assert sum(read.rows["posts"].values()) == 3
+
+
 def test_what_is_no_forum_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         discourse([tmp_path / "absent"], load_discourse(), source="d", now=NOW)
