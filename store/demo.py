@@ -63,16 +63,20 @@ async def filled(database: Database, mark: Mark) -> Mark:
     return await database.in_write(work)
 
 
-async def anew(database: Database, wanted: Mark, source: str) -> Mark:
-    """Remove the community of a marked database, and mark it with ``wanted``.
+async def anew(database: Database, old: Mark, wanted: Mark, source: str) -> Mark:
+    """Remove the community marked ``old``, and mark the database with ``wanted``.
 
-    Its settings, rule sets and API keys stay. Raises StoreError where it holds anything that is not
-    of ``source``: then nothing is removed.
+    Settings, rule sets and API keys stay. Returns the mark that the database then has: another one
+    where another process was first. Raises StoreError where it holds anything that is not of
+    ``source``: then nothing is removed.
     """
 
     async def work(connection: Write) -> Mark:
         await connection.execute(names.ALONE, names.IN_USE)
-        assert await _find(connection) is not None
+        found = await _find(connection)
+        assert found is not None
+        if found != old:
+            return found
         if foreign := await _others(connection, source):
             raise StoreError(
                 f"the database also holds what is of {', '.join(foreign)}, so its demo is not made "

@@ -139,7 +139,7 @@ async def _mark(database: Database, asked: Asked, now: datetime) -> Mark:
     mark = await demo.begin(database, wanted)
     again = replace(mark, until=until, filled=False)
     if asked.fresh and mark != wanted:
-        return await demo.anew(database, replace(again, **asked.sizes), SOURCE)
+        return await demo.anew(database, mark, replace(again, **asked.sizes), SOURCE)
     for name, value in asked.sizes.items():
         there = getattr(mark, name)
         if value != there:
@@ -158,7 +158,7 @@ async def _mark(database: Database, asked: Asked, now: datetime) -> Mark:
         )
         return mark
     say(f"The community of the last run ended {days} days ago; here is a new one that ends now.")
-    return await demo.anew(database, again, SOURCE)
+    return await demo.anew(database, mark, again, SOURCE)
 
 
 class _Synthetic:

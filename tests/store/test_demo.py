@@ -63,12 +63,16 @@ async def test_for_another_demo_all_goes_but_keys_and_rules(database: Database) 
     await _fill(database)
     assert (await _contents(database))["tally"] > 0
     wanted = replace(_MARK, seed=9, until=NOW)
-    assert await demo.anew(database, wanted, _SOURCE) == wanted
+    assert await demo.anew(database, _MARK, wanted, _SOURCE) == wanted
     assert await demo.begin(database, _MARK) == wanted
     after = await _contents(database)
     # Names are for ever: other processes remember their numbers.
     assert {**after, "source": 0, "action_type": 0} == before
     await _fill(database)
+    # Who meant the community of before removes nothing of this one.
+    full = await _contents(database)
+    assert await demo.anew(database, _MARK, replace(wanted, seed=10), _SOURCE) == wanted
+    assert await _contents(database) == full
 
 
 async def test_what_is_of_others_is_never_removed(database: Database) -> None:
@@ -79,6 +83,6 @@ async def test_what_is_of_others_is_never_removed(database: Database) -> None:
     before = await _contents(database)
     assert await demo.others(database, _SOURCE) == ["forum"]
     with pytest.raises(StoreError, match="also holds what is of forum"):
-        await demo.anew(database, replace(_MARK, until=NOW), _SOURCE)
+        await demo.anew(database, _MARK, replace(_MARK, until=NOW), _SOURCE)
     assert await _contents(database) == before
     assert await demo.begin(database, replace(_MARK, seed=8)) == _MARK
