@@ -1,15 +1,14 @@
-"""One member at the end of a day: what there is to know, as JSON and as lines for people."""
+"""One member at the end of a day: what there is to know, as the document that JSON shows."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from api.commands._find import Found
 from engagement.columns import CAUSES, NOBODY
 from engagement.explain import GuardStanding, IndexStanding, NextStep, Standing
-from engagement.explain_texts import STATUS_JA
-from engagement.words import STATUSES, ActionType, Cause, Role, Side, Status
+from engagement.words import STATUSES, ActionType, Role, Side
 from store import actions, evidence, explained, members
 from store.actions import ActionRow
 from store.db import Database, Read, day_date
@@ -22,20 +21,6 @@ _CHANGES: Final = 10
 _ACTIONS: Final = 10
 #: Reasons that count days; the others count points.
 _IN_DAYS: Final = frozenset({"dormant", "newcomer"})
-
-_CAUSES: Final[Mapping[str, str]] = {
-    Cause.ACTION: "by what they did or received",
-    Cause.DECAY: "because time went by",
-    Cause.QUALITY: "because a text was judged",
-    Cause.RULE_CHANGE: "because the rules changed",
-    Cause.LOCK: "by a manager's lock",
-    Cause.IMPORT: "by an import",
-    Cause.MERGE: "because accounts were merged",
-}
-_GUARDS: Final[Mapping[str, str]] = {
-    "distinct_members": "people",
-    "distinct_days": "days",
-}
 
 Told = dict[str, Any]
 Catalog = Mapping[tuple[str, str], ActionType]
@@ -191,6 +176,7 @@ def _plain_share(one: TypeShare, catalog: Catalog) -> Told:
         "venue": one.venue,
         "verb": one.verb,
         "label": row.en,
+        "label_ja": row.ja,
         "count": one.n,
         "days": one.days,
         "points": one.points_x100 / 100,
@@ -224,107 +210,9 @@ def _action(
         "venue": action.venue,
         "verb": action.verb,
         "label": None if known is None else known.en,
+        "label_ja": None if known is None else known.ja,
         "earned_by": None if known is None else known.earns.name.lower(),
         "count": action.n,
         "other": other,
         "counts": not (action.retracted or action.post_deleted),
     }
-
-
-def lines(told: Told) -> Iterator[str]:
-    """The same for people, line by line."""
-    yield from _headline(told)
-    standing = told["standing"]
-    if standing is not None:
-        yield ""
-        yield from _index_lines(standing["indices"])
-        yield ""
-        yield f"Because:  {standing['because'][0]['text']['en']}."
-        if standing["next"] is not None:
-            yield f"Next:     {standing['next']['text']['en']}."
-        else:
-            yield "Next:     nothing higher; the points of the window keep it."
-        if standing["next_review"] is not None:
-            yield f"Without anything new it may change on {standing['next_review']}."
-    yield from _section("Points come from", [_share_line(one) for one in told["points_from"]])
-    yield from _section("History", [_change_line(one) for one in told["history"]])
-    yield from _section("Last done", [_action_line(one, "to") for one in told["given"]])
-    yield from _section("Last received", [_action_line(one, "from") for one in told["received"]])
-
-
-def _headline(told: Told) -> Iterator[str]:
-    who, standing = told["member"], told["standing"]
-    ids = ", ".join(f"{one['source']} {one['id']}" for one in who["accounts"])
-    joined = f"; joined {who['joined']}" if who["joined"] else ""
-    closed = "; account closed" if who["state"] == "deleted" else ""
-    yield f"{who['name'] or 'Without a name'} ({ids}{joined}{closed})"
-    if standing is not None:
-        status = Status(standing["status"])
-        since = f" since {standing['since']}" if standing["since"] else ""
-        yield (
-            f"{status.value.capitalize()} {STATUS_JA[status]}{since}, as of {told['as_of']}, "
-            f"by the rules {standing['rule_set']}"
-        )
-    elif who["role"] != Role.MEMBER.value:
-        yield f"Role: {who['role']}; only members have a standing."
-    else:
-        yield f"Was not here yet on {told['as_of']}."
-
-
-def _index_lines(indices: Sequence[Told]) -> Iterator[str]:
-    yield f"{'index':14}{'points':>8}{'needed':>8}{'missing':>9}  conditions to enter"
-    for one in indices:
-        guards = ", ".join(
-            f"{guard['have']} of {guard['need']} {_GUARDS[guard['name']]}"
-            for guard in one["guards"]
-        )
-        if one["guards"] and one["guards_needed"] < len(one["guards"]):
-            guards = f"{one['guards_needed']} of: {guards}"
-        yield (
-            f"{one['index']:14}{one['points']:>8g}{one['enter']:>8g}{one['missing']:>9g}"
-            f"  {_state(one)}{guards and '; ' + guards}"
-        )
-
-
-def _share_line(one: Told) -> str:
-    days = "1 day" if one["days"] == 1 else f"{one['days']:,} days"
-    line = f"{one['points']:>5g} {one['index']}: {one['count']:,} x {one['label']}, on {days}"
-    if one["daily_cap"] is not None and one["count"] * one["each"] > one["points"]:
-        line += f" (at most {one['daily_cap']} a day count)"
-    if one["from_totals"]:
-        line += f"; {one['from_totals']:,} known only as a total"
-    return line
-
-
-def _state(one: Told) -> str:
-    if not one["met"]:
-        return "not met"
-    if one["points"] >= one["enter"]:
-        return "met"
-    if one["kept_until"]:
-        return f"held until {one['kept_until']} at least"
-    return f"held, as not below {one['exit']:g}"
-
-
-def _change_line(one: Told) -> str:
-    if one["from"] is None:
-        return f"{one['day']}  came as {one['to']}"
-    return f"{one['day']}  {one['from']} -> {one['to']} {_CAUSES[one['cause']]}"
-
-
-def _action_line(one: Told, way: str) -> str:
-    label = one["label"] or f"{one['venue']}.{one['verb']} (not in the rules)"
-    times = f" x {one['count']:,}" if one["count"] > 1 else ""
-    # Of a best answer the label speaks of who received it.
-    way = "by" if way == "to" and one["earned_by"] == "received" else way
-    other = f", {way} {one['other']}" if one["other"] else ""
-    undone = "" if one["counts"] else " (taken back or deleted: counts nothing)"
-    day = one["day"] if one["precision"] in {"exact", "day"} else f"{one['day']} or later"
-    return f"{day}  {label}{times}{other}{undone}"
-
-
-def _section(title: str, rows: Sequence[str]) -> Iterator[str]:
-    if rows:
-        yield ""
-        yield title
-        yield from (f"  {row}" for row in rows)

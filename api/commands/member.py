@@ -9,7 +9,8 @@ import typer
 
 from api.commands import _find
 from api.commands._find import MOST, Found
-from api.commands._member_view import lines, tell
+from api.commands._member_lines import Language, lines
+from api.commands._member_view import tell
 from api.commands._shared import AsOf, Json, archive_note, moment_of
 from api.console import CommandError, print_json, run, say
 from api.database import open_database
@@ -24,16 +25,18 @@ def command(
         str | None, typer.Option(help="The community whose id or name it is.")
     ] = None,
     as_of: AsOf = None,
+    lang: Annotated[Language, typer.Option(help="The language to explain in.")] = Language.EN,
     json: Json = False,
 ) -> None:
     """Explain where one member stands, why, what the next status needs, and what came before.
 
     Where several could be meant they are listed, and where there is nobody, who comes near.
     """
-    run(_member(who, source, as_of, json))
+    run(_member(who, source, as_of, None if json else lang))
 
 
-async def _member(who: str, source: str | None, as_of: str | None, json: bool) -> None:
+async def _member(who: str, source: str | None, as_of: str | None, lang: Language | None) -> None:
+    """Print the member for people, or as JSON where there is no language."""
     settings = Settings.load()
     now = settings.make_clock().now()
     async with open_database(settings) as database, database.read() as connection:
@@ -46,10 +49,10 @@ async def _member(who: str, source: str | None, as_of: str | None, json: bool) -
         told = await tell(database, connection, found[0], moment, day)
     if note := archive_note(moment, as_of):
         say(note)
-    if json:
+    if lang is None:
         print_json(told)
     else:
-        print("\n".join(lines(told)))
+        print("\n".join(lines(told, lang)))
 
 
 def _nobody(who: str, source: str | None, near: Sequence[Found]) -> str:

@@ -108,11 +108,29 @@ def test_a_member_is_explained(filled: str) -> None:
     text = works("member", "Ana", database_url=filled)
     assert "Ana (site m1; joined 2026-06-01)" in text
     assert "Contributor 貢献 since 2026-11-14, as of 2026-11-20, by the rules default" in text
-    assert "contribution        12      12        0  met; 4 of 3 people, 4 of 2 days" in text
+    assert (
+        "contribution        12      12        0  met; 4 people (3 needed) and 4 days (2 needed)"
+        in text
+    )
+    assert "either 0 people (3 needed) or 0 days (3 needed)" in text
+    assert "Next:     nothing higher; 10.8 points in the window keep it." in text
     assert "12 contribution points in the last 90 days, 12 needed" in text
     assert "dormant -> member by what they did or received" in text
     assert "2026-11-14  member -> contributor by what they did or received" in text
     assert ", from Ben" in text
+
+
+def test_a_member_is_explained_in_japanese(filled: str) -> None:
+    text = works("member", "Ana", "--lang", "ja", database_url=filled)
+    assert "Ana (site m1、2026-06-01入会)" in text
+    assert "「貢献」(2026-11-14から)、2026-11-20現在、判定ルール: default" in text
+    assert "到達。相手4人(必要3人)と行動日数4日(必要2日)" in text
+    assert "理由:  2026年11月14日から「貢献」: 直近90日間の貢献度は12点(必要12点)。" in text
+    assert "次へ:  これより上はない。期間内に10.8点あれば維持。" in text
+    assert "2026-11-14  「一般」 -> 「貢献」(本人の行動または受けた反応による)" in text
+    assert "、Benから" in text
+    text = works("member", "m2", "--lang", "ja", database_url=filled)
+    assert "次へ:  「好意」になるには、90日間で好意度があと6点必要。" in text
 
 
 def test_a_member_by_id_as_json(filled: str) -> None:

@@ -66,6 +66,45 @@ async def test_a_member_is_told_with_standing_reasons_history_and_deeds(
     assert member["posts"]["nodes"][0]["author"]["name"] == "Member 0001"
 
 
+NEXT = """
+query ($asOf: Date) { members(first: 100, asOf: $asOf) { nodes { standing(asOf: $asOf) {
+    indices { index missing met guardsNeeded guards { name have need } }
+    next { index missing guardsNeeded guards { name have need } text ja: text(language: JA) }
+} } } }
+"""
+
+
+@pytest.mark.parametrize("members", [3, 6])
+async def test_what_is_missing_is_what_the_indices_say(
+    database: Database, ask: Asker, members: int
+) -> None:
+    await seed(database, community(members))
+    seen = set()
+    for days_ago in range(7):
+        day = (NOW - timedelta(days=days_ago)).date().isoformat()
+        nodes = (await ask(NEXT, asOf=day))["members"]["nodes"]
+        for standing in (node["standing"] for node in nodes):
+            step = standing["next"]
+            if step is None or step["index"] is None:
+                continue
+            (target,) = (one for one in standing["indices"] if one["index"] == step["index"])
+            unmet = [guard for guard in target["guards"] if guard["have"] < guard["need"]]
+            held = len(target["guards"]) - len(unmet)
+            needed = max(0, target["guardsNeeded"] - held)
+            assert not target["met"]
+            assert step["missing"] == target["missing"]
+            assert step["guardsNeeded"] == needed
+            assert step["guards"] == (unmet if needed else [])
+            assert step["missing"] or step["guards"]
+            for guard in step["guards"]:
+                assert f"({guard['have']} so far" in step["text"]
+                assert f"(現在{guard['have']}" in step["ja"]
+            seen.add((step["missing"] > 0, *(guard["name"] for guard in step["guards"])))
+    # Three know only two others: they have the points and lack a person. Six lack points alone.
+    assert ((False, "distinct_members") in seen) == (members == 3)
+    assert ((True,) in seen) == (members == 6)
+
+
 async def test_a_member_is_found_by_id_account_or_name(database: Database, ask: Asker) -> None:
     await seed(
         database,
