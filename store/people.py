@@ -8,8 +8,8 @@ from datetime import datetime
 from engagement.words import STATUSES, Cause, Status
 from store import effects, names, rules, standings
 from store.db import Database, StoreError, Write
+from store.erasure import hide
 from store.record_counters import rise
-from store.resolve import blind
 
 
 class UnknownMember(StoreError):
@@ -95,8 +95,7 @@ async def erase_member(database: Database, member_id: int, *, now: datetime) -> 
         await standings.lock(connection, [member_id])
         value = await connection.fetchval("select value from setting where key = 'erasure_key'")
         secret = bytes.fromhex(value)
-        for table, column, condition in _IDENTIFYING:
-            await _blind(connection, secret, table, column, condition, member_id)
+        await hide(connection, secret, _IDENTIFYING, member_id)
         for statement in _ERASE:
             await connection.execute(statement, member_id, now)
 
@@ -106,25 +105,6 @@ async def erase_member(database: Database, member_id: int, *, now: datetime) -> 
 async def _alone(connection: Write) -> None:
     """Wait until nobody records: a call under way may have read who a member is, to write it."""
     await connection.execute(names.ALONE, names.IN_USE)
-
-
-async def _blind(
-    connection: Write, secret: bytes, table: str, column: str, condition: str, member_id: int
-) -> None:
-    """Replace the ids in one column by their hashes."""
-    rows = await connection.fetch(
-        f"select distinct source_id, {column} as id from {table} where {condition}", member_id
-    )
-    await connection.execute(
-        f"""
-        update {table} set {column} = c.hash
-        from unnest($1::smallint[], $2::text[], $3::text[]) as c(source_id, id, hash)
-        where {table}.source_id = c.source_id and {table}.{column} = c.id
-        """,
-        [row["source_id"] for row in rows],
-        [row["id"] for row in rows],
-        [blind(secret, row["source_id"], row["id"]) for row in rows],
-    )
 
 
 async def _living(connection: Write, members: Sequence[int]) -> None:
@@ -215,8 +195,8 @@ _ERASE = (
     "update hold set reason = 'erased' where member_id = $1 and $2::timestamptz is not null",
     # Only the day of joining stays: from it on their standing is folded.
     """update member set
-            seen_day = coalesce((joined_at at time zone (
-                select value from setting where key = 'zone'))::date - date '1970-01-01', seen_day),
+            seen_day = least(seen_day, (joined_at at time zone (
+                select value from setting where key = 'zone'))::date - date '1970-01-01'),
             joined_at = null, name = null, search_name = '', zone = null, lang = null,
             attributes = '{}', state = 'deleted', erased_at = $2
         where id = $1""",

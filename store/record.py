@@ -26,8 +26,9 @@ from sources.records import (
     ViewsRecord,
     writing_verb,
 )
-from store import effects, names, resolve, rules, standings
+from store import effects, erasure, names, resolve, rules, standings
 from store.db import Database, Write
+from store.erasure import Key
 from store.receipt import Receipt, Rejection
 from store.record_actions import record_actions
 from store.record_counters import record_counters, rise, touched
@@ -61,7 +62,7 @@ async def record(
             names=vocabulary,
             now=now,
             today=database.day(now),
-            secret=await resolve.erasure_key(connection),
+            secret=await erasure.erasure_key(connection),
             rules=active,
         )
         await _record(recording, records, defer=defer)
@@ -87,8 +88,8 @@ async def _record(r: Recording, records: Sequence[Record], *, defer: bool) -> No
     await record_posts(r, described)
     if r.secret is not None:
         authors = {ref.author_id for ref in r.posts.values() if ref.author_id is not None}
-        erased = r.members.erased | await resolve.erased(r.connection, authors)
-        r.members = replace(r.members, erased=erased)
+        others = await resolve.erased(r.connection, authors)
+        r.members = replace(r.members, erased=r.members.erased | others)
     await note_retractions(r, _of(known, RetractionRecord))
     await record_actions(r, _of(known, ActionRecord))
     await apply_renamed(r)
@@ -165,7 +166,7 @@ def _types(records: Sequence[Record]) -> set[tuple[str, str]]:
     return found
 
 
-def _accounts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[resolve.Key]:
+def _accounts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[Key]:
     sources = r.names.sources
     found: set[tuple[int, str | None]] = set()
     for _, one in known:
@@ -182,7 +183,7 @@ def _accounts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[resolve.
     return {(source, id) for source, id in found if id is not None}
 
 
-def _posts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[resolve.Key]:
+def _posts(r: Recording, known: Sequence[tuple[int, Record]]) -> set[Key]:
     sources = r.names.sources
     found: set[tuple[int, str | None]] = set()
     for _, one in known:

@@ -11,8 +11,9 @@ import numpy as np
 
 from sources.records import ActionRecord
 from store.effects import NOBODY
+from store.erasure import Key, hashed, hide_waiting
 from store.recording import Recording
-from store.resolve import Key, PostRef
+from store.resolve import PostRef
 
 #: Bits of ``action.state``: why an action does not count.
 RETRACTED = 1
@@ -63,16 +64,22 @@ async def record_actions(r: Recording, records: Sequence[tuple[int, ActionRecord
     rows: dict[Key, ActionRow] = {}
     repeats: list[ActionRow] = []
     writings: list[tuple[ActionRow, PostRef]] = []
-    for _, one in records:
-        source = r.names.sources[one.source]
-        post = r.post(source, one.post)
-        row = _row(r, source, one, post)
+    sent = [((r.names.sources[one.source], one.id), one) for _, one in records]
+    hashes = await hashed(r.connection, r.secret, [key for key, _ in sent])
+    hidden: list[Key] = []
+    for key, one in sent:
+        post = r.post(key[0], one.post)
+        row = _row(r, key[0], one, post, hashes.get(key))
+        if row.key != key:
+            hidden.append(key)
         if post is not None and _is_writing_of(row, post):
             writings.append((row, post))
         elif row.key in rows:
             repeats.append(row)
         else:
             rows[row.key] = row
+    if hidden and r.secret is not None:
+        await hide_waiting(r.connection, r.secret, hidden)
     taken = await _name_again(r, writings)
     counts.duplicate += len(writings) - taken
     counts.conflict += taken
@@ -87,14 +94,16 @@ async def record_actions(r: Recording, records: Sequence[tuple[int, ActionRecord
     counts.conflict += len(repeats) - same
 
 
-def _row(r: Recording, source: int, one: ActionRecord, post: PostRef | None) -> ActionRow:
+def _row(
+    r: Recording, source: int, one: ActionRecord, post: PostRef | None, known_as: str | None
+) -> ActionRow:
     actor, target = r.member(source, one.actor), r.member(source, one.target)
     given = target is not None
     if not given and post is not None:
         target = post.author_id
     return ActionRow(
         source_id=source,
-        external_id=r.own_id(source, one.id, actor, target),
+        external_id=known_as or r.own_id(source, one.id, actor, target),
         type_id=r.names.types[one.venue, one.verb],
         occurred_at=one.time,
         precision=int(one.precision),

@@ -6,11 +6,13 @@ A later total replaces the one before, and the tally of the post's author moves 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from engagement.words import Side
 from sources.records import PostRecord, ViewsRecord
 from store.db import day_number
+from store.erasure import Key, blind
 from store.receipt import Rejection
 from store.recording import PostChange, Recording
 
@@ -90,19 +92,31 @@ async def record_views(r: Recording, records: Sequence[tuple[int, ViewsRecord]])
     keys = {(r.names.sources[one.source], one.post) for _, one in records}
     rows = await r.connection.fetch(_VIEWED, [k[0] for k in keys], [k[1] for k in keys])
     known = {(row["source_id"], row["external_id"]): row for row in rows}
+    erased = await _erased(r, keys - known.keys())
     totals: dict[_CountKey, int] = {}
     for position, one in records:
-        post = known.get((r.names.sources[one.source], one.post))
-        if post is None:
+        key = (r.names.sources[one.source], one.post)
+        if key in known:
+            post = known[key]
+            totals[post["id"], post["view_id"], min(day_number(one.day), r.today)] = one.count
+        elif key not in erased:
             message = f"names no post of {one.source!r} that is known; record the post first"
             r.receipt.rejected.append(Rejection(position, "post", "unknown_post", message))
-            continue
-        totals[post["id"], post["view_id"], min(day_number(one.day), r.today)] = one.count
     outcomes = list((await _set_counts(r, totals)).values())
     counts.recorded += outcomes.count("recorded")
     counts.replaced += outcomes.count("replaced")
-    accepted = sum(1 for _, one in records if (r.names.sources[one.source], one.post) in known)
+    kept = known.keys() | erased
+    accepted = sum(1 for _, one in records if (r.names.sources[one.source], one.post) in kept)
     counts.duplicate += accepted - counts.recorded - counts.replaced
+
+
+async def _erased(r: Recording, keys: AbstractSet[Key]) -> set[Key]:
+    """Those of ``keys`` that are posts of erased members, whose views nobody counts any more."""
+    if r.secret is None or not keys:
+        return set()
+    hashes = {(source, blind(r.secret, source, id)): id for source, id in keys}
+    rows = await r.connection.fetch(_POSTS, [k[0] for k in hashes], [k[1] for k in hashes])
+    return {(row[0], hashes[row[0], row[1]]) for row in rows}
 
 
 async def _set_counts(r: Recording, totals: Mapping[_CountKey, int]) -> dict[_CountKey, str]:
@@ -129,6 +143,13 @@ async def _set_counts(r: Recording, totals: Mapping[_CountKey, int]) -> dict[_Co
         columns = [list(column) for column in zip(*outcomes, strict=True)]
         await r.connection.execute(_SET_COUNTS, *columns, [totals[key] for key in outcomes])
     return outcomes
+
+
+_POSTS = """
+    select p.source_id, p.external_id
+    from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
+    join post p on p.source_id = k.source_id and p.external_id = k.external_id
+"""
 
 
 _VIEWED = """

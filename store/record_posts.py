@@ -13,10 +13,10 @@ from typing import Any
 from engagement.words import Side
 from sources.records import PostRecord, writing_verb
 from store.effects import DEED, deed
+from store.erasure import hide
 from store.record_counts import record_counts
 from store.record_writings import imply, write_anew
 from store.recording import PostChange, Recording
-from store.resolve import blind
 
 _COLUMNS = (
     "type_id",
@@ -121,8 +121,7 @@ async def _store(r: Recording, changes: Mapping[int, PostChange]) -> None:
         await r.connection.execute(_UPDATE, ids, *columns)
         hidden = [i for i in ids if changes[i].after["author_id"] in erased]
         if hidden and r.secret is not None:
-            names = [blind(r.secret, *changes[i].key) for i in hidden]
-            await r.connection.execute(_HIDE, hidden, names)
+            await hide(r.connection, r.secret, _IDENTIFYING, hidden)
 
 
 async def _retarget(r: Recording, changes: Mapping[int, PostChange]) -> None:
@@ -179,10 +178,16 @@ _UPDATE = """
     where p.id = c.id
 """
 
-_HIDE = """
-    update post p set external_id = c.external_id
-    from unnest($1::int[], $2::text[]) as c(id, external_id) where p.id = c.id
-"""
+_ABOUT = "post_id = any($1::int[]) or wrote_id = any($1::int[])"
+_OF_ACTIONS = f"action_id in (select id from action where {_ABOUT})"
+#: The ids that a source gave to what becomes an erased member's with the post; as in people.py.
+_IDENTIFYING = (
+    ("retraction", "undoes", _OF_ACTIONS),
+    ("retraction", "external_id", _OF_ACTIONS),
+    ("alias", "external_id", _OF_ACTIONS),
+    ("action", "external_id", _ABOUT),
+    ("post", "external_id", "id = any($1::int[])"),
+)
 
 # After this, whoever recorded something to these posts under their old author has committed.
 _ALONE = "select 1 from post where id = any($1::int[]) order by id for update"

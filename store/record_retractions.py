@@ -8,9 +8,9 @@ from dataclasses import replace
 from sources.records import RetractionRecord
 from store.db import Write
 from store.effects import Effects, deed
+from store.erasure import blind, hashed
 from store.record_actions import ANY_WAITING, RETRACTED
 from store.recording import Recording
-from store.resolve import blind
 
 
 async def note_retractions(r: Recording, records: Sequence[tuple[int, RetractionRecord]]) -> None:
@@ -50,12 +50,11 @@ async def _under_own_ids(
     """The records, with hashed ids where they take back what an erased member did or received."""
     if r.secret is None:
         return list(records)
-    sources = [r.names.sources[one.source] for one in records]
-    hidden = [blind(r.secret, s, one.of) for s, one in zip(sources, records, strict=True)]
-    found = {(row[0], row[1]) for row in await r.connection.fetch(_ACTIONS, sources, hidden)}
+    keys = [(r.names.sources[one.source], one.of) for one in records]
+    hashes = await hashed(r.connection, r.secret, keys)
     return [
-        replace(one, id=blind(r.secret, source, one.id), of=of) if (source, of) in found else one
-        for source, of, one in zip(sources, hidden, records, strict=True)
+        replace(one, id=blind(r.secret, key[0], one.id), of=hashes[key]) if key in hashes else one
+        for key, one in zip(keys, records, strict=True)
     ]
 
 
@@ -106,12 +105,6 @@ async def apply_renamed(r: Recording) -> None:
     if r.renamed and await r.connection.fetchval(ANY_WAITING):
         await apply_waiting(r.connection, r.effects)
 
-
-_ACTIONS = """
-    select a.source_id, a.external_id
-    from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
-    join action a on a.source_id = k.source_id and a.external_id = k.external_id
-"""
 
 _INSERT = """
     insert into retraction (source_id, external_id, undoes, retracted_at)

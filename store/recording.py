@@ -11,9 +11,10 @@ import asyncpg
 
 from store.db import Database, Write
 from store.effects import Effects
+from store.erasure import Key, blind
 from store.names import Names
 from store.receipt import Receipt
-from store.resolve import Key, Members, PostRef, blind
+from store.resolve import Members, PostRef
 from store.rules import ActiveRules
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from engagement.words import Cause
-from store import names, resolve, rules, standings
+from store import erasure, names, rules, standings
 from store.db import Database, Write
 from store.record import finish
 from store.record_retractions import apply_waiting
@@ -95,7 +95,7 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
             names=vocabulary,
             now=now,
             today=database.day(now),
-            secret=await resolve.erasure_key(connection),
+            secret=await erasure.erasure_key(connection),
             rules=active,
         )
         met = await apply_waiting(connection, recording.effects)

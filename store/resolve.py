@@ -8,30 +8,12 @@ a hash, so a re-import finds the tombstone instead of making the person anew.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from store.db import Read, Write
-
-#: What a record is found by: the source's number and its id there.
-Key = tuple[int, str]
-
-_BLIND = "erased:"
-
-
-def blind(key: bytes, source_id: int, external_id: str) -> str:
-    """The keyed hash that stands for an id of an erased member."""
-    digest = hmac.new(key, f"{source_id}\0{external_id}".encode(), hashlib.sha256)
-    return _BLIND + digest.hexdigest()
-
-
-async def erasure_key(connection: Read | Write) -> bytes | None:
-    """The key of the hashes, or None while nobody was ever erased."""
-    value: str | None = await connection.fetchval(_ERASURE_KEY)
-    return None if value is None else bytes.fromhex(value)
+from store.erasure import Key, blind
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +122,6 @@ async def _find_posts(connection: Write, keys: Sequence[Key]) -> dict[Key, PostR
     rows = await connection.fetch(_FIND_POSTS, [key[0] for key in keys], [key[1] for key in keys])
     return {(row[0], row[1]): PostRef(row[2], row[3], row[4], row[5]) for row in rows}
 
-
-_ERASURE_KEY = """
-    select value from setting
-    where key = 'erasure_key' and exists (select 1 from member where erased_at is not null)
-"""
 
 _FIND_ACCOUNTS = """
     select a.source_id, a.external_id, a.member_id

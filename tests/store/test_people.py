@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engagement.words import STATUSES, Status
-from sources.records import MemberRecord
+from engagement.words import STATUSES, Side, Status
+from sources.records import MemberRecord, ViewsRecord
 from store.db import Database
 from store.people import (
     NotAllowed,
@@ -19,7 +19,7 @@ from store.people import (
     merge_members,
 )
 from store.refresh import refresh
-from tests.store.making import NOW, act, ago, counted, member, number, post, put, undo
+from tests.store.making import NOW, act, ago, counted, member, number, post, put, tally, undo
 from tests.store.recount import assert_consistent
 
 
@@ -219,6 +219,71 @@ async def test_what_is_done_to_an_erased_members_post_is_known_again(database):
         again = await put(database, names)
         assert again.of("action").duplicate == 1
     assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
+
+
+async def test_of_two_erased_members_a_re_import_meets_both_tombstones(database):
+    await put(database, *HISTORY)
+    for who in ("ann", "bob"):
+        await erase_member(database, await number(database, who), now=NOW)
+    for records in (HISTORY, *[(one,) for one in HISTORY]):
+        receipt = await put(database, *records)
+        assert {kind: c.recorded for kind, c in receipt.counts.items() if c.recorded} == {}
+    await assert_consistent(database, NOW)
+
+
+async def test_what_waited_for_a_post_of_an_erased_member_is_known_again(database):
+    await put(database, *HISTORY)
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    like = act("r1-ann", actor="bob", post="q-new")
+    await put(database, like, undo("u1-ann", "r2-ann"), act("r2-ann", actor="bob", post="q-new"))
+    await put(database, post("q-new", author="ann"))
+    again = await put(database, like, undo("u1-ann", "r2-ann"))
+    assert (again.of("action").duplicate, again.of("retraction").duplicate) == (1, 1)
+    assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
+
+
+async def test_a_post_handed_to_an_erased_member_tells_nothing(database):
+    await put(database, *HISTORY, post("q7-ann", author="eve"))
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    await put(database, post("q7-ann", author="ann"))
+    assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
+
+
+async def test_a_second_id_of_an_erased_members_writing_can_be_retracted(database):
+    await put(database, post("a", "ann", "answer"), act("w-ann", "ann", "answer", post="a"))
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    receipt = await put(database, undo("u-ann", "w-ann"))
+    assert receipt.of("retraction").waiting == 0
+    assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
+
+
+async def test_a_retraction_may_come_before_the_action_of_an_erased_member(database):
+    await put(database, *HISTORY)
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    undone = undo("u9-ann", "late-ann")
+    await put(database, undone)
+    await put(database, act("late-ann", actor="ann", target="bob"))
+    assert await tally(database, "bob", "like", Side.RECEIVED) == 1
+    assert (await put(database, undone)).of("retraction").duplicate == 1
+    assert "ann" not in await whole(database)
+    await assert_consistent(database, NOW)
+
+
+async def test_views_of_an_erased_members_post_are_nothing_new(database):
+    views = ViewsRecord("site", "q-ann", NOW.date(), 3)
+    await put(database, *HISTORY, views)
+    await erase_member(database, await number(database, "ann"), now=NOW)
+    assert (await put(database, views)).of("views").duplicate == 1
+
+
+async def test_an_erased_member_stays_as_old_as_they_were(database):
+    await put(database, act("1", "bob", target="ann"))
+    await put(database, member("ann", joined=NOW + timedelta(hours=20)))
+    await erase_member(database, await number(database, "ann"), now=NOW)
     await assert_consistent(database, NOW)
 
 
