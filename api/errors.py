@@ -42,8 +42,9 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "LIMIT": Meaning(
             400,
-            "The document is larger, deeper or wider than the service accepts. Ask for less at "
-            "once; send records as variables, not as literals.",
+            "The document is larger, deeper or wider than the service accepts, or its variables "
+            "hold too many values ([limits](http.md#limits)). Ask for less at once; send records "
+            "as variables, not as literals.",
         ),
         "INTROSPECTION_OFF": Meaning(
             400, "This service does not describe its schema. Use the published `schema.graphql`."

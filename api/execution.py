@@ -107,7 +107,7 @@ class Engine:
             return kept
         node = self._parse(text)
         size = check(node, self._limits)
-        if size.introspects and not self._introspection:
+        if size.introspections and not self._introspection:
             raise Refusal("INTROSPECTION_OFF", "this service does not describe its schema")
         mistakes = validate(
             self._core, node, max_errors=self._limits.errors, hide_suggestions=not suggest

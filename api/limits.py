@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,12 @@ _ABORTED: Final = "Parsing aborted."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask for. ``fields`` counts a fragment wherever it is spread."""
+    """What one request may ask for. ``fields`` counts a fragment wherever it is spread.
+
+    ``repeats`` is how often a field may stand at one place of the answer: validation compares each
+    with every other. ``introspections`` is how often the schema may be asked for, which costs more
+    than any other field.
+    """
 
     body: int = 8 * 1024 * 1024
     characters: int = 20_000
@@ -36,6 +42,8 @@ class Limits:
     depth: int = 12
     aliases: int = 30
     fields: int = 1_000
+    repeats: int = 10
+    introspections: int = 2
     errors: int = 20
 
 
@@ -43,10 +51,10 @@ class Limits:
 class Size:
     """What was measured of a document, the largest of its operations counting."""
 
-    depth: int
-    aliases: int
-    fields: int
-    introspects: bool
+    depth: int = 0
+    aliases: int = 0
+    fields: int = 0
+    introspections: int = 0
 
 
 def too_long(error: GraphQLSyntaxError) -> bool:
@@ -65,24 +73,34 @@ def check(document: DocumentNode, limits: Limits) -> Size:
         if isinstance(node, FragmentDefinitionNode)
     }
     measure = _Measure(fragments)
-    sizes = [
-        measure.of(node.selection_set, 1)
+    wholes = [
+        node.selection_set
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode)
+    ]
+    sizes = [measure.of(whole, 1) for whole in wholes]
+    # Fragments that no operation spreads are validated too.
+    wholes += [
+        node.selection_set
+        for node in document.definitions
+        if isinstance(node, FragmentDefinitionNode)
     ]
     size = Size(
         max((size.depth for size in sizes), default=0),
         max((size.aliases for size in sizes), default=0),
-        max((size.fields for size in sizes), default=0),
-        any(size.introspects for size in sizes),
+        max((measure.of(whole, 1).fields for whole in wholes), default=0),
+        max((size.introspections for size in sizes), default=0),
     )
     for what, found, most in (
         ("levels deep", size.depth, limits.depth),
         ("aliases", size.aliases, limits.aliases),
         ("fields, with fragments written out,", size.fields, limits.fields),
+        ("times `__schema` or `__type`", size.introspections, limits.introspections),
     ):
         if found > most:
             raise Refusal("LIMIT", f"the operation has {found} {what} and may have {most}")
+    for whole in wholes:
+        measure.check_repeats([whole], limits.repeats)
     return size
 
 
@@ -91,18 +109,51 @@ class _Measure:
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
         self._fragments = fragments
-        # A fragment inside itself counts as nothing; validation refuses it afterwards.
         self._known: dict[str, Size] = {}
+        self._open: set[str] = set()
+
+    def check_repeats(self, sets: Sequence[SelectionSetNode], most: int) -> None:
+        """Hold the fields of selection sets that are answered as one against their limit.
+
+        To be called when the number of fields is known to be bounded. Raises Refusal.
+        """
+        fields: dict[str, list[FieldNode]] = {}
+        for one in sets:
+            for field in self._fields(one):
+                name = (field.alias or field.name).value
+                fields.setdefault(name, []).append(field)
+        for name, same in fields.items():
+            if len(same) > most:
+                raise Refusal(
+                    "LIMIT",
+                    f"the operation asks {len(same)} times for {name!r} in one place and may do so "
+                    f"{most} times: ask once, with all that is wanted of it",
+                )
+            inner = [field.selection_set for field in same if field.selection_set]
+            if inner:
+                self.check_repeats(inner, most)
+
+    def _fields(self, selections: SelectionSetNode) -> Iterator[FieldNode]:
+        """The fields of a selection set, with fragments written out."""
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                yield node
+            elif isinstance(node, InlineFragmentNode):
+                yield from self._fields(node.selection_set)
+            else:
+                assert isinstance(node, FragmentSpreadNode)
+                name = node.name.value
+                if self._known[name].fields:
+                    yield from self._fields(self._fragments[name].selection_set)
 
     def of(self, selections: SelectionSetNode, nesting: int) -> Size:
         """The size of a selection set.
 
-        Raises Refusal when it is nested beyond what Python could follow.
+        Raises Refusal when it is nested beyond what Python could follow, or without end.
         """
         if nesting > _DEEPEST:
             raise Refusal("LIMIT", "the operation is nested too deeply")
-        depth = aliases = fields = 0
-        introspects = False
+        depth = aliases = fields = introspections = 0
         for node in selections.selections:
             if isinstance(node, FieldNode):
                 size = self._of_field(node, nesting)
@@ -114,27 +165,26 @@ class _Measure:
             depth = max(depth, size.depth)
             aliases += size.aliases
             fields += size.fields
-            introspects = introspects or size.introspects
-        return Size(depth, aliases, fields, introspects)
+            introspections += size.introspections
+        return Size(depth, aliases, fields, introspections)
 
     def _of_field(self, node: FieldNode, nesting: int) -> Size:
-        inner = Size(0, 0, 0, introspects=False)
+        inner = Size()
         if node.selection_set is not None:
             inner = self.of(node.selection_set, nesting + 1)
         alias = 1 if node.alias is not None else 0
         if node.name.value in _INTROSPECTION:
             # It is nested by nature; graphql-core's own rule bounds it.
-            return Size(1, alias + inner.aliases, 1, introspects=True)
-        return Size(
-            inner.depth + 1, inner.aliases + alias, inner.fields + 1, introspects=inner.introspects
-        )
+            return Size(1, inner.aliases + alias, inner.fields + 1, inner.introspections + 1)
+        return Size(inner.depth + 1, inner.aliases + alias, inner.fields + 1, inner.introspections)
 
     def _of_fragment(self, name: str, nesting: int) -> Size:
-        known = self._known.get(name)
-        if known is None:
-            self._known[name] = Size(0, 0, 0, introspects=False)
+        if name in self._open:
+            raise Refusal("INVALID_DOCUMENT", f"the fragment {name!r} is spread inside itself")
+        if name not in self._known:
+            self._open.add(name)
             fragment = self._fragments.get(name)
-            if fragment is None:
-                return self._known[name]
-            known = self._known[name] = self.of(fragment.selection_set, nesting + 1)
-        return known
+            # What is not there counts as nothing; validation names it.
+            self._known[name] = self.of(fragment.selection_set, nesting + 1) if fragment else Size()
+            self._open.remove(name)
+        return self._known[name]

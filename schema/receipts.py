@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 
 from schema.context import Asked
-from schema.records import MOST, given, read
+from schema.records import MOST, given, read, source_fault
 from schema.scalars import Count
 from schema.scopes import BOTH, needs
 from sources.parse import Fault
@@ -96,15 +96,15 @@ async def record_given(info: Asked, argument: str, kind: str, source: str) -> Re
             code="TOO_MANY", message=f"`{argument}` has {len(items)} records; at most {MOST} a call"
         )
     now = info.context.now()
+    wrong = source_fault(source, kind, now)
+    if wrong is not None:
+        return CallProblem(code="BAD_SOURCE", message=f"`source` {wrong.message}")
     good: list[Record] = []
     places: list[int] = []
     rejected: list[Rejection] = []
     for index, item in enumerate(items):
         found = read(item, kind, source=source, now=now)
         if isinstance(found, list):
-            wrong = [f for f in found if f.field == "source" and f.code != "unknown_field"]
-            if wrong:
-                return CallProblem(code="BAD_SOURCE", message=f"`source` {wrong[0].message}")
             rejected += [_rejection(index, fault) for fault in found]
         else:
             good.append(found)

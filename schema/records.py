@@ -32,14 +32,12 @@ from strawberry.scalars import JSON
 
 from schema.scalars import Count
 from schema.words import Direction, PostState, Precision, Role
-from sources.parse import Fault, parse
+from sources.parse import Fault, parse, show
 from sources.records import Record
 
 MOST: Final = 1_000
-
-strawberry.enum(
-    PostState, description="Whether a post can be read; DELETED takes back its writing."
-)
+#: Values in the variables of a call, lists of records apart.
+MOST_VALUES: Final = 1_000
 
 
 @strawberry.enum(description="Whether an account is in use.")
@@ -198,6 +196,23 @@ def without_records(
     return kept
 
 
+def too_many(variables: dict[str, Any] | None) -> bool:
+    """Whether variables without records hold more values than any query has use for.
+
+    GraphQL would look at every one of them, and say of each what is wrong with it, before it asked
+    whether the caller may do any of this.
+    """
+    seen = 0
+    inside: list[Any] = [variables]
+    while inside and seen <= MOST_VALUES:
+        value = inside.pop()
+        held = list(value.values()) if isinstance(value, dict) else value
+        if isinstance(held, list):
+            seen += len(held)
+            inside += held[: MOST_VALUES + 1]
+    return seen > MOST_VALUES
+
+
 def _runs(operation: Any, name: str | None) -> TypeGuard[OperationDefinitionNode]:
     return (
         isinstance(operation, OperationDefinitionNode)
@@ -251,10 +266,28 @@ def read(value: Any, kind: str, *, source: str, now: datetime) -> Record | list[
     if kind == "reaction" and value.get("post") is None:
         faults.append(Fault("post", "missing", "is missing; it is required"))
     if isinstance(record, list):
-        faults += [
-            Fault("asOf" if f.field == "as_of" else f.field, f.code, f.message) for f in record
-        ]
+        faults += [_said(fault, value) for fault in record]
     return faults or record
+
+
+def source_fault(source: str, kind: str, now: datetime) -> Fault | None:
+    """What is wrong with the source of a call, whatever its records are."""
+    found = parse({"source": source}, now=now, kind="action" if kind == "reaction" else kind)
+    faults = found if isinstance(found, list) else []
+    return next((fault for fault in faults if fault.field == "source"), None)
+
+
+def _said(fault: Fault, item: Mapping[Any, Any]) -> Fault:
+    """A fault of a canonical record, in the words of the input that it came from."""
+    field, message = fault.field, fault.message
+    if field == "as_of":
+        field = "asOf"
+    elif field == "counts" and fault.code == "not_an_object":
+        message = f"is {show(item[field])}; expected a list such as [{{verb: 'like', count: 3}}]"
+    elif field in _ENUMS and fault.code == "not_allowed":
+        words = message.partition("; expected ")[2].replace("one of ", "").upper()
+        message = f"is {show(item[field])}; expected one of {words}"
+    return Fault(field, fault.code, message)
 
 
 def _canonical(value: Mapping[Any, Any], kind: str, source: str) -> dict[Any, Any]:

@@ -25,7 +25,7 @@ from strawberry.schema_directive import Location
 from strawberry.types.base import get_object_definition
 
 from schema.errors import Refused
-from schema.records import without_records
+from schema.records import MOST_VALUES, too_many, without_records
 from schema.words import Scope
 
 Kind = TypeVar("Kind", bound=type)
@@ -100,6 +100,9 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
             : max(4, len(rest))
         ]
         variables = without_records(document, operation, variables, context)
+        if too_many(variables):
+            message = f"the variables hold more than {MOST_VALUES} values, lists of records apart"
+            return [Refused("LIMIT", f"{message}: ask for less at once")]
         built = super().build(
             schema, document, root, context, variables, operation, *others, **named
         )

@@ -19,12 +19,6 @@ from schema.scopes import MANAGER, needs
 from schema.words import Index, Status
 from store.db import day_date
 
-strawberry.enum(
-    Status,
-    description="The one label a member carries: contributor 貢献, connector 交流, fan 好意, "
-    "supporter 応援, newcomer 新規, dormant 休眠, member 一般.",
-)
-
 
 @strawberry.enum(description="The language of a text.")
 class Language(Enum):

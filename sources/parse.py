@@ -8,20 +8,30 @@ what would be right.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-from sources.records import KINDS, Direction, PostState, Precision, Record
+from sources.records import (
+    ERASED,
+    KINDS,
+    WRITING,
+    Direction,
+    PostState,
+    Precision,
+    Record,
+)
 
 MAX_ID: Final = 255
 MAX_WORD: Final = 64
 MAX_NAME: Final = 255
 MAX_TITLE: Final = 1_000
 MAX_TEXT_BYTES: Final = 100_000
+#: So many fields that no record has are named, the others counted.
+_MOST_UNKNOWN: Final = 5
 MAX_COUNT: Final = 1_000_000_000
 MAX_ATTRIBUTES_BYTES: Final = 10_000
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -48,9 +58,9 @@ class _Refused(Exception):
 
 
 #: In no text: control characters except tab, line feed and carriage return; and lone surrogates.
-BAD_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+BAD_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 #: In no name or title: any control character or line break, and lone surrogates.
-BAD_LINE: Final = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+BAD_LINE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 #: What a word may be: a source, a venue, a verb.
 WORD: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
 _A_WORD = "a word such as 'qa' or 'best_answer'"
@@ -87,7 +97,20 @@ def _line(value: object, limit: int, what: str) -> str:
 
 
 def _id(value: object) -> str:
-    return _line(value, MAX_ID, "the id that the source uses")
+    text = _line(value, MAX_ID, "the id that the source uses")
+    if text.startswith(ERASED):
+        raise _Refused("reserved", f"begins with {ERASED!r}, by which ids of the erased are kept")
+    return text
+
+
+def _action_id(value: object) -> str:
+    text = _id(value)
+    if text.startswith(WRITING):
+        raise _Refused(
+            "reserved",
+            f"begins with {WRITING!r}: such an action is what a post implies; send the post",
+        )
+    return text
 
 
 def _name(value: object) -> str:
@@ -124,7 +147,7 @@ def _text(value: object) -> str:
             f"holds the character {show(bad.group())} at position {bad.start()}: control "
             "characters other than tab and line breaks, and lone surrogates, are not allowed",
         )
-    if len(value) * 3 > MAX_TEXT_BYTES and (size := len(value.encode())) > MAX_TEXT_BYTES:
+    if len(value) * 4 > MAX_TEXT_BYTES and (size := len(value.encode())) > MAX_TEXT_BYTES:
         raise _Refused("too_long", f"has {size} bytes; at most {MAX_TEXT_BYTES} are allowed")
     return value
 
@@ -268,9 +291,7 @@ def _counts(value: object) -> Mapping[str, int]:
 def _attributes(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise _Refused("not_an_object", f"is {show(value)}; expected an object")
-    size = _plain_size(value, depth=0)
-    if size > MAX_ATTRIBUTES_BYTES:
-        raise _Refused("too_long", f"has about {size} bytes; at most {MAX_ATTRIBUTES_BYTES}")
+    _plain_size(value, depth=0)
     return value
 
 
@@ -288,13 +309,23 @@ def _plain_size(value: object, *, depth: int) -> int:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise _Refused("not_an_object", "holds a key that is not a string")
-        return sum(
+        return _within(
             len(_text(key).encode()) + _plain_size(item, depth=depth + 1)
             for key, item in value.items()
         )
     if isinstance(value, (list, tuple)):
-        return sum(_plain_size(item, depth=depth + 1) for item in value)
+        return _within(_plain_size(item, depth=depth + 1) for item in value)
     raise _Refused("not_allowed", f"holds {show(value)}; expected JSON values")
+
+
+def _within(sizes: Iterable[int]) -> int:
+    """The size of a container; no more of it is looked at than fits."""
+    total = len("[]")
+    for size in sizes:
+        total += size
+        if total > MAX_ATTRIBUTES_BYTES:
+            raise _Refused("too_long", f"has more than {MAX_ATTRIBUTES_BYTES} bytes")
+    return total
 
 
 _Reader = Callable[[object], Any]
@@ -331,7 +362,7 @@ FIELDS: Final[Mapping[str, Mapping[str, tuple[_Reader, bool]]]] = {
     },
     "action": {
         "source": (_word, True),
-        "id": (_id, True),
+        "id": (_action_id, True),
         "venue": (_word, True),
         "verb": (_word, True),
         "time": (_time, True),
@@ -397,14 +428,18 @@ def parse(value: object, *, now: datetime, kind: str | None = None) -> Record | 
             kept[name] = read(raw)
         except _Refused as refused:
             faults.append(Fault(name, refused.code, refused.message))
-    faults.extend(
-        Fault(show(name)[1:-1], "unknown_field", f"is not a field of a {kind}")
-        for name in value
-        if name != "kind" and name not in fields
-    )
+    faults.extend(_unknown(kind, [n for n in value if n != "kind" and n not in fields]))
     if not faults:
         faults.extend(_across(kind, kept, now))
     return faults or KINDS[kind](**kept)
+
+
+def _unknown(kind: str, names: Sequence[object]) -> Iterator[Fault]:
+    for name in names[:_MOST_UNKNOWN]:
+        yield Fault(show(name)[1:-1], "unknown_field", f"is not a field of a {kind}")
+    if len(names) > _MOST_UNKNOWN:
+        more = len(names) - _MOST_UNKNOWN
+        yield Fault("", "unknown_field", f"the record has {more} more fields that no {kind} has")
 
 
 def _across(kind: str, kept: Mapping[str, Any], now: datetime) -> list[Fault]:

@@ -9,11 +9,14 @@ import httpx
 import pytest
 from graphql import get_introspection_query, parse
 
+from api.app import create_app
+from api.clock import MovableClock
 from api.errors import Refusal
 from api.execution import Engine
 from api.limits import Limits, check
+from api.settings import Settings
 from store.db import Database
-from tests.api.stand_in import app_of, client_of, schema
+from tests.api.stand_in import NOW, app_of, client_of, schema
 
 GRAPHQL = {"Accept": "application/graphql-response+json"}
 
@@ -23,7 +26,7 @@ def nested(depth: int) -> str:
 
 
 def measured(document: str) -> tuple[int, int, int]:
-    size = check(parse(document), Limits(depth=10**6, aliases=10**30, fields=10**30))
+    size = check(parse(document), Limits(depth=10**6, aliases=10**6, fields=10**6))
     return size.depth, size.aliases, size.fields
 
 
@@ -53,17 +56,62 @@ def test_doubling_fragments_are_measured_at_once():
         for n in range(60)
     ]
     document = "{ thing { ...F0 } } " + " ".join(parts) + " fragment F60 on Thing { name }"
-    assert measured(document)[2] > 2**60
+    limits = Limits(depth=10**6, aliases=10**30)
+    with pytest.raises(Refusal, match=r"has \d{19} fields") as refusal:
+        check(parse(document), limits)
+    assert int(refusal.value.message.split()[3]) > 2**60
 
 
-def test_a_fragment_inside_itself_is_left_to_validation():
-    assert measured("{ thing { ...F } } fragment F on Thing { inner { ...F } }") == (2, 0, 2)
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        "fragment F on Thing { inner { ...F } }",
+        "fragment F on Thing { ...G ...G } fragment G on Thing { inner { ...F ...F } }",
+    ],
+)
+def test_a_fragment_inside_itself_is_refused(fragments: str):
+    with pytest.raises(Refusal, match=r"'[FG]' is spread inside itself"):
+        measured("{ thing { ...F } } " + fragments)
+    with pytest.raises(Refusal, match=r"'[FG]' is spread inside itself"):
+        measured("{ hello } " + fragments)
 
 
-def test_a_long_chain_of_fragments_is_refused():
-    parts = [f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(400)]
-    with pytest.raises(Refusal, match="too deeply"):
-        measured("{ ...F0 } " + " ".join(parts))
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ thing { " + "inner { name } " * 11 + "} }",
+        "{ " + ("thing { " + "inner { name } " * 4 + "} ") * 3 + "}",
+        "{ thing { inner { ... { inner { name } } "
+        + "...F " * 5
+        + "} } } "
+        + "fragment F on Thing { inner { name } inner { name } }",
+        "{ hello } fragment F on Thing { " + "inner { name } " * 11 + "}",
+        "{ hello } fragment F on Thing { "
+        + "inner { name } " * 11
+        + "} "
+        + "fragment F on Thing { name }",
+        "{ __schema { " + "types { name } " * 11 + "} }",
+        "{ thing { " + "a: name " * 11 + "} }",
+    ],
+)
+def test_fields_asked_for_again_and_again_in_one_place(document: str):
+    limits = Limits(aliases=100)
+    with pytest.raises(Refusal, match=r"asks 1[12] times for '\w+' in one place and may do so 10"):
+        check(parse(document), limits)
+
+
+def test_the_same_field_in_many_places():
+    places = " ".join(f"a{n}: thing {{ inner {{ name name }} }}" for n in range(30))
+    assert check(parse("{ " + places + " }"), Limits()).fields == 120
+
+
+def test_asking_for_the_schema_often():
+    assert check(parse(get_introspection_query()), Limits()).introspections == 1
+    asked = ["a: __schema { types { name } }", '__type(name: "A") { name }', "thing { name }"]
+    assert check(parse("{ " + " ".join(asked) + " }"), Limits()).introspections == 2
+    again = "{ " + " ".join(asked) + " ...F } fragment F on Query { b: __schema { __typename } }"
+    with pytest.raises(Refusal, match="3 times `__schema` or `__type` and may have 2"):
+        check(parse(again), Limits())
 
 
 @pytest.fixture
@@ -174,3 +222,28 @@ def test_valid_documents_are_kept_within_bounds():
     for number in range(100):
         engine.prepare(long + " " * number)
     assert engine._characters <= 500_000
+
+
+async def test_variables_hold_so_many_values(database: Database, site_key: str):
+    app = create_app(Settings(), database=database, clock=MovableClock(NOW), worker=False)
+    listed = """query ($status: [Status!]) { members(first: 1, filter: {status: $status}) {
+        nodes { id } } }"""
+    record = """mutation ($given: [MemberInput!]!) {
+        recordMembers(source: "site", members: $given) { ... on Receipt { recorded } } }"""
+
+    async def sent(document: str, **variables: Any) -> Any:
+        body = {"query": document, "variables": variables}
+        return (await client.post("/graphql", json=body)).json()
+
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        answer = await sent(listed, status=["FAN"] * 999)
+        assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        for values in (["FAN"] * 1_000, [["x"] * 600, ["x"] * 600], {"a": ["x"] * 999, "b": 1}):
+            answer = await sent(listed, status=values)
+            assert "data" not in answer
+            (error,) = answer["errors"]
+            assert error["extensions"]["code"] == "LIMIT"
+            assert "more than 1000 values" in error["message"]
+        people = [{"id": str(n), "name": "n", "lang": "ja"} for n in range(1_000)]
+        answer = await sent(record, given=people)
+        assert answer["data"]["recordMembers"] == {"recorded": 1_000}

@@ -27,75 +27,65 @@ ACTIONS = call("recordActions", "actions", "ActionInput")
 TIME = "2026-02-28T10:00:00+09:00"
 
 
-async def test_every_kind_is_recorded_and_seen(ask: Asker) -> None:
-    calls: list[tuple[str, str, str, dict[str, Any]]] = [
-        (
-            "recordMembers",
-            "members",
-            "MemberInput",
-            {
-                "id": "1",
-                "name": "Aiko",
-                "joined": TIME,
-                "role": "MEMBER",
-                "state": "ACTIVE",
-                "zone": "Asia/Tokyo",
-                "lang": "ja",
-                "attributes": {"plan": "a"},
-            },
-        ),
-        (
-            "recordPosts",
-            "posts",
-            "PostInput",
-            {
-                "id": "p",
-                "venue": "qa",
-                "type": "question",
-                "time": TIME,
-                "author": "1",
-                "precision": "EXACT",
-                "format": "MARKDOWN",
-                "state": "VISIBLE",
-                "counts": [{"verb": "like", "count": 3}],
-                "text": "どうすれば?",
-            },
-        ),
-        (
-            "recordReactions",
-            "reactions",
-            "ReactionInput",
-            {"id": "r", "venue": "qa", "verb": "like", "time": TIME, "post": "p", "actor": "2"},
-        ),
-        (
-            "recordActions",
-            "actions",
-            "ActionInput",
-            {"id": "a", "venue": "qa", "verb": "dance", "time": TIME, "actor": "2"},
-        ),
-        (
-            "recordCounters",
-            "counters",
-            "CounterInput",
-            {
-                "member": "1",
-                "venue": "qa",
-                "verb": "vote_up",
-                "direction": "GIVEN",
-                "asOf": TIME,
-                "value": 7,
-            },
-        ),
-        ("recordViews", "views", "ViewsInput", {"post": "p", "day": "2026-02-28", "count": 9}),
-        ("retract", "retractions", "RetractionInput", {"id": "x", "of": "r", "time": TIME}),
-    ]
-    for mutation, argument, kind, item in calls:
-        done = (await ask(call(mutation, argument, kind), given=[item]))["done"]
-        assert done["__typename"] == "Receipt", done
-        assert done["rejected"] == []
-        assert done["recorded"] == 1, mutation
-        if item["id" if "id" in item else "venue" if "venue" in item else "post"] == "a":
-            assert done["unclassified"] == [{"venue": "qa", "verb": "dance", "actions": 1}]
+MEMBER = {
+    "id": "1",
+    "name": "Aiko",
+    "joined": TIME,
+    "role": "MEMBER",
+    "state": "ACTIVE",
+    "zone": "Asia/Tokyo",
+    "lang": "ja",
+    "attributes": {"plan": "a"},
+}
+POST = {
+    "id": "p",
+    "venue": "qa",
+    "type": "question",
+    "time": TIME,
+    "author": "1",
+    "precision": "EXACT",
+    "format": "MARKDOWN",
+    "state": "VISIBLE",
+    "counts": [{"verb": "like", "count": 3}],
+    "text": "どうすれば?",
+}
+REACTION = {"id": "r", "venue": "qa", "verb": "like", "time": TIME, "post": "p", "actor": "2"}
+ACTION = {"id": "a", "venue": "qa", "verb": "dance", "time": TIME, "actor": "2"}
+COUNTER = {
+    "member": "1",
+    "venue": "qa",
+    "verb": "vote_up",
+    "direction": "GIVEN",
+    "asOf": TIME,
+    "value": 7,
+}
+VIEWS = {"post": "before", "day": "2026-02-28", "count": 9}
+RETRACTION = {"id": "x", "of": "r", "time": TIME}
+#: Of each kind: its call, and one with everything that it may hold.
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "recordMembers": (call("recordMembers", "members", "MemberInput"), MEMBER),
+    "recordPosts": (call("recordPosts", "posts", "PostInput"), POST),
+    "recordReactions": (call("recordReactions", "reactions", "ReactionInput"), REACTION),
+    "recordActions": (ACTIONS, ACTION),
+    "recordCounters": (call("recordCounters", "counters", "CounterInput"), COUNTER),
+    "recordViews": (call("recordViews", "views", "ViewsInput"), VIEWS),
+    "retract": (call("retract", "retractions", "RetractionInput"), RETRACTION),
+}
+
+
+@pytest.mark.parametrize("mutation", KINDS)
+async def test_every_kind_is_recorded(ask: Asker, mutation: str) -> None:
+    document, item = KINDS[mutation]
+    await ask(KINDS["recordPosts"][0], given=[POST | {"id": "before"}])
+    done = (await ask(document, given=[item]))["done"]
+    assert (done["__typename"], done["recorded"], done["rejected"]) == ("Receipt", 1, []), done
+    unclassified = [{"venue": "qa", "verb": "dance", "actions": 1}]
+    assert done["unclassified"] == (unclassified if mutation == "recordActions" else [])
+
+
+async def test_what_was_recorded_is_seen(ask: Asker) -> None:
+    for document, item in KINDS.values():
+        await ask(document, given=[item])
     found = await ask(
         '{ member(name: "Aiko") { known role zone lang attributes joinedAt posts(first: 1) { nodes '
         "{ format state text actions(first: 5) { nodes { verb retracted actor { id } } } } } } }"
@@ -105,6 +95,79 @@ async def test_every_kind_is_recorded_and_seen(ask: Asker) -> None:
     (post,) = found["member"]["posts"]["nodes"]
     assert (post["format"], post["text"]) == ("MARKDOWN", "どうすれば?")
     assert {(a["verb"], a["retracted"]) for a in post["actions"]["nodes"]} == {("like", True)}
+
+
+@pytest.mark.parametrize(
+    ("mutation", "change", "field", "message"),
+    [
+        (
+            "recordPosts",
+            {"counts": [{"verb": "like"}]},
+            "counts",
+            "is [{'verb': 'like'}]; expected a list such as [{verb: 'like', count: 3}]",
+        ),
+        (
+            "recordPosts",
+            {"counts": "three"},
+            "counts",
+            "is 'three'; expected a list such as [{verb: 'like', count: 3}]",
+        ),
+        (
+            "recordPosts",
+            {"state": "GONE"},
+            "state",
+            "is 'GONE'; expected one of VISIBLE, HIDDEN, DELETED",
+        ),
+        ("recordMembers", {"role": 5}, "role", "is 5; expected one of MEMBER, STAFF, BOT"),
+        ("recordCounters", {"asOf": "now"}, "asOf", "is 'now'; expected RFC 3339 such as"),
+    ],
+)
+async def test_faults_are_told_in_the_words_of_the_inputs(
+    ask: Asker, mutation: str, change: dict[str, Any], field: str, message: str
+) -> None:
+    document, item = KINDS[mutation]
+    done = (await ask(document, given=[item | change]))["done"]
+    (rejection,) = done["rejected"]
+    assert rejection["field"] == field
+    assert rejection["message"].startswith(message)
+
+
+async def test_a_wrong_source_is_told_whatever_the_records_are(ask: Asker) -> None:
+    for document, item in KINDS.values():
+        elsewhere = document.replace('"site"', '"No Name"')
+        for items in ([item], ["x"], [None, item]):
+            done = (await ask(elsewhere, given=items))["done"]
+            assert done["code"] == "BAD_SOURCE"
+            assert done["message"].startswith("`source` is 'No Name'; expected lower-case")
+
+
+async def test_faults_of_one_record_are_so_many(ask: Asker) -> None:
+    odd = {f"odd{n}": n for n in range(20_000)}
+    done = (await ask(ACTIONS, given=[ACTION | odd, ACTION]))["done"]
+    assert done["recorded"] == 1
+    assert [(r["index"], r["field"]) for r in done["rejected"]] == [
+        *((0, f"odd{n}") for n in range(5)),
+        (0, ""),
+    ]
+    assert done["rejected"][-1]["message"].startswith("the record has 19995 more fields")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"a": [[]] * 100_000},
+        {"a": [0] * 100_000},
+        {"a": [["x" * 600] * 8] * 8},
+        {str(n): n for n in range(2_000)},
+        {"x" * 10_000: 1},
+    ],
+)
+async def test_attributes_have_a_size(ask: Asker, attributes: dict[str, Any]) -> None:
+    document, item = KINDS["recordMembers"]
+    done = (await ask(document, given=[item | {"attributes": attributes}]))["done"]
+    (rejection,) = done["rejected"]
+    assert (rejection["field"], rejection["code"]) == ("attributes", "too_long")
+    assert rejection["message"] == "has more than 10000 bytes"
 
 
 async def test_a_bad_item_is_rejected_by_itself(ask: Asker) -> None:
