@@ -16,7 +16,7 @@ from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, un
 from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.errors import Refused
-from schema.ids import from_cursor, from_id, member_number, post_number, to_cursor
+from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.scopes import BOTH, MANAGER, Needs, needs
@@ -153,7 +153,7 @@ class Query:
             search=None if asked.search is None else _text(asked.search, "search"),
         )
         order = f"{order_by.value} {direction.value}"
-        kind = str if order_by is Order.NAME else int
+        kind = {Order.ID: int, Order.NAME: str}.get(order_by, Big)
         key = from_cursor(after, order, kind, int)
         wanted = Wanted(
             found,
