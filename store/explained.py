@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from engagement.columns import NEVER, NOBODY, WIDTH, Moves, States, fold
+from engagement.columns import NEVER, NOBODY, WIDTH, Fold, Moves, Pairs, States, fold
 from engagement.explain import Standing, explain, not_placed
 from engagement.points import Days
 from engagement.status import Hold, Points, State
@@ -118,10 +118,15 @@ async def fold_to(
     days = await facts.earnings(connection, members, rules, last=until)
     start = States.before(await facts.entries(connection, members, days))
     holds = await facts.holds_of(connection, members)
-    result = fold(start, days, until, rules.compiled, holds=holds)
+
+    def work(pairs: Pairs | None) -> Fold:
+        return fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
+
+    size = len(days.day)
+    result = await facts.aside(size, lambda: work(None))
     if result.wants_pairs.any():
         pairs = await facts.pairs_of(connection, members, result.wants_pairs, rules, last=until)
-        result = fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
+        result = await facts.aside(size, lambda: work(pairs))
     return Past(tuple(members), until, result.states, result.moves, days)
 
 

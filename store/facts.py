@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
+import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
 from engagement.columns import Pairs
-from engagement.points import Days, Ints, earn
+from engagement.points import Compiled, Days, Ints, earn
 from engagement.status import Hold
 from engagement.words import STATUSES
 from store.db import Read, Write
 from store.rules import ActiveRules
+
+Result = TypeVar("Result")
+
+#: So many rows are some milliseconds of work.
+_MANY: Final = 5_000
+
+
+async def aside(rows: int, work: Callable[[], Result]) -> Result:
+    """What ``work`` on so many rows gives; where they are many, without holding up the loop."""
+    return work() if rows < _MANY else await asyncio.to_thread(work)
 
 
 async def earnings(
@@ -25,8 +38,12 @@ async def earnings(
 ) -> Days:
     """What members earned from day ``first`` to ``last``, from their tallies."""
     rows = await connection.fetch(_TALLIES, list(members), first, last)
-    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
-    return earn(rules.compiled, len(members), *table)
+
+    def work() -> Days:
+        table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
+        return earn(rules.compiled, len(members), *table)
+
+    return await aside(len(rows), work)
 
 
 async def entries(connection: Read | Write, members: Sequence[int], days: Days) -> Ints:
@@ -74,6 +91,10 @@ async def pairs_of(
     received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
     rows = await connection.fetch(_PAIRS, ids, given, received, last)
+    return await aside(len(rows), lambda: _pairs(rows, members, compiled))
+
+
+def _pairs(rows: Sequence[asyncpg.Record], members: Sequence[int], compiled: Compiled) -> Pairs:
     position = {member: i for i, member in enumerate(members)}
     found = []
     for member, day, type_id, grade, who in rows:
