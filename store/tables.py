@@ -2,8 +2,8 @@
 
 Why the keys and indexes are as they are: docs/reference/tables.md. In short: ids that stand in
 tens of millions of rows are 32-bit, days are integers (days since 1970-01-01 in the community's
-time zone), and what changes with every action (``standing``) carries no index on a changing column,
-so that PostgreSQL can update it in place.
+time zone), and what changes with every action (``standing``) carries no index on what most actions
+change, so that PostgreSQL can mostly update it in place.
 """
 
 from __future__ import annotations
@@ -393,6 +393,7 @@ class StandingRow(Table, table=True):
     __tablename__ = "standing"
     __table_args__ = (
         Index("ix_standing_status", "status", "member_id"),
+        Index("ix_standing_due", "rule_set_id", "next_review_day"),
         {"postgresql_with": {"fillfactor": "75"}},
     )
     member_id: int = _int(ForeignKey("member.id"), primary_key=True)

@@ -318,6 +318,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member_id", name=op.f("pk_standing")),
         postgresql_with={"fillfactor": "75"},
     )
+    op.create_index("ix_standing_due", "standing", ["rule_set_id", "next_review_day"], unique=False)
     op.create_index("ix_standing_status", "standing", ["status", "member_id"], unique=False)
     op.create_table(
         "transition",
@@ -492,6 +493,7 @@ def downgrade() -> None:
     op.drop_index("ix_transition_day", table_name="transition")
     op.drop_table("transition")
     op.drop_index("ix_standing_status", table_name="standing")
+    op.drop_index("ix_standing_due", table_name="standing")
     op.drop_table("standing")
     op.drop_table("refold")
     op.drop_index("ix_post_waiting", table_name="post", postgresql_where=sa.text("type_id is null"))
