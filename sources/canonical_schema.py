@@ -21,9 +21,9 @@ from sources.parse import (
     MAX_TITLE,
     MAX_WORD,
 )
-from sources.records import KINDS, Direction, PostState, Precision
+from sources.records import ERASED, KINDS, WRITING, Direction, PostState, Precision
 
-_LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f\u2028\u2029]*$"
+_LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
 _NULL: Final = {"type": "null"}
 _WORD_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"
 _TIME_PATTERN: Final = (
@@ -40,7 +40,22 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "id": (
         "id",
-        {"type": "string", "minLength": 1, "maxLength": MAX_ID, "pattern": _LINE},
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_ID,
+            "pattern": f"^(?!{ERASED}){_LINE[1:]}",
+        },
+    ),
+    "action_id": (
+        "action_id",
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_ID,
+            "pattern": f"^(?!{ERASED}|{WRITING}){_LINE[1:]}",
+            "description": "The writing of a post is not sent: the post implies it.",
+        },
     ),
     "name": (
         "name",
@@ -55,7 +70,7 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {
             "type": "string",
             "maxLength": MAX_TEXT_BYTES,
-            "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$",
+            "pattern": r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$",
             "description": f"At most {MAX_TEXT_BYTES} bytes in UTF-8.",
         },
     ),

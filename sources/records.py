@@ -145,6 +145,11 @@ KINDS: Final[Mapping[str, type[Record]]] = {
     "views": ViewsRecord,
 }
 
+#: What the ids of our own making begin with: the hashes that stand for ids of erased members, and
+#: the writings that posts imply (followed by the post's id).
+ERASED: Final = "erased:"
+WRITING: Final = "writing:"
+
 #: The verb of writing a post, by the post's type; a type that is not here is its own verb.
 WRITING_VERBS: Final[Mapping[str, str]] = {
     "question": "ask",

@@ -10,18 +10,17 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 
+from sources.records import ERASED
 from store.db import Read, Write
 
 #: What a record is found by: the source's number and its id there.
 Key = tuple[int, str]
 
-_PREFIX = "erased:"
-
 
 def blind(secret: bytes, source_id: int, external_id: str) -> str:
     """The keyed hash that stands for an id of an erased member."""
     digest = hmac.new(secret, f"{source_id}\0{external_id}".encode(), hashlib.sha256)
-    return _PREFIX + digest.hexdigest()
+    return ERASED + digest.hexdigest()
 
 
 async def erasure_key(connection: Read | Write) -> bytes | None:
@@ -46,7 +45,7 @@ async def hide(
     for table, column, condition in places:
         rows = await connection.fetch(
             f"select distinct source_id, {column} as id from {table} "
-            f"where ({condition}) and not starts_with({column}, '{_PREFIX}')",
+            f"where ({condition}) and not starts_with({column}, '{ERASED}')",
             about,
         )
         await connection.execute(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sources.records import PostState
+from sources.records import WRITING, PostState
 from store.effects import DEED, deed
 from store.record_actions import POST_DELETED, RETRACTED, ActionRow, insert
 from store.recording import PostChange, Recording
@@ -168,7 +168,7 @@ async def _writings(r: Recording, changes: Sequence[PostChange]) -> list[ActionR
         found.append(
             ActionRow(
                 source_id=source,
-                external_id=r.own_id(source, f"writing:{external_id}", post["author_id"]),
+                external_id=r.own_id(source, WRITING + external_id, post["author_id"]),
                 type_id=post["type_id"],
                 occurred_at=post["written_at"],
                 precision=post["precision"],
