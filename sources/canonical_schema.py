@@ -23,12 +23,15 @@ from sources.parse import (
 )
 from sources.records import ERASED, KINDS, WRITING, Direction, PostState, Precision
 
-_LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+#: The end; `$` alone is to some validators before a last line break as well.
+_END: Final = r"$(?!\n)"
+_LINE: Final = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*" + _END
 _NULL: Final = {"type": "null"}
-_WORD_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$"
+_WORD_PATTERN: Final = r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*" + _END
+_DAY_PATTERN: Final = r"^(199|20\d|21\d)\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _TIME_PATTERN: Final = (
-    r"^(199|20\d|21\d)\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])[Tt ]"
-    r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)$"
+    _DAY_PATTERN + r"[Tt ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
+    r"([Zz]|[+-]([01]\d|2[0-3]):?[0-5]\d)" + _END
 )
 
 #: What each reader of a field accepts, by its name in parse.py, and the name it is published
@@ -88,7 +91,7 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         "day",
         {
             "type": "string",
-            "pattern": r"^(199|20\d|21\d)\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+            "pattern": _DAY_PATTERN + _END,
             "description": "A day of the community's calendar.",
             "examples": ["2026-11-21"],
         },
@@ -115,7 +118,7 @@ _SHAPES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
         {
             "type": "string",
             "maxLength": 35,
-            "pattern": r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$",
+            "pattern": r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*" + _END,
             "examples": ["ja", "en-GB"],
         },
     ),

@@ -29,7 +29,9 @@ def test_the_schema_is_a_schema() -> None:
 
 
 _WORDS = st.sampled_from(["qa", "best_answer", "a.b", "Vote", "9x", "", "a b", "x" * 65])
-_IDS = st.sampled_from(["u1", "育成", "", " ", "a\nb", "x" * 255, "x" * 256]) | st.text(max_size=4)
+_IDS = st.sampled_from(
+    ["u1", "erased:1", "writing:1", "育成", "", " ", "a\nb", "a\n", "x" * 255, "x" * 256]
+) | st.text(max_size=4)
 _TIMES = st.sampled_from(
     [
         "2020-01-31T10:00:00Z",
@@ -50,7 +52,9 @@ _VALUES: dict[str, st.SearchStrategy[Any]] = {
     "time": _TIMES,
     "joined": _TIMES,
     "as_of": _TIMES,
-    "day": st.sampled_from(["2020-01-31", "2020-1-31", "1980-01-01", "2020-01-31T00:00:00Z"]),
+    "day": st.sampled_from(
+        ["2020-01-31", "2020-01-31\n", "2020-1-31", "1980-01-01", "2020-01-31T00:00:00Z"]
+    ),
     "count": _NUMBERS,
     "value": _NUMBERS,
     "role": st.sampled_from(["member", "staff", "bot", "admin"]),
