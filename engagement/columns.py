@@ -7,19 +7,19 @@ next, so the work is proportional to what happened, not to members × days. The 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engagement.holds import FAR, NO_LOCK, Holds
 from engagement.points import Bools, Compiled, Days, Ints
 from engagement.status import AT_BAR, Hold, guards_hold
 from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Cause, Index, Status
 
 #: A day before all days: "not met", "never given".
 NEVER = -(2**31)
-_FAR = 2**31 - 1
 #: The status of somebody who has not entered yet.
 NOBODY = -1
 
@@ -109,6 +109,10 @@ class Moves:
     cause: Ints
 
 
+#: The columns of some Moves.
+_Moved = tuple[Ints, Ints, Ints, Ints, Ints]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
     """What the guard ``distinct_members`` counts, per member ascending by day.
@@ -142,20 +146,21 @@ class Fold:
 
 
 class Folding:
-    """One fold of ``days`` under ``rules``; see ``fold``."""
+    """One fold of ``days`` under ``rules``, from the end of each member's day ``after``."""
 
     def __init__(
         self,
+        after: Ints,
         days: Days,
         rules: Compiled,
-        holds: Sequence[tuple[int, Hold]],
-        pairs: Pairs | None,
+        holds: Sequence[tuple[int, Hold]] = (),
+        pairs: Pairs | None = None,
     ) -> None:
         self.days = days
         self.rules = rules
         self.pairs = pairs
         self.window = rules.rules.window_days
-        self.holds = _Holds(holds)
+        self.holds = Holds(holds, after)
         # One sorted key for all members makes "the row of member m on day d" a binary search.
         self._key = (days.owner << 32) + days.day - NEVER
         zero = np.zeros((1, len(INDICES)), np.int64)
@@ -180,7 +185,7 @@ class Folding:
     def next_event(self, member: Ints, s: States) -> Ints:
         """The next day on which each member's status can change."""
         rules = self.rules.rules
-        ahead = np.where(s.status == NOBODY, s.day + 1, _FAR)
+        ahead = np.where(s.status == NOBODY, s.day + 1, FAR)
         rows = len(self.days.day)
         if rows:
             at = self.upto(member, s.day)
@@ -216,7 +221,7 @@ class Folding:
             gave = here
         last_given = np.where(gave, day, s.last_given)
         met = self._met(member, s.met, values, day)
-        status = self._status(member, met, s.entry, last_given, day)
+        status = self.status(member, met, s.entry, last_given, day)
         since = np.where(status == s.status, s.since, day)
         return States(day, status, since, met, s.entry, last_given), here
 
@@ -242,22 +247,33 @@ class Folding:
         low = int(self.upto(one, when - self.window)[0])
         high = int(self.upto(one, when)[0])
         days = int((self.days.points[low:high, i] > 0).sum())
-        members = 0
-        if guards.distinct_members is not None:
-            if self.pairs is None:
-                self.wants[member] = True
-            else:
-                members = self.pairs.distinct(member, i, day - self.window, day)
+        if guards.distinct_members is None or guards_hold(guards, members=0, days=days):
+            return guards_hold(guards, members=0, days=days)
+        if self.pairs is None:
+            self.wants[member] = True
+            return False
+        members = self.pairs.distinct(member, i, day - self.window, day)
         return guards_hold(guards, members=members, days=days)
 
-    def _status(self, member: Ints, met: Ints, entry: Ints, last_given: Ints, day: Ints) -> Ints:
+    def step(self, member: Ints, s: States, day: Ints) -> tuple[States, list[_Moved]]:
+        """``evaluate``, with the changes of status that it makes, if any."""
+        after, here = self.evaluate(member, s, day)
+        moved = after.status != s.status
+        if not moved.any():
+            return after, []
+        who, on, was, is_ = member[moved], day[moved], s.status[moved], after.status[moved]
+        cause = _causes(was, is_, here[moved], *self.holds.edges(who, on))
+        return after, [(who, on, was, is_, cause)]
+
+    def status(self, member: Ints, met: Ints, entry: Ints, last_given: Ints, day: Ints) -> Ints:
+        """The first status of the precedence whose condition holds at the end of ``day``."""
         rules = self.rules.rules
         locked, grace = self.holds.in_force(member, day)
         quiet = np.where(last_given == NEVER, entry, last_given)
         status = np.full(len(member), _MEMBER, np.int64)
         for word in reversed(rules.precedence):
             if word == "lock":
-                status = np.where(locked != NOBODY, locked, status)
+                status = np.where(locked != NO_LOCK, locked, status)
             elif word == "dormant":
                 dormant = day - quiet >= rules.lifecycle.dormant_after_days
                 status = np.where(dormant, _DORMANT, status)
@@ -272,66 +288,6 @@ class Folding:
                 holds = (met[:, i] != NEVER) | grace[:, i]
                 status = np.where(holds, code, status)
         return status
-
-
-class _Holds:
-    """Locks and graces: few, so each is applied by itself."""
-
-    def __init__(self, holds: Sequence[tuple[int, Hold]]) -> None:
-        self._holds = holds
-
-    def _each(self, member: Ints, rows: Callable[[Hold, Ints], None]) -> None:
-        if not self._holds:
-            return
-        order = np.argsort(member, kind="stable")
-        in_order = member[order]
-        for owner, hold in self._holds:
-            low, high = np.searchsorted(in_order, [owner, owner + 1])
-            if high > low:
-                rows(hold, order[low:high])
-
-    def next_edge(self, member: Ints, day: Ints, ahead: Ints) -> Ints:
-        """``ahead``, or the day on which a hold begins or ends where that comes first."""
-        ahead = ahead.copy()
-
-        def apply(hold: Hold, rows: Ints) -> None:
-            for edge in (hold.from_day, hold.until_day):
-                if edge is not None:
-                    later = rows[day[rows] < edge]
-                    ahead[later] = np.minimum(ahead[later], edge)
-
-        self._each(member, apply)
-        return ahead
-
-    def in_force(self, member: Ints, day: Ints) -> tuple[Ints, Bools]:
-        """The code of each member's lock (NOBODY: none), and the indices met by grace (n, 4)."""
-        locked = np.full(len(member), NOBODY, np.int64)
-        grace = np.zeros((len(member), len(INDICES)), np.bool_)
-
-        def apply(hold: Hold, rows: Ints) -> None:
-            until = _FAR if hold.until_day is None else hold.until_day
-            now = rows[(hold.from_day <= day[rows]) & (day[rows] < until)]
-            code = _CODE[hold.status]
-            if hold.kind == "lock":
-                locked[now] = code
-            elif code < len(INDICES):
-                grace[now, code] = True
-
-        self._each(member, apply)
-        return locked, grace
-
-    def edges(self, member: Ints, day: Ints) -> Bools:
-        """Whether a lock of the member begins or ends on ``day``."""
-        found = np.zeros(len(member), np.bool_)
-
-        def apply(hold: Hold, rows: Ints) -> None:
-            if hold.kind == "lock":
-                found[rows] |= (day[rows] == hold.from_day) | (
-                    day[rows] == (_FAR if hold.until_day is None else hold.until_day)
-                )
-
-        self._each(member, apply)
-        return found
 
 
 def fold(
@@ -349,10 +305,10 @@ def fold(
     window before that and from then on (later ones are not looked at). Members whose state is at
     or after ``until`` stay as they are. ``holds`` are (position of the member, hold).
     """
-    folding = Folding(days, rules, holds, pairs)
+    folding = Folding(states.day, days, rules, holds, pairs)
     result = states.take(np.arange(len(states.day)))
     limit = np.broadcast_to(np.asarray(until, np.int64), result.day.shape)
-    found: list[tuple[Ints, Ints, Ints, Ints, Ints]] = []
+    found: list[_Moved] = []
     active = np.flatnonzero(result.day < limit)
     while len(active):
         s = result.take(active)
@@ -362,27 +318,62 @@ def fold(
         active, day = active[due], event[due]
         if not len(active):
             break
-        s = s.take(due)
-        after, here = folding.evaluate(active, s, day)
-        moved = after.status != s.status
-        if moved.any():
-            cause = _causes(s.status[moved], after.status[moved], here[moved])
-            cause[folding.holds.edges(active[moved], day[moved])] = CAUSES.index(Cause.LOCK)
-            found.append((active[moved], day[moved], s.status[moved], after.status[moved], cause))
+        after, moves = folding.step(active, s.take(due), day)
+        found += moves
         result.put(active, after)
         active = active[day < limit[active]]
     return Fold(result, _moves(found), folding.wants)
 
 
-def _causes(before: Ints, after: Ints, here: Bools) -> Ints:
-    """An action where it lifted somebody or brought them here or back; otherwise time did it."""
+def place_day(
+    eves: States,
+    days: Days,
+    rules: Compiled,
+    *,
+    holds: Sequence[tuple[int, Hold]] = (),
+    pairs: Pairs | None = None,
+) -> Fold:
+    """Place every member on the day after that of their state, whatever happens on it.
+
+    Unlike ``fold`` it needs no facts of days before the window of that day.
+    """
+    folding = Folding(eves.day, days, rules, holds, pairs)
+    after, moves = folding.step(np.arange(len(eves.day)), eves, eves.day + 1)
+    return Fold(after, _moves(moves), folding.wants)
+
+
+def by_points(states: States, days: Days, until: Ints | int, rules: Compiled) -> States:
+    """Where members would stand at the end of ``until`` with no hold, and since when.
+
+    ``days`` as for ``fold``. Who has another status than by their points has it since the day of
+    their state at the earliest.
+    """
+    folding = Folding(states.day, days, rules)
+    start = states.take(np.arange(len(states.day)))
+    status = folding.status(
+        np.arange(len(start.day)), start.met, start.entry, start.last_given, start.day
+    )
+    status = np.where(start.status == NOBODY, NOBODY, status)
+    start.since[:] = np.where(status == start.status, start.since, start.day)
+    start.status[:] = status
+    return fold(start, days, until, rules).states
+
+
+def _causes(before: Ints, after: Ints, here: Bools, lock: Bools, grace: Bools) -> Ints:
+    """Why statuses changed.
+
+    A lock where one begins or ends; an action where it lifted somebody or brought them here or
+    back; a change of rules where a grace begins or ends; otherwise time did it.
+    """
     came = before == NOBODY
     back = here & (before == _DORMANT)
     rose = here & (after < before) & (after < len(INDICES))
-    return np.where(came | back | rose, CAUSES.index(Cause.ACTION), CAUSES.index(Cause.DECAY))
+    by_time = np.where(grace, CAUSES.index(Cause.RULE_CHANGE), CAUSES.index(Cause.DECAY))
+    otherwise = np.where(came | back | rose, CAUSES.index(Cause.ACTION), by_time)
+    return np.where(lock, CAUSES.index(Cause.LOCK), otherwise)
 
 
-def _moves(found: Sequence[tuple[Ints, Ints, Ints, Ints, Ints]]) -> Moves:
+def _moves(found: Sequence[_Moved]) -> Moves:
     if not found:
         none = np.zeros(0, np.int64)
         return Moves(none, none, none, none, none)
@@ -394,12 +385,12 @@ def _moves(found: Sequence[tuple[Ints, Ints, Ints, Ints, Ints]]) -> Moves:
 
 def values_at(days: Days, member: Ints, day: Ints, rules: Compiled) -> Ints:
     """Points ×100 per index in the window that ends on ``day``: shape (len(member), 4)."""
-    return Folding(days, rules, (), None).values(member, day)
+    return Folding(np.zeros(days.members, np.int64), days, rules).values(member, day)
 
 
 def review_days(
     states: States, days: Days, rules: Compiled, holds: Sequence[tuple[int, Hold]] = ()
 ) -> Ints:
     """The next day on which each status may change though nothing happens (2³¹ − 1: never)."""
-    folding = Folding(days, rules, holds, None)
+    folding = Folding(states.day, days, rules, holds)
     return folding.next_event(np.arange(len(states.day)), states)

@@ -218,7 +218,8 @@ def next_review_day(state: State, rules: RuleSet, holds: Sequence[Hold] = ()) ->
     ahead.append(state.entry + rules.lifecycle.newcomer_days)
     ahead.append(quiet_since + rules.lifecycle.dormant_after_days)
     for hold in holds:
-        ahead.append(hold.from_day)
-        if hold.until_day is not None:
-            ahead.append(hold.until_day)
+        if hold.until_day is None:
+            ahead.append(hold.from_day)
+        elif hold.from_day < hold.until_day:
+            ahead += [hold.from_day, hold.until_day]
     return min((day for day in ahead if day > state.day), default=None)

@@ -9,12 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement.columns import NEVER, Pairs, States, fold, review_days, values_at
+from engagement.columns import (
+    CAUSES,
+    NEVER,
+    Pairs,
+    States,
+    by_points,
+    fold,
+    place_day,
+    review_days,
+    values_at,
+)
 from engagement.points import Days, compile_rules
 from engagement.status import NOTHING, Counterpart, Facts, Hold, State, next_review_day, place
 from engagement.words import (
     INDICES,
     STATUSES,
+    Cause,
     Guards,
     Index,
     Lifecycle,
@@ -60,28 +71,36 @@ def rule_set(
     )
 
 
-rule_sets = st.builds(
-    rule_set,
-    window=st.integers(1, 15),
-    enter=st.tuples(*[st.integers(1, 8)] * 4),
+guards = st.builds(
+    Guards,
+    distinct_members=st.none() | st.integers(1, 4),
+    distinct_days=st.none() | st.integers(1, 4),
+    k_of=st.integers(0, 2),
+)
+thresholds = st.builds(
+    Threshold,
+    enter=st.integers(1, 8),
     exit_percent=st.integers(10, 100),
-    min_hold=st.integers(0, 10),
-    guards=st.none()
-    | st.builds(
-        Guards,
-        distinct_members=st.none() | st.integers(1, 4),
-        distinct_days=st.none() | st.integers(1, 4),
-        k_of=st.integers(0, 2),
-    ),
+    min_hold_days=st.integers(0, 10),
+    guards=st.just(Guards()) | guards,
+)
+rule_sets = st.builds(
+    RuleSet,
+    name=st.just("test"),
+    window_days=st.integers(1, 15),
+    thresholds=st.fixed_dictionaries(dict.fromkeys(INDICES, thresholds)),
     lifecycle=st.builds(
         Lifecycle, newcomer_days=st.integers(0, 10), dormant_after_days=st.integers(1, 12)
     ),
     precedence=st.permutations(DEFAULT_PRECEDENCE).map(tuple),
+    multipliers=st.just({}),
+    catalog=st.just(()),
 )
 points = st.tuples(*[st.sampled_from([0, 0, 100, 150, 300])] * 4)
 histories = st.dictionaries(
     st.integers(0, 40), st.builds(lambda p, g: Facts(0, p, g), points, st.booleans()), max_size=15
 ).map(lambda d: {day: dataclasses.replace(f, day=day) for day, f in d.items()})
+#: Also several at once, overlapping ones, and such as end on the day on which they begin.
 holds = st.lists(
     st.builds(
         lambda kind, status, start, length: Hold(
@@ -92,13 +111,37 @@ holds = st.lists(
         st.integers(0, 40),
         st.none() | st.integers(0, 20),
     ),
-    max_size=2,
-    unique_by=lambda hold: hold.kind,
+    max_size=4,
 )
 pairs = st.lists(
-    st.builds(Counterpart, st.integers(0, 40), st.just(Index.CONTRIBUTION), st.integers(1, 5)),
-    max_size=10,
+    st.builds(Counterpart, st.integers(0, 40), st.sampled_from(INDICES), st.integers(1, 5)),
+    max_size=20,
 )
+
+
+def met(history: dict[int, Facts], drawn: list[Counterpart]) -> list[Counterpart]:
+    """Those of the counterparts with whom something was done that earned points."""
+    return [
+        c for c in drawn if c.day in history and history[c.day].points[INDICES.index(c.index)] > 0
+    ]
+
+
+def cause_of(before: State | None, after: State, facts: Facts | None, held: list[Hold]) -> Cause:
+    """Why the status changed, by the words of the glossary."""
+    edges = {
+        hold.kind
+        for hold in held
+        if hold.from_day != hold.until_day and after.day in (hold.from_day, hold.until_day)
+    }
+    order = {status: code for code, status in enumerate(STATUSES[: len(INDICES)])}
+    if "lock" in edges:
+        return Cause.LOCK
+    if before is None:
+        return Cause.ACTION
+    rose = after.status in order and order[after.status] < order.get(before.status, 9)
+    if facts is not None and (rose or before.status is Status.DORMANT):
+        return Cause.ACTION
+    return Cause.RULE_CHANGE if "grace" in edges else Cause.DECAY
 
 
 def replay(
@@ -184,19 +227,22 @@ def test_columns_equal_one_member_day_by_day(community, rules, first, until):
     entries = np.array([entry for _, entry, _, _ in community])
     days = days_of(histories)
     held = [(m, hold) for m, (_, _, hs, _) in enumerate(community) for hold in hs]
-    who = pairs_of([ps for _, _, _, ps in community])
+    people = [met(h, ps) for h, (_, _, _, ps) in zip(histories, community, strict=True)]
+    who = pairs_of(people)
     one = fold(States.before(entries), days, first, compiled, holds=held, pairs=who)
     packed = States.unpack(one.states.pack())
     two = fold(packed, days, until, compiled, holds=held, pairs=who)
     moves = {
-        (int(m), int(d)): (int(b), int(a))
+        (int(m), int(d)): (int(b), int(a), CAUSES[why])
         for part in (one.moves, two.moves)
-        for m, d, b, a in zip(part.member, part.day, part.before, part.after, strict=True)
+        for m, d, b, a, why in zip(
+            part.member, part.day, part.before, part.after, part.cause, strict=True
+        )
     }
     end = max(first, until)
     review = review_days(two.states, days, compiled, held)
-    for m, (_, entry, hs, ps) in enumerate(community):
-        states = replay(histories[m], rules, end, entry=entry, holds=hs, counterparts=ps)
+    for m, (_, entry, hs, _) in enumerate(community):
+        states = replay(histories[m], rules, end, entry=entry, holds=hs, counterparts=people[m])
         if not states:
             assert two.states.status[m] == -1
             continue
@@ -204,17 +250,52 @@ def test_columns_equal_one_member_day_by_day(community, rules, first, until):
         value = values_at(days, np.array([m]), np.array([end]), compiled)
         assert tuple(value[0].tolist()) == states[-1].points
         expected = {}
-        before = -1
+        before = None
         for state in states:
-            code = STATUSES.index(state.status)
-            if code != before:
-                expected[(m, state.day)] = (before, code)
-            before = code
+            if before is None or state.status is not before.status:
+                was = -1 if before is None else STATUSES.index(before.status)
+                facts = histories[m].get(state.day)
+                cause = cause_of(before, state, facts, hs)
+                expected[(m, state.day)] = (was, STATUSES.index(state.status), cause)
+            before = state
         assert {key: move for key, move in moves.items() if key[0] == m} == expected
         future = [d for d in histories[m] if d > end]
         nothing_ahead = 2**31 - 1
         alone = next_review_day(states[-1], rules, hs)
         assert int(review[m]) == min([*future, nothing_ahead if alone is None else alone])
+
+
+@settings(max_examples=200)
+@given(histories, rule_sets, st.integers(0, 40), holds, pairs)
+def test_a_day_can_be_placed_again_from_its_window(history, rules, day, held, drawn):
+    """From the eve of a day and the days of its window, as often as one likes."""
+    compiled = compile_rules(rules, {})
+    people = met(history, drawn)
+    states = replay(history, rules, day, holds=held, counterparts=people)
+    window = {d: f for d, f in history.items() if day - rules.window_days < d <= day}
+    days, who = days_of([window]), pairs_of([[c for c in people if c.day in window]])
+    owned = [(0, hold) for hold in held]
+    eve = fold(
+        States.before(np.array([0])), days_of([history]), day - 1, compiled, holds=owned,
+        pairs=pairs_of([people]),
+    )  # fmt: skip
+    again = place_day(eve.states, days, compiled, holds=owned, pairs=who)
+    assert plain(again.states, 0) == fields(states[-1])
+
+
+@settings(max_examples=200)
+@given(histories, rule_sets, st.integers(0, 40), st.integers(0, 40), holds)
+def test_by_points_no_hold_counts(history, rules, day, ahead, held):
+    """Whatever was decided about a member: what their own points give them goes on behind it."""
+    compiled = compile_rules(rules, {})
+    days = days_of([{d: f for d, f in history.items() if d <= day}])
+    start = States.before(np.array([0]))
+    free = fold(start, days, day + ahead, compiled)
+    now = fold(start, days, day, compiled, holds=[(0, hold) for hold in held])
+    own = by_points(now.states, days, day + ahead, compiled)
+    assert own.status.tolist() == free.states.status.tolist()
+    assert own.met.tolist() == free.states.met.tolist()
+    assert own.since[0] <= day + ahead
 
 
 @settings(max_examples=200)
@@ -296,6 +377,15 @@ def test_fold_names_who_needs_pairs():
     days = days_of([{0: Facts(0, (900, 0, 0, 0), True)}, {0: Facts(0, (100, 0, 0, 0), True)}])
     result = fold(States.before(np.array([0, 0])), days, 3, rules)
     assert result.wants_pairs.tolist() == [True, False]
+
+
+def test_people_are_not_counted_where_days_are_enough():
+    guard = Guards(distinct_members=2, distinct_days=1, k_of=1)
+    rules = compile_rules(rule_set(guards=guard), {})
+    days = days_of([{0: Facts(0, (900, 0, 0, 0), True)}])
+    result = fold(States.before(np.array([0])), days, 3, rules)
+    assert result.wants_pairs.tolist() == [False]
+    assert STATUSES[result.states.status[0]] is Status.CONTRIBUTOR
 
 
 def test_a_lock_holds_until_its_last_day():
