@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from engagement.words import STATUSES, Cause, Status
+import numpy as np
+
+from engagement.words import STATUSES, Cause, Role, Status
 from store import effects, names, rules, standings
 from store.db import Database, StoreError, Write
 from store.erasure import hide
 from store.record_counters import rise
+from store.rules import ActiveRules
+
+_CALLED: Final = {Role.STAFF: "staff", Role.BOT: "a bot"}
 
 
 class UnknownMember(StoreError):
@@ -39,11 +45,14 @@ async def lock_status(
         raise NotAllowed("the lock would end before it begins; expected a later day")
 
     async def work(connection: Write) -> None:
-        await _living(connection, [member_id])
+        active = await rules.in_force(database, connection)
+        (role,) = await _living(connection, [member_id])
+        if role is not Role.MEMBER:
+            raise NotAllowed(f"they are {_CALLED[role]}, who has no status; expected a member")
         await connection.execute(_END_LOCKS, member_id, today)
         code = STATUSES.index(status)
         await connection.execute(_LOCK, member_id, code, today, until_day, reason, by, now)
-        await _refold(database, connection, member_id, Cause.LOCK, now)
+        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
 
     await database.in_write(work)
 
@@ -53,10 +62,11 @@ async def end_lock(database: Database, member_id: int, *, now: datetime) -> None
     today = database.day(now)
 
     async def work(connection: Write) -> None:
+        active = await rules.in_force(database, connection)
         await _living(connection, [member_id])
         if await connection.execute(_END_LOCKS, member_id, today) == "UPDATE 0":
             raise NotAllowed("the member's status is not locked")
-        await _refold(database, connection, member_id, Cause.LOCK, now)
+        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
 
     await database.in_write(work)
 
@@ -69,15 +79,32 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
     if keep_id == other_id:
         raise NotAllowed("a member cannot be merged with themselves; expected two members")
 
+    today = database.day(now)
+
     async def work(connection: Write) -> None:
         await _alone(connection)
+        active = await rules.active(database, connection)
         await _living(connection, [keep_id, other_id])
-        await standings.lock(connection, [keep_id, other_id])
+        guarded = np.flatnonzero(np.isin(active.compiled.index, active.compiled.guarded)).tolist()
+        met = await connection.fetch(_MET, [keep_id, other_id], guarded)
+        others = {row["member_id"] for row in met}
+        locked = await standings.lock(connection, [keep_id, other_id, *others])
         for statement in _MERGE:
             await connection.execute(statement, keep_id, other_id)
         await rise(connection, effects.Effects(), [keep_id], None)
         await effects.recount(connection, [keep_id, other_id])
-        await _refold(database, connection, keep_id, Cause.MERGE, now)
+        await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)
+        # For the others two people have become one.
+        await standings.settle(
+            connection,
+            locked,
+            active,
+            fresh=(),
+            late=others,
+            today=today,
+            now=now,
+            cause=Cause.MERGE,
+        )
 
     await database.in_write(work)
 
@@ -107,28 +134,48 @@ async def _alone(connection: Write) -> None:
     await connection.execute(names.ALONE, names.IN_USE)
 
 
-async def _living(connection: Write, members: Sequence[int]) -> None:
-    """Lock the rows of members that can still be changed, in order. Raises UnknownMember."""
+async def _living(connection: Write, members: Sequence[int]) -> list[Role]:
+    """Lock the rows of members that can still be changed, in order, and say who they are.
+
+    Raises UnknownMember.
+    """
     rows = await connection.fetch(_LIVING, sorted(members))
     missing = set(members) - {row["id"] for row in rows}
     if missing:
         raise UnknownMember("there is no such member; they may have been merged or erased")
+    return [Role(row["role"]) for row in rows]
 
 
 async def _refold(
-    database: Database, connection: Write, member_id: int, cause: Cause, now: datetime
+    connection: Write,
+    member_id: int,
+    active: ActiveRules,
+    cause: Cause,
+    *,
+    today: int,
+    now: datetime,
 ) -> None:
     locked = await standings.lock(connection, [member_id])
-    active = await rules.active(database, connection)
     await standings.refold(
-        connection, locked, [member_id], active, today=database.day(now), now=now, cause=cause
+        connection, locked, [member_id], active, today=today, now=now, cause=cause
     )
 
 
 _LIVING = """
-    select id from member
+    select id, role from member
     where id = any($1::int[]) and merged_into is null and erased_at is null
     order by id for no key update
+"""
+
+# Whoever has something to do with one of two members that somebody may count.
+_MET = """
+    select target_id as member_id from action
+    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and target_id is not null
+        and target_id <> all($1::int[])
+    union
+    select actor_id from action
+    where target_id = any($1::int[]) and type_id = any($2::smallint[]) and actor_id is not null
+        and actor_id <> all($1::int[])
 """
 
 _END_LOCKS = """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engagement.words import STATUSES, Side, Status
+from engagement.words import STATUSES, Role, Side, Status
 from sources.records import MemberRecord, ViewsRecord
 from store.db import Database
 from store.people import (
@@ -78,6 +78,37 @@ async def test_locks_are_refused_where_they_make_no_sense(database):
         await lock_status(
             database, ann + 99, Status.FAN, until_day=None, reason="", by="eve", now=NOW
         )
+
+
+async def test_who_has_no_status_cannot_be_locked(database):
+    await put(database, member("eve", role=Role.STAFF), member("r2", role=Role.BOT))
+    for who, called in (("eve", "staff"), ("r2", "a bot")):
+        one = await number(database, who)
+        with pytest.raises(NotAllowed, match=f"they are {called}, who has no status"):
+            await lock_status(
+                database, one, Status.FAN, until_day=None, reason="", by="eve", now=NOW
+            )
+    assert await rows(database, "select 1 from hold") == []
+
+
+@pytest.mark.parametrize("askers", [3, 250])
+async def test_two_people_who_become_one_count_as_one_for_others(database, askers):
+    """Three different people made her a contributor; two of them turn out to be the same."""
+    await put(database, member("ann", joined=ago(50)))
+    await put(database, *[post(f"q{i}", f"asker{i % 3}", time=ago(9)) for i in range(4)])
+    for i in range(4):
+        answer = post(f"a{i}", "ann", "answer", parent=f"q{i % 3}", time=ago(i % 2))
+        await put(database, answer)
+    more = [post(f"m{i}", f"m{i}", "answer", parent="q0") for i in range(askers - 3)]
+    await put(database, *more)
+    ann = await number(database, "ann")
+    assert await status(database, ann) is Status.CONTRIBUTOR
+    await merge_members(
+        database, await number(database, "asker0"), await number(database, "asker1"), now=NOW
+    )
+    await refresh(database, now=NOW)
+    assert await status(database, ann) is Status.MEMBER
+    await assert_consistent(database, NOW)
 
 
 async def test_merging_makes_one_person_of_two_accounts(database):
@@ -178,6 +209,16 @@ async def test_erasing_takes_away_whatever_tells_who_it_was(database):
         assert trace not in text
     after = await rows(database, "select * from tally where member_id = $1 order by day", bob)
     assert after == before
+    await assert_consistent(database, NOW)
+
+
+async def test_erasing_keeps_the_day_on_which_they_were_first_heard_of(database):
+    await put(database, act("1", "ann", time=ago(90)), now=ago(90))
+    await put(database, member("ann", joined=ago(30)))
+    ann = await number(database, "ann")
+    await erase_member(database, ann, now=NOW)
+    (kept,) = await rows(database, "select seen_day from member where id = $1", ann)
+    assert kept == {"seen_day": database.day(ago(90))}
     await assert_consistent(database, NOW)
 
 
