@@ -392,6 +392,7 @@ class StandingRow(Table, table=True):
 
     __tablename__ = "standing"
     __table_args__ = (
+        CheckConstraint("status between 0 and 6", name="status"),
         Index("ix_standing_status", "status", "member_id"),
         Index("ix_standing_due", "rule_set_id", "next_review_day"),
         {"postgresql_with": {"fillfactor": "75"}},

@@ -309,6 +309,7 @@ def upgrade() -> None:
         sa.Column("status", sa.SmallInteger(), server_default=sa.text("6"), nullable=False),
         sa.Column("state", sa.LargeBinary(), server_default=sa.text("''"), nullable=False),
         sa.Column("recent", sa.LargeBinary(), server_default=sa.text("''"), nullable=False),
+        sa.CheckConstraint("status between 0 and 6", name=op.f("ck_standing_status")),
         sa.ForeignKeyConstraint(
             ["member_id"], ["member.id"], name=op.f("fk_standing_member_id_member")
         ),
