@@ -12,9 +12,13 @@ from store.rules import ActiveRules
 
 @dataclass(slots=True)
 class Newest:
-    """The newest day on which anything was done, as far as this process knows it."""
+    """The newest day on which anything was done, as far as this process knows it.
+
+    ``seen`` says of what state of the database this was found out.
+    """
 
     day: int | None = None
+    seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,17 @@ async def moment(database: Database, connection: Read, newest: Newest, *, now: d
     """The moment of a read at ``now``.
 
     Where nothing was done inside the window that ends today, the data are an archive, and what is
-    asked without a day is asked about the day after its newest action. Normally this is known
-    already and costs no statement; else ``newest`` is brought up to date.
+    asked without a day is asked about the day after its newest action. In a living community this
+    is known already and costs no statement. Of an archive all tallies are read, and not again while
+    nobody has written anything since.
     """
     active = await rules.active(database, connection)
     today = database.day(now)
     oldest = today - active.rules.window_days
     if newest.day is None or newest.day <= oldest:
-        newest.day = await _newest(connection, oldest, today)
+        seen = await connection.fetchval("select pg_current_snapshot()::text")
+        if newest.seen != seen:
+            newest.day, newest.seen = await _newest(connection, oldest, today), seen
     archive = newest.day is not None and newest.day <= oldest
     day = newest.day + 1 if archive and newest.day is not None else today
     return Moment(active, today, day, archive)
