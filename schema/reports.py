@@ -55,6 +55,10 @@ class TierReport:
     unplaced: int = strawberry.field(
         description="How many are counted as MEMBER because their history is still being folded."
     )
+    outdated: int = strawberry.field(
+        description="How many are counted where earlier rules placed them, because those of "
+        "`ruleSet` have not reached them yet."
+    )
     staff: int
     bots: int
 
@@ -172,6 +176,7 @@ def tier_report_of(found: reports.TierReport, *, archive: bool) -> TierReport:
         ],
         total=found.total,
         unplaced=found.unplaced,
+        outdated=found.outdated,
         staff=found.staff,
         bots=found.bots,
     )

@@ -14,13 +14,15 @@ from typing import Final
 
 import numpy as np
 
-from engagement.columns import NEVER, NOBODY, WIDTH, Fold, Moves, Pairs, States, fold
+from engagement.columns import NEVER, NOBODY, WIDTH, Moves, States, fold
 from engagement.explain import Standing, explain, not_placed
 from engagement.points import Days
 from engagement.status import Hold, Points, State
 from engagement.words import INDICES, STATUSES, Index
-from store import facts, standings
+from store import facts, graces
 from store.db import Read
+from store.graces import Row
+from store.packed import unpack
 from store.rules import ActiveRules
 
 #: (member, day): what a count of distinct members is about.
@@ -86,13 +88,32 @@ async def live(
     """The standings of today, by member, whatever it takes."""
     found, rest = ready(kept, rules, today=today)
     if rest:
-        past = await fold_to(connection, [one.member_id for one in rest], rules, until=today)
-        states = _states(past, rules)
-        for one in rest:
-            state = states[one.member_id]
-            if state is not None:
-                found[one.member_id] = explain(state, rules.rules, holds=one.holds)
+        found |= await _as_due_work_would(connection, rest, rules, today=today)
     return found
+
+
+async def _as_due_work_would(
+    connection: Read, kept: Sequence[Kept], rules: ActiveRules, *, today: int
+) -> dict[int, Standing]:
+    """Fold members as ``standings.refold`` is going to do, without writing."""
+    members = [one.member_id for one in kept]
+    rows = [Row(one.rule_set_id, one.state, one.recent) for one in kept]
+    folded = await graces.gather(connection, members, rows, rules, today)
+    held = [(i, hold) for i, one in enumerate(kept) for hold in one.holds]
+    had = (await graces.stood(connection, rows, rules, folded.last, held)).had
+    holds = (await graces.carried_over(connection, members, folded, had, rules, held)).holds
+    result = await facts.fold_from(
+        connection, members, folded.start, folded.days, folded.last, rules, holds
+    )
+    states = _rows(result.states, folded.days, rules.rules.window_days)
+    own: list[list[Hold]] = [[] for _ in members]
+    for i, hold in holds:
+        own[i].append(hold)
+    return {
+        member: explain(state, rules.rules, holds=tuple(its))
+        for member, state, its in zip(members, states, own, strict=True)
+        if state is not None
+    }
 
 
 async def at(
@@ -118,15 +139,8 @@ async def fold_to(
     days = await facts.earnings(connection, members, rules, last=until)
     start = States.before(await facts.entries(connection, members, days))
     holds = await facts.holds_of(connection, members)
-
-    def work(pairs: Pairs | None) -> Fold:
-        return fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
-
-    size = len(days.day)
-    result = await facts.aside(size, lambda: work(None))
-    if result.wants_pairs.any():
-        pairs = await facts.pairs_of(connection, members, result.wants_pairs, rules, last=until)
-        result = await facts.aside(size, lambda: work(pairs))
+    limit = np.full(len(members), until)
+    result = await facts.fold_from(connection, members, start, days, limit, rules, holds)
     return Past(tuple(members), until, result.states, result.moves, days)
 
 
@@ -142,7 +156,8 @@ async def distinct(
     for day in sorted({day for _, day in asked}):
         members = [member for member, when in asked if when == day]
         wanted = np.ones(len(members), np.bool_)
-        pairs = await facts.pairs_of(connection, members, wanted, rules, last=day)
+        first = day - window + 1
+        pairs = await facts.pairs_of(connection, members, wanted, rules, first=first, last=day)
         for position, member in enumerate(members):
             found[member, day] = {
                 INDICES[i]: pairs.distinct(position, i, day - window, day)
@@ -163,7 +178,7 @@ def _brought_to(kept: Sequence[Kept], rules: ActiveRules, today: int) -> dict[in
             # Such a state stays as it is through every day until its review.
             states[one.member_id] = _as_kept(one, today, window)
     if due:
-        read = standings.unpack([(k.state, k.recent) for k in due])
+        read = unpack([(k.state, k.recent) for k in due])
         holds = [(i, hold) for i, k in enumerate(due) for hold in k.holds]
         # Nothing was given since: else the row would have been written.
         moved = fold(read.now, read.recent, today, rules.compiled, holds=holds).states

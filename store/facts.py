@@ -10,7 +10,7 @@ import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement.columns import Pairs
+from engagement.columns import Fold, Pairs, States, fold
 from engagement.points import Compiled, Days, Ints, earn
 from engagement.status import Hold
 from engagement.words import STATUSES
@@ -82,15 +82,19 @@ async def pairs_of(
     wanted: NDArray[np.bool_],
     rules: ActiveRules,
     *,
+    first: int = -(2**31),
     last: int,
 ) -> Pairs:
-    """What the guard of distinct members counts for the members that are ``wanted``."""
+    """What the guard of distinct members counts for the members that are ``wanted``.
+
+    Only days from ``first`` to ``last`` are read.
+    """
     compiled = rules.compiled
     earning = np.isin(compiled.index, compiled.guarded)
     given = np.flatnonzero(earning & (compiled.side == 0)).tolist()
     received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
-    rows = await connection.fetch(_PAIRS, ids, given, received, last)
+    rows = await connection.fetch(_PAIRS, ids, given, received, first, last)
     return await aside(len(rows), lambda: _pairs(rows, members, compiled))
 
 
@@ -107,6 +111,29 @@ def _pairs(rows: Sequence[asyncpg.Record], members: Sequence[int], compiled: Com
     table = np.array(sorted(found), np.int64).reshape(-1, 4)
     start = np.searchsorted(table[:, 0], np.arange(len(members) + 1))
     return Pairs(start, table[:, 1], table[:, 2], table[:, 3])
+
+
+async def fold_from(
+    connection: Read | Write,
+    members: Sequence[int],
+    start: States,
+    days: Days,
+    until: Ints,
+    rules: ActiveRules,
+    holds: Sequence[tuple[int, Hold]],
+) -> Fold:
+    """Fold members from the eve of their first day, counting people where it matters."""
+
+    def work(pairs: Pairs | None) -> Fold:
+        return fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
+
+    size = len(days.day)
+    result = await aside(size, lambda: work(None))
+    if result.wants_pairs.any():
+        last = int(np.max(until))
+        pairs = await pairs_of(connection, members, result.wants_pairs, rules, last=last)
+        result = await aside(size, lambda: work(pairs))
+    return result
 
 
 # The position of the member comes with each tally: they are folded in columns.
@@ -133,10 +160,10 @@ _HOLDS = """
 
 _PAIRS = """
     select distinct actor_id, day, type_id, grade, target_id from action
-    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and day <= $4
+    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and day between $4 and $5
         and state = 0 and target_id is distinct from actor_id
     union all
     select distinct target_id, day, type_id, grade, actor_id from action
-    where target_id = any($1::int[]) and type_id = any($3::smallint[]) and day <= $4
+    where target_id = any($1::int[]) and type_id = any($3::smallint[]) and day between $4 and $5
         and state = 0 and target_id is distinct from actor_id
 """

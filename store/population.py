@@ -14,9 +14,10 @@ import numpy as np
 from engagement.columns import NOBODY, States, fold, values_at
 from engagement.points import Ints
 from engagement.words import INDICES, STATUSES, Status
-from store import facts, standings
+from store import facts
 from store.db import Read
 from store.explained import Past, fold_to
+from store.packed import unpack
 from store.rules import ActiveRules
 
 #: Members folded at once from their tallies.
@@ -30,7 +31,8 @@ class Population:
     """Columns of all members there were on ``day``, ascending by id.
 
     ``points`` has the shape (n, 4), ×100. ``unplaced`` marks those whom no fold has reached: they
-    count as ``member``, with the ``since`` of NEVER.
+    count as ``member``, with the ``since`` of NEVER. ``outdated`` marks those who stand where
+    earlier rules placed them.
     """
 
     day: int
@@ -39,23 +41,24 @@ class Population:
     since: Ints
     points: Ints
     unplaced: Ints
+    outdated: Ints
 
 
 async def live(connection: Read, rules: ActiveRules, *, today: int) -> Population:
     """The population of today, from the kept standings.
 
     Standings that are out of date go on to today as in ``explained.live``; of those that wait to be
-    folded again the last known is taken.
+    folded again, or to be placed by the rules in force, the last known is taken.
     """
-    rows = await connection.fetch(_KEPT)
-    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 9)
-    ids, status, since, review, unplaced = (table[:, i] for i in (0, 1, 2, 3, 4))
-    status, since, points = status.copy(), since.copy(), table[:, 5:].copy()
-    due = np.flatnonzero((review <= today) & (unplaced == 0))
+    rows = await connection.fetch(_KEPT, rules.id)
+    table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 10)
+    ids, status, since, review, unplaced, outdated = (table[:, i] for i in range(6))
+    status, since, points = status.copy(), since.copy(), table[:, 6:].copy()
+    due = np.flatnonzero((review <= today) & (unplaced == 0) & (outdated == 0))
     if len(due):
         at = {int(id_): int(row) for id_, row in zip(ids[due], due, strict=True)}
         await _advance(connection, at, status, since, points, rules, today)
-    return Population(today, ids, status, since, points, unplaced)
+    return Population(today, ids, status, since, points, unplaced, outdated)
 
 
 async def at(connection: Read, rules: ActiveRules, *, day: int) -> Population:
@@ -66,9 +69,10 @@ async def at(connection: Read, rules: ActiveRules, *, day: int) -> Population:
     ]
     none = np.zeros(0, np.int64)
     if not parts:
-        return Population(day, none, none, none, none.reshape(0, len(INDICES)), none)
-    joined = [np.concatenate([part[i] for part in parts]) for i in range(4)]
-    return Population(day, joined[0], joined[1], joined[2], joined[3], np.zeros_like(joined[0]))
+        return Population(day, none, none, none, none.reshape(0, len(INDICES)), none, none)
+    ids_, status, since, points = (np.concatenate([part[i] for part in parts]) for i in range(4))
+    all_placed = np.zeros_like(ids_)
+    return Population(day, ids_, status, since, points, all_placed, all_placed)
 
 
 async def statuses_at(
@@ -110,7 +114,7 @@ async def _advance(
     """Fold rows that are behind to today, in place; ``at`` says which row a member has."""
     for chunk in _chunks(sorted(at)):
         kept = await connection.fetch(_PACKED, chunk)
-        read = standings.unpack([(row["state"], row["recent"]) for row in kept])
+        read = unpack([(row["state"], row["recent"]) for row in kept])
         holds = await facts.holds_of(connection, chunk)
         done: States = fold(read.now, read.recent, today, rules.compiled, holds=holds).states
         everyone = np.arange(len(chunk))
@@ -125,7 +129,8 @@ _PEOPLE = "m.role = 'member' and m.merged_into is null and m.erased_at is null"
 _KEPT = f"""
     select s.member_id, s.status, coalesce(s.since, -2147483648),
         coalesce(case when s.day < s.next_review_day then s.next_review_day end, 2147483647),
-        (s.state = '')::int, s.contribution, s.interaction, s.favorability, s.support
+        (s.state = '')::int, (s.state <> '' and s.rule_set_id is distinct from $1)::int,
+        s.contribution, s.interaction, s.favorability, s.support
     from standing s join member m on m.id = s.member_id
     where {_PEOPLE} order by s.member_id
 """

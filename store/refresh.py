@@ -30,19 +30,28 @@ class RefreshReport:
 
 
 async def refresh(
-    database: Database, *, now: datetime, progress: Progress | None = None
+    database: Database,
+    *,
+    now: datetime | Callable[[], datetime],
+    progress: Progress | None = None,
 ) -> RefreshReport:
     """Do all due work, chunk by chunk, each in a transaction of its own.
 
-    Safe to run in several processes at once and to interrupt: what is not done stays due.
+    ``now`` is a moment, or a clock that every chunk asks anew. Safe to run in several processes at
+    once, which share the work, and to interrupt: what is not done stays due. When it returns, all
+    is done that was due when it began, whoever did it.
     """
-    retractions = await _apply_retractions(database, now)
+    clock = now if callable(now) else lambda: now
+    retractions = await _apply_retractions(database, clock())
     members = 0
-    total = 0 if progress is None else await _due_in_all(database, now)
-    while done := await _chunk(database, now=now):
-        members += done
-        if progress is not None:
-            progress(members, max(total, members))
+    total = 0 if progress is None else await _due_in_all(database, clock())
+    for waiting in (False, True):
+        last: int | None = -1
+        while last is not None:
+            last, done = await _chunk(database, clock(), after=last, waiting=waiting)
+            members += done
+            if done and progress is not None:
+                progress(members, max(total, members))
     return RefreshReport(members, retractions)
 
 
@@ -54,31 +63,33 @@ async def _due_in_all(database: Database, now: datetime) -> int:
     return count
 
 
-async def _chunk(database: Database, *, now: datetime) -> int:
+async def _chunk(
+    database: Database, now: datetime, *, after: int, waiting: bool
+) -> tuple[int | None, int]:
     """Do one chunk of what is due: marked members, other rules, a review day that has come.
 
-    Returns how many members were looked at; 0 means that nothing is due.
+    It begins after the member ``after``. Without ``waiting`` members that somebody else has in hand
+    are left out. Returns the last member looked at (None: there is nobody more), and how many.
     """
     today = database.day(now)
 
-    async def work(connection: Write) -> int:
+    async def work(connection: Write) -> tuple[int | None, int]:
         active = await rules.in_force(database, connection)
-        marked = await connection.fetch(_DUE_MARKED, _CHUNK)
-        causes = {row["member_id"]: row["cause"] for row in marked}
-        room = _CHUNK - len(causes)
-        for row in await connection.fetch(_DUE_RULES, active.id, room) if room else ():
-            causes.setdefault(row["member_id"], row["cause"])
-        due = await connection.fetch(_DUE_DAYS, today, _CHUNK) if not causes else []
-        locked = await standings.lock(connection, [*causes, *(row["member_id"] for row in due)])
-        for cause in sorted(set(causes.values())):
-            members = [m for m, why in causes.items() if why == cause]
+        due = await connection.fetch(
+            _NEXT if waiting else _NEXT_FREE, active.id, today, _CHUNK, after
+        )
+        locked = {row["member_id"]: row for row in due}
+        again: dict[str, list[int]] = {}
+        for row in due:
+            if row["cause"] is not None:
+                again.setdefault(row["cause"], []).append(row["member_id"])
+        for cause, members in sorted(again.items()):
             await standings.refold(
                 connection, locked, members, active, today=today, now=now, cause=Cause(cause)
             )
-        await standings.keep_today(
-            connection, locked, [row[0] for row in due], active, today=today, now=now
-        )
-        return len(locked)
+        by_time = [row["member_id"] for row in due if row["cause"] is None]
+        await standings.keep_today(connection, locked, by_time, active, today=today, now=now)
+        return (due[-1]["member_id"] if due else None), len(due)
 
     return await database.in_write(work)
 
@@ -113,20 +124,19 @@ _DUE = """
         or exists (select 1 from refold r where r.member_id = s.member_id)
 """
 
-_DUE_MARKED = """
-    select member_id, cause from refold order by member_id limit $1 for update skip locked
+# Every change is locked in the order of the members, as in standings.lock. A scan: an index on the
+# review day would be rewritten with every action.
+_NEXT = """
+    select s.member_id, s.rule_set_id, s.day, s.status, s.next_review_day, s.state, s.recent,
+        case when r.cause is not null then r.cause
+            when s.state = '' then 'import'
+            when s.rule_set_id is distinct from $1 then 'rule_change'
+        end as cause
+    from standing s left join refold r on r.member_id = s.member_id
+    where s.member_id > $4 and (
+        r.member_id is not null or s.rule_set_id is distinct from $1
+        or (s.next_review_day <= $2 and s.day < $2))
+    order by s.member_id limit $3 for no key update of s
 """
 
-
-_DUE_RULES = """
-    select member_id, case when state = '' then 'import' else 'rule_change' end as cause
-    from standing where rule_set_id is distinct from $1
-    order by member_id limit $2
-"""
-
-
-# A scan once a day: an index on this column would be rewritten with every action.
-_DUE_DAYS = """
-    select member_id from standing
-    where next_review_day <= $1 and day < $1 order by member_id limit $2
-"""
+_NEXT_FREE = f"{_NEXT} skip locked"

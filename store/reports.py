@@ -53,7 +53,8 @@ class TierRow:
 class TierReport:
     """Everybody by status on ``day``; the counts of ``rows`` add up to ``total``.
 
-    ``unplaced`` are those counted as ``member`` because no fold has reached them.
+    ``unplaced`` are those counted as ``member`` because no fold has reached them, ``outdated``
+    those counted where earlier rules placed them because these rules have not reached them yet.
     """
 
     day: int
@@ -62,6 +63,7 @@ class TierReport:
     rows: tuple[TierRow, ...]
     total: int
     unplaced: int
+    outdated: int
     staff: int
     bots: int
 
@@ -159,6 +161,7 @@ async def tier_report(
         rows=_rows(now, moved, [before[m] for m in members]),
         total=len(now.ids),
         unplaced=int(now.unplaced.sum()),
+        outdated=int(now.outdated.sum()),
         staff=apart.get("staff", 0),
         bots=apart.get("bot", 0),
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from engagement.points import Compiled, compile_rules
 from engagement.rules import checksum, load
@@ -43,6 +45,17 @@ class RuleSetVersion:
     created_at: datetime
     activated_at: datetime | None
     retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Earlier:
+    """Rules that were in force before ``until_day``, on which others took their place.
+
+    They are compiled without their catalog, which folding on from a standing does not need.
+    """
+
+    compiled: Compiled
+    until_day: int
 
 
 class UnknownRuleSet(StoreError):
@@ -88,6 +101,19 @@ async def in_force(database: Database, connection: Write) -> ActiveRules:
     return await active(database, connection)
 
 
+async def earlier(connection: Read | Write, numbers: Iterable[int]) -> dict[int, Earlier]:
+    """Those of the rule sets ``numbers`` that are no longer in force."""
+    return {
+        row["id"]: Earlier(_bars(row["toml"]), row["until_day"])
+        for row in await connection.fetch(_EARLIER, sorted(numbers))
+    }
+
+
+@lru_cache(maxsize=8)
+def _bars(toml: str) -> Compiled:
+    return compile_rules(load(toml), {})
+
+
 async def all_versions(connection: Read) -> list[RuleSetVersion]:
     """Every version, newest first."""
     rows = await connection.fetch("select * from rule_set order by id desc")
@@ -127,7 +153,7 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
     """Put a version in force and retire the one before.
 
     Everybody is folded again by due work, while recording goes on; until then a standing names the
-    rule set that it was made with. Graces granted by an earlier change end. Raises UnknownRuleSet.
+    rule set that it was made with. Raises UnknownRuleSet.
     """
 
     async def put(connection: Write) -> RuleSetVersion:
@@ -138,7 +164,6 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
         if found.state == "active":
             return found
         await connection.execute(_RETIRE, now)
-        await connection.execute(_END_GRACE, database.day(now))
         row = await connection.fetchrow(_ACTIVATE, number, now)
         assert row is not None
         return RuleSetVersion(**row)
@@ -158,6 +183,13 @@ _VERSIONS = """
     select * from rule_set where $1::int is null or id < $1 order by id desc limit $2
 """
 
+_EARLIER = """
+    select id, toml,
+        ((retired_at at time zone (select value from setting where key = 'zone'))::date
+            - date '1970-01-01') as until_day
+    from rule_set where id = any($1::int[]) and retired_at is not null order by id
+"""
+
 _SAVE = """
     insert into rule_set (name, toml, checksum, created_at) values ($1, $2, $3, $4)
     on conflict (checksum) do update set checksum = excluded.checksum
@@ -165,12 +197,6 @@ _SAVE = """
 """
 
 _RETIRE = "update rule_set set state = 'retired', retired_at = $1 where state = 'active'"
-
-# Granted against the rules before; whoever the next ones lower is granted it anew.
-_END_GRACE = """
-    update hold set until_day = greatest($1, from_day)
-    where kind = 'grace' and (until_day is null or until_day > $1)
-"""
 
 _ACTIVATE = """
     update rule_set set state = 'active', activated_at = $2, retired_at = null where id = $1

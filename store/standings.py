@@ -8,58 +8,48 @@ change to an earlier day folds the member again from their tallies.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby, pairwise
 from typing import Any, Final
 
 import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement.columns import CAUSES, WIDTH, Moves, Pairs, States, fold, review_days, values_at
+from engagement.columns import (
+    CAUSES,
+    NOBODY,
+    Moves,
+    Pairs,
+    States,
+    fold,
+    place_day,
+    review_days,
+    values_at,
+)
+from engagement.holds import FAR
 from engagement.points import Days, Ints
 from engagement.status import Hold
-from engagement.words import INDICES, STATUSES, Cause
-from store import facts
+from engagement.words import Cause
+from store import facts, graces
 from store.db import Write
+from store.graces import Row
+from store.packed import pack_recent, pack_states, unpack
 from store.rules import ActiveRules
 
 #: So many members with changed pasts are folded again at once; more become due work.
 FEW: Final = 200
 
-_RECENT_WIDTH = 5
-_NEVER_REVIEWED = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """What the rows of some members hold, in columns; ``recent`` is as in points.Days."""
-
-    eve: States
-    now: States
-    recent: Days
-
-
-def unpack(rows: Sequence[tuple[bytes, bytes]]) -> Kept:
-    """Read the packed columns ``state`` and ``recent`` of rows that were folded."""
-    packed = np.frombuffer(b"".join(row[0] for row in rows), "<i4").reshape(-1, 2, WIDTH)
-    recent = np.frombuffer(b"".join(row[1] for row in rows), "<i4").reshape(-1, _RECENT_WIDTH)
-    sizes = [len(row[1]) // (4 * _RECENT_WIDTH) for row in rows]
-    start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    wide = recent.astype(np.int64)
-    here = np.zeros(len(wide), np.bool_)
-    days = Days(start, wide[:, 0], wide[:, 1:], here)
-    return Kept(States.unpack(packed[:, 0]), States.unpack(packed[:, 1]), days)
+_EVER: Final = -(2**31)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """The outcome of folding some members to today."""
+    """The outcome of folding some members to a day: that of the day itself, and of the eve."""
 
     eve: States
     now: States
-    before_today: Moves
+    before: Moves
     today: Moves
     wants_pairs: NDArray[np.bool_]
 
@@ -67,14 +57,14 @@ class Placed:
 def advance(
     start: States,
     days: Days,
-    today: int,
+    last: Ints,
     rules: ActiveRules,
     holds: Sequence[tuple[int, Hold]],
     pairs: Pairs | None,
 ) -> Placed:
-    """Fold to the end of yesterday, and from there to what today is so far."""
-    eve = fold(start, days, today - 1, rules.compiled, holds=holds, pairs=pairs)
-    now = fold(eve.states, days, today, rules.compiled, holds=holds, pairs=pairs)
+    """Fold to the eve of each member's day ``last``, and from there to what that day is so far."""
+    eve = fold(start, days, last - 1, rules.compiled, holds=holds, pairs=pairs)
+    now = place_day(eve.states, days, rules.compiled, holds=holds, pairs=pairs)
     return Placed(eve.states, now.states, eve.moves, now.moves, eve.wants_pairs | now.wants_pairs)
 
 
@@ -86,6 +76,20 @@ async def lock(connection: Write, members: Iterable[int]) -> dict[int, asyncpg.R
     """
     rows = await connection.fetch(_LOCK, sorted(members))
     return {row["member_id"]: row for row in rows}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """How the changes of members are told, who are named by position.
+
+    ``before`` came about on days before the one they are placed on, and is told as it is. What
+    remains is told as one change, with their cause in ``causes``; where that is an action, the move
+    of the day itself in ``today`` knows better.
+    """
+
+    before: list[Moves]
+    today: Moves
+    causes: list[Cause]
 
 
 async def keep_today(
@@ -111,8 +115,12 @@ async def keep_today(
     start = kept.eve.take(np.arange(len(members)))
     start.put(behind, kept.now.take(behind))
     holds = await facts.holds_of(connection, members)
-    placed = await _place(connection, members, start, days, today, rules, holds)
-    await _write(connection, locked, members, placed, days, holds, rules, today, now, Cause.ACTION)
+    last = np.full(len(members), today)
+    # Nobody can enter by what lies before the window.
+    first = today - rules.rules.window_days + 1
+    placed = await _place(connection, members, start, days, last, rules, holds, first)
+    told = Told([placed.before], placed.today, [Cause.ACTION] * len(members))
+    await _write(connection, locked, members, placed, days, holds, rules, now, told)
 
 
 async def refold(
@@ -125,28 +133,50 @@ async def refold(
     now: datetime,
     cause: Cause,
 ) -> None:
-    """Fold members again from their first day; changes of status get ``cause``.
+    """Fold members again from their first day, to today or to their own day where that is later.
 
-    Whom rules that are new to them would lower keeps the status for the days of grace.
+    What was due before is told first, then the difference, with ``cause``. Whoever stood by other
+    rules moves because of them, and may have a grace (engagement/grace.py).
     """
     members = sorted(members)
     if not members:
         return
-    days = await facts.earnings(connection, members, rules)
-    start = States.before(await facts.entries(connection, members, days))
+    rows = [Row(locked[m]["rule_set_id"], locked[m]["state"], locked[m]["recent"]) for m in members]
+    folded = await graces.gather(connection, members, rows, rules, today)
     holds = await facts.holds_of(connection, members)
-    placed = await _place(connection, members, start, days, today, rules, holds)
-    graces = _graces(locked, members, placed, rules, today)
-    if graces:
-        tried = await _place(connection, members, start, days, today, rules, holds + graces)
-        status = tried.now.status
-        # Where it would change nothing (they are dormant, say) there is nothing to be kept.
-        graces = [(i, hold) for i, hold in graces if STATUSES[status[i]] is hold.status]
-        await _grant(connection, members, graces, rules, now)
-        holds += graces
-        placed = await _place(connection, members, start, days, today, rules, holds)
-    await _write(connection, locked, members, placed, days, holds, rules, today, now, cause)
+    before = await graces.stood(connection, rows, rules, folded.last, holds)
+    change = await graces.carried_over(connection, members, folded, before.had, rules, holds)
+    await graces.write(connection, members, change, rules.name, now)
+    holds = change.holds
+    start, days, last = folded.start, folded.days, folded.last
+    placed = await _place(connection, members, start, days, last, rules, holds, _EVER)
+    due = _due_before(locked, members, last, holds, rules)
+    others = before.had.status != NOBODY
+    causes = [Cause.RULE_CHANGE if other else cause for other in others.tolist()]
+    told = Told([*before.moves, due], placed.today, causes)
+    await _write(connection, locked, members, placed, days, holds, rules, now, told)
     await connection.execute("delete from refold where member_id = any($1::int[])", members)
+
+
+def _due_before(
+    locked: Mapping[int, asyncpg.Record],
+    members: Sequence[int],
+    last: Ints,
+    holds: Sequence[tuple[int, Hold]],
+    rules: ActiveRules,
+) -> Moves:
+    """What came about by itself before the day ``last``, and nobody has looked at since."""
+    those = [
+        i
+        for i, row in enumerate(locked[m] for m in members)
+        if row["state"] and row["rule_set_id"] == rules.id and row["next_review_day"] is not None
+        and row["next_review_day"] < last[i]
+    ]  # fmt: skip
+    kept = unpack([(locked[members[i]]["state"], locked[members[i]]["recent"]) for i in those])
+    who = np.array(those, np.int64)
+    own = graces.among(those, holds)
+    moves = fold(kept.now, kept.recent, last[who] - 1, rules.compiled, holds=own).moves
+    return replace(moves, member=who[moves.member])
 
 
 async def _place(
@@ -154,54 +184,18 @@ async def _place(
     members: Sequence[int],
     start: States,
     days: Days,
-    today: int,
+    last: Ints,
     rules: ActiveRules,
     holds: Sequence[tuple[int, Hold]],
+    first: int,
 ) -> Placed:
-    """``advance``, counting the people of those for whom it matters."""
-    placed = advance(start, days, today, rules, holds, None)
+    """``advance``, counting the people of those for whom it matters, from day ``first`` on."""
+    placed = advance(start, days, last, rules, holds, None)
     if placed.wants_pairs.any():
-        pairs = await facts.pairs_of(connection, members, placed.wants_pairs, rules, last=today)
-        placed = advance(start, days, today, rules, holds, pairs)
+        wanted, end = placed.wants_pairs, int(last.max())
+        pairs = await facts.pairs_of(connection, members, wanted, rules, first=first, last=end)
+        placed = advance(start, days, last, rules, holds, pairs)
     return placed
-
-
-def _graces(
-    locked: Mapping[int, asyncpg.Record],
-    members: Sequence[int],
-    placed: Placed,
-    rules: ActiveRules,
-    today: int,
-) -> list[tuple[int, Hold]]:
-    """A grace for everybody who met an index by other rules and stands lower by these."""
-    length = rules.rules.lifecycle.rule_change_grace_days
-    found = []
-    for i, (member, status) in enumerate(zip(members, placed.now.status.tolist(), strict=True)):
-        row = locked[member]
-        by_others = row["state"] and row["rule_set_id"] != rules.id
-        if length and by_others and row["status"] < min(status, len(INDICES)):
-            hold = Hold("grace", STATUSES[row["status"]], today, today + length)
-            found.append((i, hold))
-    return found
-
-
-async def _grant(
-    connection: Write,
-    members: Sequence[int],
-    graces: Sequence[tuple[int, Hold]],
-    rules: ActiveRules,
-    now: datetime,
-) -> None:
-    if graces:
-        await connection.execute(
-            _GRACE,
-            [members[i] for i, _ in graces],
-            [STATUSES.index(hold.status) for _, hold in graces],
-            [hold.from_day for _, hold in graces],
-            [hold.until_day for _, hold in graces],
-            rules.name,
-            now,
-        )
 
 
 async def mark(connection: Write, members: Iterable[int], cause: Cause, now: datetime) -> None:
@@ -265,29 +259,27 @@ async def _write(
     days: Days,
     holds: Sequence[tuple[int, Hold]],
     rules: ActiveRules,
-    today: int,
     now: datetime,
-    cause: Cause,
+    told: Told,
 ) -> None:
     everyone = np.arange(len(members))
     values = values_at(days, everyone, placed.now.day, rules.compiled)
     recent = _recent(days, placed.now.day, rules.rules.window_days)
     # Days without points change nothing when they leave the window.
     review = review_days(placed.now, recent, rules.compiled, holds)
-    packed = np.stack([placed.eve.pack(), placed.now.pack()], axis=1)
     await connection.execute(
         _WRITE,
         list(members),
         rules.id,
         placed.now.day.tolist(),
         placed.now.since.tolist(),
-        [None if day == _NEVER_REVIEWED else day for day in review.tolist()],
+        [None if day == FAR else day for day in review.tolist()],
         *values.T.tolist(),
         placed.now.status.tolist(),
-        [row.tobytes() for row in packed],
-        _pack(recent),
+        pack_states(placed.eve, placed.now),
+        pack_recent(recent),
     )
-    moves = _announcements(locked, members, placed, today, cause)
+    moves = _announcements(locked, members, placed.now, told)
     if moves:
         columns: list[list[Any]] = [list(column) for column in zip(*moves, strict=True)]
         await connection.execute(_ANNOUNCE, now, rules.id, *columns)
@@ -301,54 +293,41 @@ def _recent(days: Days, until: Ints, window: int) -> Days:
     return Days(start, days.day[kept], days.points[kept], days.gave[kept])
 
 
-def _pack(recent: Days) -> list[bytes]:
-    """The inverse of what ``unpack`` does to the column ``recent``."""
-    whole = np.column_stack([recent.day, recent.points]).astype("<i4").tobytes()
-    ends = (recent.start * 4 * _RECENT_WIDTH).tolist()
-    return [whole[low:high] for low, high in pairwise(ends)]
-
-
 def _announcements(
     locked: Mapping[int, asyncpg.Record],
     members: Sequence[int],
-    placed: Placed,
-    today: int,
-    cause: Cause,
+    now: States,
+    told: Told,
 ) -> list[tuple[int, int, int | None, int, str]]:
-    """(member, day, from, to, cause) for whatever changed since the row was last written.
-
-    Members who went on from their row moved day by day and each move is told. For those folded
-    again only the difference to what was last told counts, with the cause of the folding.
-    """
-    told: dict[int, int | None] = {
+    """(member, day, from, to, cause) for whatever changed since the rows were last written."""
+    last: dict[int, int | None] = {
         i: (locked[m]["status"] if locked[m]["state"] else None) for i, m in enumerate(members)
     }
-    went_on = {i for i, m in enumerate(members) if locked[m]["state"] and cause is Cause.ACTION}
     found: list[tuple[int, int, int | None, int, str]] = []
-    causes: dict[int, str] = {}
-    steps = [
-        (int(m), int(d), int(after), CAUSES[why].value)
-        for moves in (placed.before_today, placed.today)
-        for m, d, after, why in zip(moves.member, moves.day, moves.after, moves.cause, strict=True)
-        if int(m) in went_on
-    ]
-    for i, own in groupby(sorted(steps), key=lambda step: step[0]):
+    earlier = [step for moves in told.before for step in _steps(moves)]
+    for i, day, after, why in sorted(earlier):
         since = locked[members[i]]["day"]
-        for _, day, after, why in own:
-            if day == today:
-                causes[i] = why
-            elif day > since and told[i] != after:
-                found.append((members[i], day, told[i], after, why))
-                told[i] = after
-    for i, status in enumerate(placed.now.status.tolist()):
-        if status >= 0 and told[i] != status:
-            why = causes.get(i, cause.value)
-            found.append((members[i], today, told[i], status, why))
+        if since is not None and day > since and last[i] != after:
+            found.append((members[i], day, last[i], after, CAUSES[why].value))
+            last[i] = after
+    today = {i: CAUSES[why] for i, _, _, why in _steps(told.today)}
+    for i, (day, status) in enumerate(zip(now.day.tolist(), now.status.tolist(), strict=True)):
+        if last[i] != status:
+            cause = told.causes[i]
+            if cause is Cause.ACTION:
+                cause = today.get(i, cause)
+            found.append((members[i], day, last[i], status, cause.value))
     return found
 
 
+def _steps(moves: Moves) -> list[tuple[int, int, int, int]]:
+    """(position of the member, day, status after it, position of the cause in CAUSES)."""
+    columns = (moves.member, moves.day, moves.after, moves.cause)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
 _LOCK = """
-    select member_id, rule_set_id, day, status, state, recent from standing
+    select member_id, rule_set_id, day, status, next_review_day, state, recent from standing
     where member_id = any($1::int[]) order by member_id for no key update
 """
 
@@ -356,14 +335,6 @@ _MARK = """
     insert into refold (member_id, cause, since)
     select member_id, $2, $3 from unnest($1::int[]) member_id order by 1
     on conflict do nothing
-"""
-
-
-_GRACE = """
-    insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)
-    select c.member_id, 'grace', c.status, c.from_day, c.until_day, 'change of rules', $5, $6
-    from unnest($1::int[], $2::smallint[], $3::int[], $4::int[])
-        as c(member_id, status, from_day, until_day)
 """
 
 

@@ -82,6 +82,8 @@ async def _tiers(as_of: str | None, period: int, format: Format) -> None:
         print(f"\nApart: {totals['staff']:,} staff, {totals['bots']:,} bots.")
         if totals["unplaced"]:
             say(f"{totals['unplaced']:,} wait to be placed: run `ikusei refresh`.")
+        if totals["outdated"]:
+            say(f"{totals['outdated']:,} still stand by earlier rules: run `ikusei refresh`.")
 
 
 def told_tiers(report: TierReport, *, rule_set_version: int, archive: bool) -> Report:
@@ -124,6 +126,7 @@ def told_tiers(report: TierReport, *, rule_set_version: int, archive: bool) -> R
             "staff": report.staff,
             "bots": report.bots,
             "unplaced": report.unplaced,
+            "outdated": report.outdated,
         },
     }
 

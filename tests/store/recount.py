@@ -25,7 +25,7 @@ from engagement.status import (
 )
 from engagement.words import INDICES, STATUSES, ActionType, DistinctBy, Grade, RuleSet, Side
 from store.db import Database
-from store.standings import unpack
+from store.packed import unpack
 
 #: (member, day, type, side, grade)
 Key = tuple[int, int, int, int, int]
@@ -298,6 +298,7 @@ def _assert_standing(
     assert row["next_review_day"] == next_review_day(state, e.rules, holds), where
     if row["next_review_day"] is None or row["next_review_day"] > today:
         assert states[-1].status is state.status, f"{where}: not reviewed in time"
+        assert states[-1].points == state.points, f"{where}: what came later is missing"
 
 
 def _plain(states: States) -> tuple[object, ...]:

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from engagement import rules as rule_files
-from engagement.words import STATUSES, Index, RuleSet, Side, Status
-from store import rules, standings
+from engagement.words import STATUSES, Grade, Guards, Index, Side, Status
+from store import people, reports, rules, standings
 from store.db import Database, connect
 from store.migrate import migrate
 from store.record import record
@@ -25,6 +26,7 @@ from tests.store.making import (
     fetch,
     member,
     moves,
+    number,
     post,
     put,
     snapshot,
@@ -33,48 +35,32 @@ from tests.store.making import (
     tally,
     value,
 )
+from tests.store.passing import later, likes, pass_days
 from tests.store.recount import assert_consistent
-
-
-def _in(days: float) -> datetime:
-    return NOW + timedelta(days=days)
-
-
-async def _pass(database: Database, days: float) -> RefreshReport:
-    """Let days go by, and hold everything against the recount."""
-    report = await refresh(database, now=_in(days))
-    await assert_consistent(database, _in(days))
-    return report
-
-
-async def _likes(database: Database, who: str, n: int, days: float = 0, prefix: str = "") -> None:
-    """So many likes today, as many of them yesterday as go over the daily cap."""
-    likes = [act(f"{prefix}{who} {i}", who, time=_in(days - i // 10)) for i in range(n)]
-    await put(database, *likes, now=_in(days))
 
 
 async def test_dormancy_comes_by_itself(database: Database) -> None:
     today = database.day(NOW)
     await put(database, member("ann", joined=ago(100)), act("1", verb="login"))
-    await _pass(database, 59)
+    await pass_days(database, 59)
     assert await status(database, "ann") is Status.MEMBER
-    await _pass(database, 60)
+    await pass_days(database, 60)
     assert await status(database, "ann") is Status.DORMANT
     assert await moves(database, "ann") == [
         (today, None, "member", "action"),
         (today + 60, "member", "dormant", "decay"),
     ]
-    await put(database, act("2", verb="login", time=_in(70)), now=_in(70))
+    await put(database, act("2", verb="login", time=later(70)), now=later(70))
     assert (await moves(database, "ann"))[-1] == (today + 70, "dormant", "member", "action")
-    await assert_consistent(database, _in(70))
+    await assert_consistent(database, later(70))
 
 
 async def test_a_newcomer_stops_being_one(database: Database) -> None:
     today = database.day(NOW)
     await put(database, act("1"))
-    await _pass(database, 29)
+    await pass_days(database, 29)
     assert await status(database, "ann") is Status.NEWCOMER
-    report = await _pass(database, 30)
+    report = await pass_days(database, 30)
     assert report.members == 1
     assert await moves(database, "ann") == [
         (today, None, "newcomer", "action"),
@@ -85,72 +71,72 @@ async def test_a_newcomer_stops_being_one(database: Database) -> None:
 async def test_points_leave_the_window_and_the_hold_ends(database: Database) -> None:
     today = database.day(NOW)
     await put(database, member("ann", joined=ago(40)))
-    await _likes(database, "ann", 10)
+    await likes(database, "ann", 10)
     assert await status(database, "ann") is Status.SUPPORTER
     for day in range(20, 90, 20):
-        await put(database, act(f"l{day}", verb="login", time=_in(day)), now=_in(day))
-    await _pass(database, 90)
+        await put(database, act(f"l{day}", verb="login", time=later(day)), now=later(day))
+    await pass_days(database, 90)
     assert await status(database, "ann") is Status.SUPPORTER
     assert await value(database, "select support from standing") == 0
-    await _pass(database, 103)
+    await pass_days(database, 103)
     assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 104)
+    await pass_days(database, 104)
     assert await status(database, "ann") is Status.MEMBER
     assert (await moves(database, "ann"))[-1] == (today + 104, "supporter", "member", "decay")
 
 
 async def test_between_exit_and_enter_the_status_is_kept(database: Database) -> None:
     await put(database, member("ann", joined=ago(40)))
-    await _likes(database, "ann", 1)
-    await _likes(database, "ann", 9, days=50, prefix="later ")
+    await likes(database, "ann", 1)
+    await likes(database, "ann", 9, days=50, prefix="later ")
     assert await status(database, "ann") is Status.SUPPORTER
-    await put(database, act("l", verb="login", time=_in(105)), now=_in(105))
+    await put(database, act("l", verb="login", time=later(105)), now=later(105))
     # Nine of ten points are not below nine tenths of ten.
     assert await value(database, "select support from standing") == 900
     assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 106)
+    await pass_days(database, 106)
 
 
 async def test_changes_of_several_days_are_told_with_their_days(database: Database) -> None:
     """However rarely the service looks: what happened between is told day by day."""
     today = database.day(NOW)
-    await _likes(database, "ann", 10)
-    await _pass(database, 400)
+    await likes(database, "ann", 10)
+    await pass_days(database, 400)
     assert await moves(database, "ann") == [
         (today, None, "supporter", "action"),
         (today + 60, "supporter", "dormant", "decay"),
     ]
-    await put(database, act("back", verb="login", time=_in(401)), now=_in(401))
+    await put(database, act("back", verb="login", time=later(401)), now=later(401))
     assert (await moves(database, "ann"))[-1] == (today + 401, "dormant", "member", "action")
-    await assert_consistent(database, _in(401))
+    await assert_consistent(database, later(401))
 
 
 async def test_looking_daily_or_once_gives_the_same(database: Database, url: str) -> None:
-    await _likes(database, "ann", 10)
+    await likes(database, "ann", 10)
     await put(database, post("q", "bob", time=ago(3)), member("cid", joined=ago(1)))
     for day in range(1, 125):
-        await refresh(database, now=_in(day))
+        await refresh(database, now=later(day))
     daily = (await snapshot(database))["standings"]
     told = await moves(database, "ann")
-    await assert_consistent(database, _in(124))
+    await assert_consistent(database, later(124))
     connection = await database.pool.acquire()
     await connection.execute("truncate transition, standing")
     await connection.execute("insert into standing (member_id) select id from member")
     await database.pool.release(connection)
-    await refresh(database, now=_in(124))
+    await refresh(database, now=later(124))
     once = (await snapshot(database))["standings"]
     # Who is looked at daily is placed on the day of their last review, the other way today.
-    later = {(row[0], row[1]): (row[3], *row[5:10]) for row in daily}
-    assert later == {(row[0], row[1]): (row[3], *row[5:10]) for row in once}
+    every_day = {(row[0], row[1]): (row[3], *row[5:10]) for row in daily}
+    assert every_day == {(row[0], row[1]): (row[3], *row[5:10]) for row in once}
     assert [move[2] for move in told] == ["supporter", "dormant"]
 
 
 async def test_refresh_does_nothing_twice(database: Database) -> None:
-    await _likes(database, "ann", 10)
+    await likes(database, "ann", 10)
     await put(database, member("bob", joined=ago(10)), counted("eve", 3, ago(80)))
-    await _pass(database, 75)
+    await pass_days(database, 75)
     before = await snapshot(database), await value(database, "select count(*) from transition")
-    report = await refresh(database, now=_in(75))
+    report = await refresh(database, now=later(75))
     assert report == RefreshReport(members=0, retractions=0)
     after = await snapshot(database), await value(database, "select count(*) from transition")
     assert after == before
@@ -158,22 +144,22 @@ async def test_refresh_does_nothing_twice(database: Database) -> None:
 
 async def test_progress_is_told(database: Database) -> None:
     await put(database, *[act(str(i), f"m{i}") for i in range(30)])
-    seen: list[tuple[int, int]] = []
-    await refresh(database, now=_in(30), progress=lambda done, total: seen.append((done, total)))
+    seen: list[tuple[int, int | None]] = []
+    await refresh(database, now=later(30), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(30, 30)]
 
 
 async def test_todays_news_after_days_of_silence_go_on_from_the_row(database: Database) -> None:
     """Nobody refreshed; what decayed meanwhile is told with its own day."""
     today = database.day(NOW)
-    await _likes(database, "ann", 10)
-    await put(database, act("x", verb="login", time=_in(80)), now=_in(80))
+    await likes(database, "ann", 10)
+    await put(database, act("x", verb="login", time=later(80)), now=later(80))
     assert await moves(database, "ann") == [
         (today, None, "supporter", "action"),
         (today + 60, "supporter", "dormant", "decay"),
         (today + 80, "dormant", "supporter", "action"),
     ]
-    await assert_consistent(database, _in(80))
+    await assert_consistent(database, later(80))
 
 
 async def test_a_clock_that_steps_back_over_midnight(database: Database) -> None:
@@ -184,6 +170,108 @@ async def test_a_clock_that_steps_back_over_midnight(database: Database) -> None
     await put(database, act("3", time=midnight), now=midnight + timedelta(seconds=9))
     await assert_consistent(database, midnight + timedelta(seconds=9))
     assert await value(database, "select support from standing") == 300
+
+
+async def test_a_refresh_that_began_yesterday_takes_nothing_of_today_away(
+    database: Database,
+) -> None:
+    midnight = datetime(2026, 6, 16, tzinfo=UTC)
+    after, evening = midnight + timedelta(seconds=5), midnight - timedelta(seconds=20)
+    await put(database, member("ann", joined=ago(50)))
+    await put(database, *[act(f"y{i}", time=ago(1, of=midnight)) for i in range(5)], now=NOW)
+    await put(database, *[act(f"t{i}", time=midnight) for i in range(5)], now=after)
+    before = await snapshot(database)
+    connection = await database.pool.acquire()
+    await connection.execute("insert into refold select member_id, 'import', now() from standing")
+    await database.pool.release(connection)
+    assert (await refresh(database, now=evening)).members == 1
+    assert await snapshot(database) == before
+    assert await status(database, "ann") is Status.SUPPORTER
+    await assert_consistent(database, after)
+    assert (await refresh(database, now=after)).members == 0
+
+
+async def test_every_chunk_of_a_refresh_asks_the_clock(database: Database) -> None:
+    await likes(database, "ann", 10)
+    times = iter([NOW, later(59), later(60), later(61), later(61)])
+    await refresh(database, now=lambda: next(times, later(61)))
+    assert await status(database, "ann") is Status.DORMANT
+
+
+async def test_who_was_first_heard_of_tomorrow_is_placed_all_the_same(database: Database) -> None:
+    """Of two servers one is in the next day already."""
+    midnight = datetime(2026, 6, 16, tzinfo=UTC)
+    early = midnight - timedelta(seconds=5)
+    await put(database, act("1", "bob", target="ann", time=midnight), now=midnight)
+    ann = await number(database, "ann")
+    await people.lock_status(
+        database, ann, Status.FAN, until_day=None, reason="r", by="eve", now=early
+    )
+    assert await status(database, "ann") is Status.FAN
+    async with database.read() as c:
+        active = await rules.active(database, c)
+        day = database.day(early)
+        report = await reports.tier_report(c, active, day=day, today=day, period_days=3)
+    assert report.total == sum(row.count for row in report.rows) == 2
+    await refresh(database, now=midnight)
+    await assert_consistent(database, midnight)
+
+
+async def test_a_status_that_there_is_not_cannot_be_kept(database: Database) -> None:
+    await put(database, act("1"))
+    connection = await database.pool.acquire()
+    with pytest.raises(asyncpg.CheckViolationError, match="ck_standing_status"):
+        await connection.execute("update standing set status = -1")
+    await database.pool.release(connection)
+
+
+async def test_a_day_is_placed_again_though_its_news_are_worth_nothing(database: Database) -> None:
+    """On this day points leave the window; what is placed again on it must not bring them back."""
+    first = rule_files.default()
+    changed = dataclasses.replace(
+        first,
+        name="no hold, graded answers",
+        thresholds={
+            index: dataclasses.replace(t, min_hold_days=0, enter=3, guards=Guards())
+            for index, t in first.thresholds.items()
+        },
+        catalog=tuple(
+            dataclasses.replace(row, quality=True) if row.key == ("qa", "best_answer") else row
+            for row in first.catalog
+        ),
+        multipliers={**first.multipliers, Grade.NONE: 0},
+    )
+    draft = await rules.save_draft(database, rule_files.dump(changed), now=NOW)
+    await rules.activate(database, draft.id, now=NOW)
+    await put(database, member("ann", joined=ago(50)), *[act(f"s{i}") for i in range(3)])
+    await put(database, act("l", verb="login", time=later(50)), now=later(50))
+    await pass_days(database, 90)
+    assert await status(database, "ann") is Status.MEMBER
+    worthless = act("b", "bob", "best_answer", target="ann", time=later(90))
+    await put(database, worthless, now=later(90))
+    assert await status(database, "ann") is Status.MEMBER
+    await assert_consistent(database, later(90))
+
+
+async def test_a_lock_that_never_held_is_no_cause(database: Database) -> None:
+    await put(database, member("ann", joined=ago(50)), act("1"))
+    ann = await number(database, "ann")
+    await people.lock_status(
+        database, ann, Status.FAN, until_day=None, reason="r", by="eve", now=NOW
+    )
+    await people.end_lock(database, ann, now=NOW)
+    await likes(database, "ann", 12)
+    today = database.day(NOW)
+    assert (await moves(database, "ann"))[-1] == (today, "member", "supporter", "action")
+
+
+async def test_what_was_due_is_told_before_what_a_late_action_changes(database: Database) -> None:
+    today = database.day(NOW)
+    await put(database, member("ann", joined=ago(40)))
+    await likes(database, "ann", 10)
+    await put(database, act("late", verb="login", time=ago(3)), now=later(70))
+    assert (await moves(database, "ann"))[-1] == (today + 60, "supporter", "dormant", "decay")
+    await pass_days(database, 70)
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -208,10 +296,10 @@ async def test_one_busy_day_is_not_yet_a_habit(database: Database) -> None:
         answer = post(f"a{i}", "ann", "answer", parent=f"q{i}")
         await put(database, post(f"q{i}", f"asker{i}"), answer)
     assert await status(database, "ann") is Status.MEMBER
-    more = post("a9", "ann", "answer", parent="q1", time=_in(1))
-    await put(database, more, now=_in(1))
+    more = post("a9", "ann", "answer", parent="q1", time=later(1))
+    await put(database, more, now=later(1))
     assert await status(database, "ann") is Status.CONTRIBUTOR
-    await assert_consistent(database, _in(1))
+    await assert_consistent(database, later(1))
 
 
 async def test_guards_are_asked_on_entering_only(database: Database) -> None:
@@ -222,13 +310,13 @@ async def test_guards_are_asked_on_entering_only(database: Database) -> None:
     assert await status(database, "ann") is Status.CONTRIBUTOR
     await put(
         database,
-        *[post(f"b{i}", "ann", "answer", parent="q0", time=_in(61)) for i in range(2)],
-        now=_in(61),
+        *[post(f"b{i}", "ann", "answer", parent="q0", time=later(61)) for i in range(2)],
+        now=later(61),
     )
     # Two people and two days are left inside the window, but twelve points.
     assert await value(database, "select max(contribution) from standing") == 1200
     assert await status(database, "ann") is Status.CONTRIBUTOR
-    await assert_consistent(database, _in(61))
+    await assert_consistent(database, later(61))
 
 
 async def test_what_is_distinct_by_day_needs_nobody_on_the_other_side(database: Database) -> None:
@@ -260,129 +348,17 @@ async def test_a_lock_begins_and_ends_by_itself(database: Database) -> None:
     today = database.day(NOW)
     await put(database, act("1"))
     await _hold(database, "ann", "lock", Status.FAN, today + 5, today + 9)
-    await _pass(database, 0)
+    await pass_days(database, 0)
     assert await status(database, "ann") is Status.NEWCOMER
-    await _pass(database, 5)
+    await pass_days(database, 5)
     assert await status(database, "ann") is Status.FAN
-    await _pass(database, 8)
-    await _pass(database, 9)
+    await pass_days(database, 8)
+    await pass_days(database, 9)
     assert await moves(database, "ann") == [
         (today, None, "newcomer", "action"),
         (today + 5, "newcomer", "fan", "lock"),
         (today + 9, "fan", "newcomer", "lock"),
     ]
-
-
-def _with(**thresholds: int) -> RuleSet:
-    first = rule_files.default()
-    changed = {
-        index: dataclasses.replace(t, enter=thresholds.get(index.value, t.enter))
-        for index, t in first.thresholds.items()
-    }
-    return dataclasses.replace(first, name="other", thresholds=changed)
-
-
-async def _activate(database: Database, chosen: RuleSet, now: datetime = NOW) -> int:
-    draft = await rules.save_draft(database, rule_files.dump(chosen), now=now)
-    return (await rules.activate(database, draft.id, now=now)).id
-
-
-async def test_other_rules_fold_everybody_again(database: Database) -> None:
-    today = database.day(NOW)
-    await _likes(database, "ann", 5)
-    await put(database, act("1", "bob"))
-    number = await _activate(database, _with(support=5))
-    assert await status(database, "ann") is Status.NEWCOMER
-    report = await _pass(database, 0)
-    assert report.members == 2
-    assert await moves(database, "ann") == [
-        (today, None, "newcomer", "action"),
-        (today, "newcomer", "supporter", "rule_change"),
-    ]
-    assert await moves(database, "bob") == [(today, None, "newcomer", "action")]
-    assert await value(database, "select min(rule_set_id) from standing") == number
-
-
-async def test_news_under_other_rules_are_placed_by_them_at_once(database: Database) -> None:
-    await _likes(database, "ann", 5)
-    await _activate(database, _with(support=6))
-    await put(database, act("6"))
-    assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 0)
-
-
-async def test_activating_the_same_rules_again_changes_nothing(database: Database) -> None:
-    await _likes(database, "ann", 5)
-    first = await value(database, "select id from rule_set where state = 'active'")
-    again = await rules.activate(database, first, now=NOW)
-    assert again.state == "active"
-    assert (await refresh(database, now=NOW)).members == 0
-
-
-async def test_an_action_type_that_other_rules_classify_counts_from_its_tallies(
-    database: Database,
-) -> None:
-    await put(database, *[act(str(i), verb="juggle") for i in range(8)])
-    assert await value(database, "select support from standing") == 0
-    first = rule_files.default()
-    like = next(row for row in first.catalog if row.key == ("qa", "like"))
-    juggle = dataclasses.replace(like, verb="juggle", daily_cap=5)
-    changed = dataclasses.replace(first, name="juggling", catalog=(*first.catalog, juggle))
-    await _activate(database, changed)
-    await _pass(database, 0)
-    assert await value(database, "select support from standing") == 500
-
-
-async def test_present_holders_have_a_grace_when_rules_change(database: Database) -> None:
-    today = database.day(NOW)
-    await put(database, member("ann", joined=ago(40)))
-    await _likes(database, "ann", 10)
-    assert await status(database, "ann") is Status.SUPPORTER
-    await _activate(database, _with(support=20))
-    await _pass(database, 0)
-    assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 13)
-    assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 14)
-    assert await status(database, "ann") is Status.MEMBER
-    assert (await moves(database, "ann"))[2:] == [(today + 14, "supporter", "member", "decay")]
-
-
-async def test_grace_is_given_also_to_whoever_is_active_before_the_refresh(
-    database: Database,
-) -> None:
-    await put(database, member("ann", joined=ago(40)))
-    await _likes(database, "ann", 10)
-    await _activate(database, _with(support=20))
-    await put(database, act("more", verb="login"))
-    assert await status(database, "ann") is Status.SUPPORTER
-    await _pass(database, 0)
-    holds = await fetch(database, "select kind, until_day - from_day as days from hold")
-    assert holds == [{"kind": "grace", "days": 14}]
-    await _likes(database, "ann", 10, days=10, prefix="again ")
-    await _pass(database, 14)
-    assert await status(database, "ann") is Status.SUPPORTER
-
-
-async def test_rules_without_grace_lower_at_once(database: Database) -> None:
-    await put(database, member("ann", joined=ago(40)))
-    await _likes(database, "ann", 10)
-    other = _with(support=20)
-    lifecycle = dataclasses.replace(other.lifecycle, rule_change_grace_days=0)
-    await _activate(database, dataclasses.replace(other, lifecycle=lifecycle))
-    await _pass(database, 0)
-    assert await status(database, "ann") is Status.MEMBER
-    assert await value(database, "select count(*) from hold") == 0
-
-
-async def test_a_status_that_points_no_longer_earn_gets_no_grace(database: Database) -> None:
-    """Grace is for what new rules take; what silence took, they give back to nobody."""
-    await _likes(database, "ann", 10)
-    await _pass(database, 60)
-    assert await status(database, "ann") is Status.DORMANT
-    await _activate(database, _with(support=20), now=_in(60))
-    await _pass(database, 60)
-    assert await value(database, "select count(*) from hold") == 0
 
 
 @asynccontextmanager
