@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from engagement import rules as rule_files
 from engagement.words import Guards
 from sources.records import CounterRecord, Direction, Record
-from store import rules
-from store.db import Database
+from store import effects, rules
+from store.db import Database, Write
 from store.record import record
 from store.refresh import refresh
 from tests.store.making import DELETED, NOW, act, counted, member, post, snapshot, undo
@@ -160,13 +160,29 @@ async def _both(
     for calls in ([records], batches):
         await _empty(database)
         for batch in calls:
-            receipt = await record(database, batch, now=NOW)
-            assert receipt.rejected == []
-            assert all(counts.conflict == 0 for counts in receipt.counts.values())
+            await _put(database, batch, NOW)
         await refresh(database, now=NOW)
         await assert_consistent(database, NOW)
         found.append(await snapshot(database))
+        await _recount(database)
+        assert (await snapshot(database))["tallies"] == found[-1]["tallies"]
     return found[0], found[1]
+
+
+async def _put(database: Database, batch: list[Record], now: datetime) -> None:
+    receipt = await record(database, batch, now=now)
+    assert receipt.rejected == []
+    assert all(counts.conflict == 0 for counts in receipt.counts.values())
+
+
+async def _recount(database: Database) -> None:
+    """Make all tallies anew by the statement that merging uses."""
+
+    async def work(connection: Write) -> None:
+        everybody = await connection.fetch("select id from member where merged_into is null")
+        await effects.recount(connection, [row["id"] for row in everybody])
+
+    await database.in_write(work)
 
 
 @pytest.mark.slow
@@ -184,3 +200,39 @@ async def test_order_batches_and_repeats_do_not_matter(
 ) -> None:
     whole, parts = await _both(low.database, *drawn)
     assert whole == parts
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    drawn=_batched(),
+    days=st.lists(st.integers(0, 120), min_size=1, max_size=4).map(sorted),
+    seconds=st.lists(st.tuples(st.integers(-9, 9), st.booleans()), min_size=6, max_size=6),
+)
+async def test_no_clock_that_differs_loses_anything(
+    low: _Low,
+    drawn: tuple[list[Record], list[list[Record]]],
+    days: list[int],
+    seconds: list[tuple[int, bool]],
+) -> None:
+    """Days go by between the calls, and around midnight some servers are ahead and some behind."""
+    database = low.database
+    await _empty(database)
+    midnight = NOW + timedelta(hours=12)
+    latest = midnight
+    for i, batch in enumerate(drawn[1]):
+        day = days[min(i, len(days) - 1)]
+        ahead, work = seconds[i % len(seconds)]
+        now = midnight + timedelta(days=day, seconds=ahead)
+        await _put(database, batch, now)
+        if work:
+            behind = now - timedelta(seconds=10)
+            await refresh(database, now=behind)
+        latest = max(latest, now)
+    await refresh(database, now=latest)
+    await assert_consistent(database, latest)
