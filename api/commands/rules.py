@@ -156,11 +156,15 @@ async def _activate(which: str, json: bool) -> None:
                 number = (await _version(connection, given)).id
         # Whatever was due before is not the work of the new rules.
         await refreshed(database, now)
+        async with database.read() as connection:
+            was = (await rules.active(database, connection)).id
         before = await _everybody(database, now)
         found = await rules.activate(database, number, now=now)
-        report = await refreshed(database, now)
+        await refreshed(database, now)
         after = await _everybody(database, now)
         graced = await _graced(database, after)
+    # Whoever did it: a server that is running takes its share.
+    placed = 0 if found.id == was else len(after.ids)
     moves = _moves(before, after)
     moved = sum(moves.values())
     if json:
@@ -168,7 +172,7 @@ async def _activate(which: str, json: bool) -> None:
         print_json(
             {
                 **_plain(found),
-                "placed": report.members,
+                "placed": placed,
                 "moved": moved,
                 "moves": told,
                 "in_grace": graced,
@@ -176,7 +180,7 @@ async def _activate(which: str, json: bool) -> None:
         )
         return
     print(f"Version {found.id} is active: {found.name}")
-    print(f"Members placed again: {report.members:,}; moved: {moved:,}")
+    print(f"Members placed again: {placed:,}; moved: {moved:,}")
     for (a, b), n in moves.most_common():
         print(f"{n:>8,}  {a} -> {b}")
     if graced:
