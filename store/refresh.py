@@ -124,8 +124,7 @@ _DUE = """
         or exists (select 1 from refold r where r.member_id = s.member_id)
 """
 
-# Every change is locked in the order of the members, as in standings.lock. A scan: an index on the
-# review day would be rewritten with every action.
+# Locked in the order of the members, as in standings.lock.
 _NEXT = """
     select s.member_id, s.rule_set_id, s.day, s.status, s.next_review_day, s.state, s.recent,
         case when r.cause is not null then r.cause
