@@ -194,12 +194,7 @@ _MERGE = (
     "update action set actor_id = $1 where actor_id = $2",
     "update action set target_id = $1 where target_id = $2",
     "update hold set member_id = $1 where member_id = $2",
-    # Two accounts of one source whose totals were exported at the same moment add up.
-    """insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
-        select $1, source_id, type_id, side, as_of, day, value from counter where member_id = $2
-        on conflict (member_id, source_id, type_id, side, as_of)
-            do update set value = c.value + excluded.value""",
-    "delete from counter where member_id = $2 and $1::int is not null",
+    "update counter set member_id = $1 where member_id = $2",
     "delete from refold where member_id = $2 and $1::int is not null",
     "delete from standing where member_id = $2 and $1::int is not null",
     "update member set merged_into = $1 where id = $2",
@@ -233,6 +228,7 @@ _IDENTIFYING = (
     ),
     ("action", "external_id", "actor_id = $1 or target_id = $1"),
     ("post", "external_id", "author_id = $1"),
+    ("counter", "account", "member_id = $1"),
     ("account", "external_id", "member_id = $1"),
 )
 

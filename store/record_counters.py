@@ -38,10 +38,9 @@ async def record_counters(r: Recording, records: Sequence[tuple[int, CounterReco
         source = r.names.sources[one.source]
         member = r.members.ids[source, one.member]
         type_id = r.names.types[one.venue, one.verb]
-        last[member, source, type_id, int(_SIDES[one.direction]), one.as_of] = (
-            r.day(one.as_of),
-            one,
-        )
+        account = r.own_id(source, one.member, member)
+        key = (member, source, type_id, int(_SIDES[one.direction]), one.as_of, account)
+        last[key] = (r.day(one.as_of), one)
     counts.duplicate += len(records) - len(last)
     keys = sorted(last)
     columns = [list(column) for column in zip(*keys, strict=True)]
@@ -84,7 +83,10 @@ async def rise(
     if changed:
         columns = [
             [row[name] for row in changed]
-            for name in ("member_id", "source_id", "type_id", "side", "as_of", "rise", "whole")
+            for name in (
+                *("member_id", "source_id", "type_id", "side", "as_of", "account"),
+                *("rise", "whole"),
+            )
         ]
         await connection.execute(_SET_RISE, *columns)
 
@@ -92,28 +94,37 @@ async def rise(
 _ANY = "select exists (select 1 from source where counts)"
 
 _SAVE = """
-    insert into counter as c (member_id, source_id, type_id, side, as_of, day, value)
+    insert into counter as c (member_id, source_id, type_id, side, as_of, account, day, value)
     select * from unnest(
-        $1::int[], $2::smallint[], $3::smallint[], $4::smallint[], $5::timestamptz[], $6::int[],
-        $7::bigint[])
-    on conflict (member_id, source_id, type_id, side, as_of) do update set value = excluded.value
+        $1::int[], $2::smallint[], $3::smallint[], $4::smallint[], $5::timestamptz[], $6::text[],
+        $7::int[], $8::bigint[])
+    on conflict (member_id, source_id, type_id, side, as_of, account)
+        do update set value = excluded.value
         where c.value <> excluded.value
     returning member_id, xmax = 0 as new
 """
 
-# Per snapshot what is left of it when the actions up to then are taken away (given ones by their
-# actor, received ones by their target together with the anonymous counts of the target's posts);
-# what of that no earlier snapshot had told. One from ahead of our clock has the day before its own.
+# Per snapshot what is left of the total of all accounts when the actions up to then are taken away
+# (given ones by their actor, received ones by their target together with the anonymous counts of
+# the target's posts); what of that no earlier snapshot had told. One from ahead of our clock has
+# the day before its own.
 _RISES = """
     with snapshot as (
-        select c.*, m.since, array(
+        select c.*, m.since, (
+            select sum(o.value) from (
+                select distinct on (o.account) o.value from counter o
+                where o.member_id = c.member_id and o.source_id = c.source_id
+                    and o.type_id = c.type_id and o.side = c.side and o.as_of <= c.as_of
+                order by o.account, o.as_of desc
+            ) o
+        ) as total, array(
             select t.id from action_type t join action_type o on o.id = c.type_id
             where t.id = o.id or (o.venue = $3 and t.verb = o.verb)
         ) as types
         from unnest($1::int[], $2::int[]) as m(member_id, since)
         join counter c on c.member_id = m.member_id
     ), unexplained as (
-        select s.*, greatest(0, s.value - case s.side when 0 then (
+        select s.*, greatest(0, s.total - case s.side when 0 then (
             select coalesce(sum(a.n), 0) from action a
             where a.actor_id = s.member_id and a.source_id = s.source_id
                 and a.type_id = any(s.types) and a.state = 0
@@ -135,9 +146,10 @@ _RISES = """
                 w rows between unbounded preceding and 1 preceding), 0))::bigint as risen
         from unexplained u
         window w as (
-            partition by u.member_id, u.source_id, u.type_id, u.side order by u.as_of)
+            partition by u.member_id, u.source_id, u.type_id, u.side
+            order by u.as_of, u.account)
     )
-    select member_id, source_id, type_id, side, as_of, day,
+    select member_id, source_id, type_id, side, as_of, account, day,
         rise as old, whole as was_whole, first as whole, risen as rise
     from risen where day + 1 >= since
 """
@@ -145,7 +157,8 @@ _RISES = """
 _SET_RISE = """
     update counter c set rise = v.rise, whole = v.whole
     from unnest($1::int[], $2::smallint[], $3::smallint[], $4::smallint[], $5::timestamptz[],
-        $6::bigint[], $7::bool[]) as v(member_id, source_id, type_id, side, as_of, rise, whole)
+        $6::text[], $7::bigint[], $8::bool[]
+    ) as v(member_id, source_id, type_id, side, as_of, account, rise, whole)
     where c.member_id = v.member_id and c.source_id = v.source_id and c.type_id = v.type_id
-        and c.side = v.side and c.as_of = v.as_of
+        and c.side = v.side and c.as_of = v.as_of and c.account = v.account
 """

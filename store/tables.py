@@ -287,10 +287,11 @@ class Retraction(Table, table=True):
 
 
 class Counter(Table, table=True):
-    """A member's exported total at one time, and what of it no action explains.
+    """The exported total of a member's account at one time, and what of it no action explains.
 
-    ``rise`` is the part that stands in the tally of ``day``; ``whole`` marks the first snapshot,
-    whose whole value falls on one day because nothing older is known.
+    Where a member has several accounts in one source, their totals add up. ``rise`` is the part
+    that stands in the tally of ``day``; ``whole`` marks the first snapshot, whose whole value falls
+    on one day because nothing older is known.
     """
 
     __tablename__ = "counter"
@@ -299,6 +300,7 @@ class Counter(Table, table=True):
     type_id: int = _smallint(ForeignKey("action_type.id"), primary_key=True)
     side: int = _smallint(primary_key=True)
     as_of: datetime = _time(primary_key=True)
+    account: str = _text(primary_key=True)
     day: int = _int()
     value: int = _bigint()
     rise: int = _bigint(server_default=text("0"))

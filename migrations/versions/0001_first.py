@@ -184,6 +184,7 @@ def upgrade() -> None:
         sa.Column("type_id", sa.SmallInteger(), nullable=False),
         sa.Column("side", sa.SmallInteger(), nullable=False),
         sa.Column("as_of", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
         sa.Column("day", sa.Integer(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.Column("rise", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -198,7 +199,7 @@ def upgrade() -> None:
             ["type_id"], ["action_type.id"], name=op.f("fk_counter_type_id_action_type")
         ),
         sa.PrimaryKeyConstraint(
-            "member_id", "source_id", "type_id", "side", "as_of", name=op.f("pk_counter")
+            "member_id", "source_id", "type_id", "side", "as_of", "account", name=op.f("pk_counter")
         ),
     )
     op.create_table(

@@ -159,7 +159,11 @@ def _rises(e: Evidence) -> Counter[Key]:
             if number == type_id or (venue == "site" and word == verb)
         }
         told = 0
-        for i, snapshot in enumerate(sorted(snapshots, key=lambda c: c["as_of"])):
+        totals: dict[str, int] = {}
+        snapshots.sort(key=lambda c: (c["as_of"], c["account"]))
+        for i, snapshot in enumerate(snapshots):
+            at_once = [c for c in snapshots[i:] if c["as_of"] == snapshot["as_of"]]
+            totals |= {c["account"]: c["value"] for c in (snapshot, *at_once)}
             seen = 0
             for a in e.actions:
                 who, other = ("actor_id", "target_id") if side == 0 else ("target_id", "actor_id")
@@ -179,7 +183,7 @@ def _rises(e: Evidence) -> Counter[Key]:
                     and n["type_id"] in meant
                     and n["day"] <= snapshot["day"]
                 )
-            unexplained = max(0, snapshot["value"] - seen)
+            unexplained = max(0, sum(totals.values()) - seen)
             rise = max(0, unexplained - told)
             told = max(told, unexplained)
             assert (snapshot["rise"], snapshot["whole"]) == (rise, i == 0)

@@ -165,6 +165,23 @@ async def test_counters_of_two_sources_go_along(database):
     await assert_consistent(database, NOW)
 
 
+@pytest.mark.parametrize("times", [(2, 2), (2, 3)])
+async def test_totals_of_two_accounts_of_one_source_add_up_in_every_export(database, times):
+    export = [counted("ann", 7, ago(times[0])), counted("alt", 5, ago(times[1]))]
+    await put(database, *export)
+    ann, alt = await number(database, "ann"), await number(database, "alt")
+    await merge_members(database, ann, alt, now=NOW)
+    assert await tally(database, "ann", "like", Side.GIVEN) == 12
+    assert (await put(database, *export)).of("counter").duplicate == 2
+    await put(database, counted("ann", 9, ago(1)), counted("alt", 6, ago(1)))
+    assert await tally(database, "ann", "like", Side.GIVEN) == 15
+    await assert_consistent(database, NOW)
+    await erase_member(database, ann, now=NOW)
+    await put(database, counted("alt", 8, ago(0)))
+    assert await rows(database, "select 1 from counter where account in ('ann', 'alt')") == []
+    await assert_consistent(database, NOW)
+
+
 async def test_merging_is_refused_where_it_makes_no_sense(database):
     await put(database, member("ann"), member("bob"))
     ann, bob = await number(database, "ann"), await number(database, "bob")
