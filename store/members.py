@@ -338,14 +338,10 @@ def _members(key: str) -> str:
 _MEMBERS = _members("m.id")
 _THERE = "m.merged_into is null and m.erased_at is null"
 
-# One of the two ways to match is by index, the other reads one narrow index from end to end.
 _SEARCH = """
-    m.id in (
-        select n.id from member n
-        where n.merged_into is null and n.erased_at is null and n.search_name like {0}
-        union all
+    (m.search_name like {0} or m.id in (
         select a.member_id from source o join account a
-            on a.source_id = o.id and a.external_id >= {1} and a.external_id < {2})
+            on a.source_id = o.id and a.external_id >= {1} and a.external_id < {2}))
 """
 
 _ORDERS = {
