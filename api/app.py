@@ -46,11 +46,14 @@ class Service:
     make_context: Callable[[Database, Clock], MakeContext]
     database: Database | None = None
     door: GraphQLDoor | None = None
+    _text: bytes = b""
     _asking: asyncio.Task[str | None] | None = field(default=None)
 
     def open(self, database: Database) -> None:
         """Begin to answer from ``database``."""
         self.database = database
+        # Printing it takes longer than most requests, and who asks for it has no key.
+        self._text = self.schema.as_str().encode() + b"\n"
         self.door = GraphQLDoor(
             Engine(self.schema, self.limits, introspection=self.introspection),
             self.limits,
@@ -77,8 +80,10 @@ class Service:
                 scope, send, Refusal("NOT_FOUND", "this service keeps its schema private")
             )
             return
-        text = self.schema.as_str().encode() + b"\n"
-        await answer_json(send, 200, text, content_type=b"text/plain; charset=utf-8")
+        if self.door is None:
+            await _refuse(scope, send, database_gone())
+            return
+        await answer_json(send, 200, self._text, content_type=b"text/plain; charset=utf-8")
 
     async def health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """GET /health: the process answers."""

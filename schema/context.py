@@ -58,6 +58,11 @@ class Context:
                 self._moment = await moment(self.database, connection, self.newest, now=now)
             yield connection, self._moment
 
+    def changed(self) -> None:
+        """Forget the moment: a mutation of this request has changed what it was read from."""
+        self._moment = self._catalog = None
+        self._asked_distinct = {}
+
     async def moment(self) -> Moment:
         """The moment that the request is about."""
         if self._moment is None:

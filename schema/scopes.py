@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -45,12 +46,25 @@ BOTH: Final = (Scope.SITE, Scope.MANAGER)
 
 
 def needs(*scopes: Scope) -> Any:
-    """A decorator for a GraphQL type: its fields need one of ``scopes``, unless they say more."""
+    """A decorator for a GraphQL type: its fields need one of ``scopes``, unless they say more.
+
+    Fields that it has from an interface need what the type says, not what the interface does.
+    """
 
     def state(cls: Kind) -> Kind:
         definition = get_object_definition(cls, strict=True)
-        for field in definition.fields:
-            if not any(isinstance(one, Needs) for one in field.directives):
+        inherited = {
+            id(field)
+            for base in cls.__mro__[1:]
+            if (above := get_object_definition(base)) is not None
+            for field in above.fields
+        }
+        for place, field in enumerate(definition.fields):
+            if id(field) in inherited:
+                own = definition.fields[place] = copy(field)
+                rest = [one for one in field.directives if not isinstance(one, Needs)]
+                own.directives = [*rest, Needs(scopes=list(scopes))]
+            elif not any(isinstance(one, Needs) for one in field.directives):
                 field.directives = [*field.directives, Needs(scopes=list(scopes))]
         return cls
 
@@ -119,6 +133,9 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """As in graphql-core, where the caller may ask for the field; else it is refused."""
+        if parent_type is self.schema.mutation_type:
+            # What the mutation before this one changed is no longer as this request read it.
+            self.context_value.changed()
         if self.gate:
             name = field_details_list[0].node.name.value
             if (parent_type.name, name) in self.gate:

@@ -371,3 +371,24 @@ async def test_rule_sets_are_saved_checked_and_put_in_force(ask: Asker) -> None:
     assert [r["state"] for r in found["ruleSets"]["nodes"]] == ["ACTIVE", "RETIRED"]
     assert found["ruleSet"]["id"] == draft["id"]
     assert (await ask(activate, i="UnVsZVNldDo5OTk"))["done"]["code"] == "UNKNOWN_RULE_SET"
+
+
+async def test_what_one_mutation_changes_the_next_one_of_the_request_sees(ask: Asker) -> None:
+    people = [{"id": "1", "name": "Aiko"}]
+    await ask(call("recordMembers", "members", "MemberInput"), given=people)
+    found = await ask('{ member(name: "Aiko") { id } ruleSet { toml } }')
+    save = """mutation ($t: String!) { done: saveRuleSet(toml: $t) {
+        ... on RuleSetChanged { ruleSet { id } } } }"""
+    toml = found["ruleSet"]["toml"].replace('name = "default"', 'name = "other"')
+    draft = (await ask(save, t=toml))["done"]["ruleSet"]["id"]
+    standing = "... on MemberChanged { member { standing { ruleSet } } }"
+    done = await ask(
+        f"""mutation ($m: ID!, $r: ID!) {{
+        before: lockStatus(member: $m, status: FAN, reason: "x") {{ {standing} }}
+        activateRuleSet(id: $r) {{ __typename }}
+        after: endLock(member: $m) {{ {standing} }} }}""",
+        m=found["member"]["id"],
+        r=draft,
+    )
+    told = [done[name]["member"]["standing"]["ruleSet"] for name in ("before", "after")]
+    assert told == ["default", "other"]

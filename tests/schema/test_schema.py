@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from graphql import (
     GraphQLField,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     get_named_type,
@@ -22,19 +26,17 @@ from graphql import (
     is_non_null_type,
     is_required_argument,
     is_required_input_field,
-    parse,
-    validate,
 )
 
 from schema.errors import CODES, PROBLEMS
 from schema.schema import schema
 from schema.scopes import denied, stated
+from sources.records import MemberRecord
 from store.keys import Scope
-from tests.schema.asking import Asker
+from tests.schema.asking import NOW, Asker, community, likes, seed
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"
 CORE: GraphQLSchema = schema._schema
-SECRET = {"apiKey", "hash", "secret", "erasureKey", "state_packed"}
 
 
 def test_the_text_of_the_schema_is_the_reviewed_one() -> None:
@@ -46,7 +48,6 @@ def test_the_text_of_the_schema_is_the_reviewed_one() -> None:
 def test_every_field_states_a_scope_and_describes_itself() -> None:
     for (type_name, field), scopes in stated(CORE).items():
         assert scopes, f"{type_name}.{field} states no scope"
-        assert f"{field}" not in SECRET
     for name in ("Query", "Mutation"):
         for field_name, field in _type(name).fields.items():
             assert field.description, f"{name}.{field_name} has no description"
@@ -110,58 +111,194 @@ def _call(name: str, field: GraphQLField) -> str:
     return f"{name}({', '.join(arguments)})" if arguments else name
 
 
-def _paths() -> dict[str, list[str]]:
-    """For each object type the calls that lead to it from a root, and its own spread."""
-    found: dict[str, list[str]] = {"Query": ["query"], "Mutation": ["mutation"]}
+Step = tuple[str, str, str]
+
+
+def _steps() -> dict[str, list[Step]]:
+    """For each object type the fields that lead to it: (type, field, type that it gives)."""
+    found: dict[str, list[Step]] = {"Query": [], "Mutation": []}
     queue = deque(found)
     while queue:
         name = queue.popleft()
-        for field_name, field in _type(name).fields.items():
-            target = get_named_type(field.type)
+        # Of the calls that record only this one can give all that a receipt may hold.
+        for field_name in sorted(_type(name).fields, key=lambda one: one != "recordActions"):
+            target = get_named_type(_type(name).fields[field_name].type)
             if not is_composite_type(target):
                 continue
             possible = CORE.get_possible_types(target) if is_abstract_type(target) else [target]
             for one in possible:
                 if one.name not in found:
-                    found[one.name] = [*found[name], _call(field_name, field), f"... on {one.name}"]
+                    found[one.name] = [*found[name], (name, field_name, one.name)]
                     queue.append(one.name)
     return found
 
 
-def _document(path: list[str], name: str, field: GraphQLField) -> str:
-    inner = " { __typename }" if is_composite_type(get_named_type(field.type)) else ""
-    text = _call(name, field) + inner
-    for step in reversed(path):
-        text = f"{step} {{ {text} }}"
-    return text
+STEPS = _steps()
+OBJECTS = sorted(
+    name
+    for name, type_ in CORE.type_map.items()
+    if isinstance(type_, GraphQLObjectType) and not name.startswith("__")
+)
+
+
+class Walker:
+    """A small community in which every field of the schema has something to tell."""
+
+    def __init__(self, ask: Asker) -> None:
+        self.ask = ask
+        self.ids: dict[str, str] = {}
+        self.toml = ""
+        self.spare: list[str] = []
+        self._numbers = count()
+
+    async def settle(self) -> None:
+        people = [MemberRecord("site", f"spare{n}", name=f"Spare {n}") for n in range(40)]
+        await seed(self.ask.database, [*community(6), *likes("fan", 4), *people])
+        self.ids = {
+            "Member": await self._id('member(source: "site", externalId: "fan")'),
+            "Post": await self._id('post(source: "site", externalId: "a1-1")'),
+            "RuleSet": await self._id("ruleSet"),
+        }
+        found = await self.ask(
+            """query ($m: ID!) { ruleSet { toml }
+            member(id: $m) { actions(first: 1) { nodes { id } } } }""",
+            m=self.ids["Member"],
+        )
+        self.toml = found["ruleSet"]["toml"]
+        spare = await self.ask('{ members(first: 40, filter: {search: "Spare"}) { nodes { id } } }')
+        self.spare = [one["id"] for one in spare["members"]["nodes"]]
+        self.ids["Action"] = found["member"]["actions"]["nodes"][0]["id"]
+        await self.ask(
+            """mutation ($m: ID!) { lockStatus(member: $m, status: FAN, reason: "x",
+            until: "2026-03-02") { __typename } }""",
+            m=self.ids["Member"],
+        )
+        # The lock is over by now: who is locked has no next step.
+        self.ask = replace(self.ask, now=NOW + timedelta(days=2))
+
+    async def _id(self, call: str) -> str:
+        (found,) = (await self.ask(f"{{ {call} {{ id }} }}")).values()
+        return str(found["id"])
+
+    async def at(self, type_: str, fields: list[str], ask: Asker) -> Any:
+        """Ask for fields of a type, along the way that leads to it."""
+        text = " ".join(self._selected(type_, one) for one in fields)
+        for parent, field, target in reversed(STEPS[type_]):
+            text = f"{self._call(parent, field, target)} {{ ... on {target} {{ {text} }} }}"
+        root = STEPS[type_][0][0] if STEPS[type_] else type_
+        return await ask.result(f"{root.lower()} {{ {text} }}")
+
+    def _selected(self, type_: str, field: str) -> str:
+        composite = is_composite_type(get_named_type(_type(type_).fields[field].type))
+        return self._call(type_, field, "") + (" { __typename }" if composite else "")
+
+    def _call(self, parent: str, field: str, target: str) -> str:
+        member = json.dumps(self.ids["Member"])
+        number = next(self._numbers) if parent == "Mutation" else 0
+        spare = self.spare.pop() if field in {"mergeMembers", "eraseMember"} else ""
+        moment = '"2026-02-01T00:00:00Z"'
+        action = f'venue: "lab", verb: "poke", actor: "fan", time: {moment}'
+        known = {
+            ("node", target): f"id: {json.dumps(self.ids.get(target, self.ids['Member']))}",
+            ("member", target): f"id: {member}",
+            ("post", target): f"id: {json.dumps(self.ids['Post'])}",
+            ("recordActions", target): f'source: "site", actions: [{{id: "w{number}", {action}}}, '
+            f'{{id: "", {action}}}]',
+            ("recordActions", "CallProblem"): 'source: "site", actions: []',
+            ("lockStatus", target): f'member: "{self.spare[0]}", status: FAN, reason: "x"',
+            ("lockStatus", "NotPossible"): f'member: {member}, status: FAN, reason: ""',
+            ("eraseMember", target): f'member: "{spare}"',
+            ("mergeMembers", target): f'keep: {member}, merge: "{spare}"',
+            ("activateRuleSet", target): f"id: {json.dumps(self.ids.get('RuleSet'))}",
+            ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
+            ("saveRuleSet", "RuleProblem"): 'toml: "x"',
+        }.get((field, target))
+        if known is not None and parent in {"Query", "Mutation"}:
+            return f"{field}({known})"
+        return _call(field, _type(parent).fields[field])
+
+
+def _places(found: Any, path: list[str]) -> list[dict[str, Any]]:
+    """The objects at the end of a path through an answer."""
+    here = [found]
+    for name in path:
+        inner = [one[name] for one in here if one is not None and name in one]
+        here = [x for one in inner for x in (one if isinstance(one, list) else [one])]
+    return [one for one in here if one]
+
+
+@pytest.fixture
+async def walker(ask: Asker) -> Walker:
+    walker = Walker(ask)
+    await walker.settle()
+    return walker
 
 
 def test_every_object_of_the_schema_is_within_reach() -> None:
-    objects = {
-        name
-        for name, type_ in CORE.type_map.items()
-        if isinstance(type_, GraphQLObjectType) and not name.startswith("__")
-    }
-    assert set(_paths()) == objects
+    assert sorted(STEPS) == OBJECTS
+
+
+def _refused(result: Any) -> set[str]:
+    """The fields that were refused; nothing else may be wrong."""
+    for error in result.errors or ():
+        assert (error.extensions or {}).get("code") == "FORBIDDEN", error
+    return {error.path[-1] for error in result.errors or ()}
+
+
+async def test_every_field_is_answered_to_who_may_ask_for_all(walker: Walker) -> None:
+    for name in OBJECTS:
+        fields = list(_type(name).fields)
+        # Of mutations each is asked for by itself: some cannot follow others.
+        for some in [fields] if name != "Mutation" else [[one] for one in fields]:
+            result = await walker.at(name, some, walker.ask)
+            assert result.errors is None, (name, result.errors)
+            places = _places(result.data, [field for _, field, _ in STEPS[name]])
+            assert any(place.keys() >= set(some) for place in places), name
+
+
+async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in OBJECTS:
+        for field in _type(name).fields:
+            monkeypatch.setattr("schema.scopes.denied", lambda *_, gate=(name, field): {gate})
+            assert _refused(await walker.at(name, [field], walker.ask)) == {field}, name
 
 
 @pytest.mark.parametrize("scopes", [set(), {Scope.SITE}, {Scope.MANAGER}, set(Scope)])
 async def test_every_field_is_refused_to_whom_it_does_not_concern(
-    ask: Asker, scopes: set[Scope]
+    walker: Walker, scopes: set[Scope]
 ) -> None:
-    asker = replace(ask, scopes=frozenset(scopes))
-    refused = denied(CORE, frozenset(scopes))
-    # Only roots can be asked for alone: a field below a refused one is refused with it, and one
-    # below a granted one is judged when there is something there.
-    for name in ("Query", "Mutation"):
-        for field_name, field in _type(name).fields.items():
-            document = _document([name.lower()], field_name, field)
-            result = await asker.result(document)
-            codes = [(e.extensions or {}).get("code") for e in result.errors or ()]
-            assert ("FORBIDDEN" in codes) == ((name, field_name) in refused), document
-    for name, path in _paths().items():
-        for field_name, field in _type(name).fields.items():
-            assert not validate(CORE, parse(_document(path, field_name, field)))
+    asker = replace(walker.ask, scopes=frozenset(scopes))
+    closed = {field for field, needed in stated(CORE).items() if not needed & scopes}
+    for name in OBJECTS:
+        fields = list(_type(name).fields)
+        on_the_way = [field for type_, field, _ in STEPS[name] if (type_, field) in closed]
+        if on_the_way:
+            result = await walker.at(name, fields, asker)
+            assert _refused(result) == set(on_the_way[:1]), name
+            continue
+        for field in fields:
+            refused = _refused(await walker.at(name, [field], asker))
+            assert refused == ({field} if (name, field) in closed else set()), (name, field)
+
+
+def test_what_an_interface_gives_needs_what_the_type_needs() -> None:
+    found = stated(CORE)
+    for interface in CORE.type_map.values():
+        if not isinstance(interface, GraphQLInterfaceType):
+            continue
+        for type_ in CORE.get_possible_types(interface):
+            own = {found[type_.name, name] for name in type_.fields if name not in interface.fields}
+            for name in interface.fields:
+                assert found[type_.name, name] <= found[interface.name, name]
+                assert not own or found[type_.name, name] in own
+    assert found["RuleProblem", "code"] == found["RuleProblem", "message"] == {Scope.MANAGER}
+    assert found["CallProblem", "code"] == {Scope.SITE, Scope.MANAGER}
+
+
+async def test_everything_with_an_id_is_found_by_it(walker: Walker) -> None:
+    for kind, id_ in walker.ids.items():
+        found = await walker.ask("query ($i: ID!) { node(id: $i) { __typename id } }", i=id_)
+        assert found["node"] == {"__typename": kind, "id": id_}
 
 
 async def test_scopes_are_those_of_the_design() -> None:
