@@ -11,12 +11,10 @@ import asyncpg
 from engagement.words import Grade, Side
 from sources.records import Precision
 from store.db import Read
+from store.record_actions import POST_DELETED, RETRACTED
 
 #: (day, id) of the last action of a page.
 Key = tuple[int, int]
-
-_RETRACTED = 1
-_POST_DELETED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ async def of_members(
 ) -> dict[int, list[ActionRow]]:
     """The newest ``first`` actions that each member gave or received, after the key.
 
-    What they did to a post of their own is among the given ones.
+    What they did to a post of their own is among the given ones only.
     """
     day, id_ = after or (None, None)
     query = _RECEIVED if side is Side.RECEIVED else _GIVEN
@@ -96,8 +94,8 @@ def _action(row: asyncpg.Record) -> ActionRow:
         post_id=row["post_id"],
         wrote_id=row["wrote_id"],
         grade=Grade(row["grade"]),
-        retracted=bool(row["state"] & _RETRACTED),
-        post_deleted=bool(row["state"] & _POST_DELETED),
+        retracted=bool(row["state"] & RETRACTED),
+        post_deleted=bool(row["state"] & POST_DELETED),
     )
 
 
@@ -108,12 +106,13 @@ _COLUMNS = """
 _NAMES = "join source o on o.id = a.source_id join action_type t on t.id = a.type_id"
 
 
-def _newest(column: str) -> str:
+def _newest(column: str, condition: str = "true") -> str:
     return f"""
     select asked.id as asked, {_COLUMNS}
     from unnest($1::int[]) asked(id) cross join lateral (
         select * from action a
-        where a.{column} = asked.id and ($2::int is null or (a.day, a.id) < ($2, $3::bigint))
+        where a.{column} = asked.id and {condition}
+            and ($2::int is null or (a.day, a.id) < ($2, $3::bigint))
         order by a.day desc, a.id desc limit $4
     ) a {_NAMES}
     order by a.day desc, a.id desc
@@ -121,6 +120,6 @@ def _newest(column: str) -> str:
 
 
 _GIVEN = _newest("actor_id")
-_RECEIVED = _newest("target_id")
+_RECEIVED = _newest("target_id", "a.actor_id is distinct from a.target_id")
 _TO_POSTS = _newest("post_id")
 _BY_IDS = f"select {_COLUMNS} from action a {_NAMES} where a.id = any($1::bigint[])"

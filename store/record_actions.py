@@ -135,7 +135,7 @@ async def _name_again(r: Recording, writings: Sequence[tuple[ActionRow, PostRef]
     """
     if not writings:
         return 0
-    r.renamed = True
+    r.renamed += [row.key for row, _ in writings]
     columns = (
         [row.source_id for row, _ in writings],
         [row.external_id for row, _ in writings],
@@ -171,7 +171,9 @@ async def insert(r: Recording, rows: Iterable[ActionRow]) -> list[ActionRow]:
     )
     keys = {(row[0], row[1]) for row in found}
     if retracted:
-        await r.connection.execute(_RETRACTION_MET)
+        await r.connection.execute(
+            _RETRACTION_MET, [key[0] for key in retracted], [key[1] for key in retracted]
+        )
     new, counting = [], []
     for row, state in zip(ordered, states, strict=True):
         if row.key in keys:
@@ -302,7 +304,9 @@ _WAITING_RETRACTIONS = """
 """
 
 _RETRACTION_MET = """
-    update retraction t set action_id = a.id from action a
-    where t.action_id is null and a.source_id = t.source_id and a.external_id = t.undoes
+    update retraction t set action_id = a.id
+    from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
+    join action a on a.source_id = k.source_id and a.external_id = k.external_id
+    where t.action_id is null and t.source_id = k.source_id and t.undoes = k.external_id
         and a.state & 1 = 1
 """

@@ -50,7 +50,6 @@ async def record_posts(r: Recording, records: Sequence[tuple[int, PostRecord]]) 
     for change in changes.values():
         ref = r.posts[change.key]
         ref.type_id, ref.author_id = change.after["type_id"], change.after["author_id"]
-        ref.root_id = change.after["root_id"]
     await _retarget(r, changes)
     await write_anew(r, [c for c in changes.values() if c.before is not None])
     await imply(r, [c for c in changes.values() if c.before is None])

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sources.records import RetractionRecord
 from store.db import Write
-from store.effects import Effects, deed
-from store.erasure import blind, hashed
+from store.effects import DEED, Effects, deed
+from store.erasure import Key, blind, hashed
 from store.record_actions import ANY_WAITING, RETRACTED
 from store.recording import Recording
 
@@ -67,29 +67,33 @@ def _repeat(r: Recording, *, same: bool) -> None:
 
 
 async def apply_waiting(
-    connection: Write, effects: Effects, *, new: Sequence[tuple[int, str]] | None = None
+    connection: Write,
+    effects: Effects,
+    *,
+    new: Sequence[Key] | None = None,
+    of: Sequence[Key] | None = None,
 ) -> int:
-    """Apply waiting retractions (only ``new`` ones where given) whose action is there.
+    """Apply waiting retractions whose action is there: only ``new`` ones, or those ``of`` ids.
 
     Returns how many found their action.
     """
-    if new is None:
-        found = await connection.fetch(_MATCH_ALL)
+    if new is not None:
+        found = await connection.fetch(_MATCH_NEW, [k[0] for k in new], [k[1] for k in new])
+    elif of is not None:
+        found = await connection.fetch(_MATCH_OF, [k[0] for k in of], [k[1] for k in of])
     else:
-        found = await connection.fetch(_MATCH, [k[0] for k in new], [k[1] for k in new])
-    if not found:
-        return 0
-    await connection.execute(
-        _MET,
-        [row["source_id"] for row in found],
-        [row["external_id"] for row in found],
-        [row["action_id"] for row in found],
-    )
+        found = await connection.fetch(_MATCH)
+    # Locked first: one that another call just made a second id of is not there any more.
     actions = await connection.fetch(_LOCK_ACTIONS, sorted({row["action_id"] for row in found}))
-    counted = [row for row in actions if not row["state"] & RETRACTED]
-    effects.deeds((deed(row) for row in counted), -1)
-    await connection.execute(_RETRACT, [row["id"] for row in counted])
-    return len(found)
+    there = {row["id"] for row in actions}
+    met = [row for row in found if row["action_id"] in there]
+    if met:
+        columns = [[r[name] for r in met] for name in ("source_id", "external_id", "action_id")]
+        await connection.execute(_MET, *columns)
+        counted = [row for row in actions if not row["state"] & RETRACTED]
+        effects.deeds((deed(row) for row in counted), -1)
+        await connection.execute(_RETRACT, [row["id"] for row in counted])
+    return len(met)
 
 
 async def count_waiting(r: Recording) -> None:
@@ -103,7 +107,7 @@ async def count_waiting(r: Recording) -> None:
 async def apply_renamed(r: Recording) -> None:
     """Apply retractions that waited for an action by the second id it was just given."""
     if r.renamed and await r.connection.fetchval(ANY_WAITING):
-        await apply_waiting(r.connection, r.effects)
+        await apply_waiting(r.connection, r.effects, of=r.renamed)
 
 
 _INSERT = """
@@ -120,20 +124,16 @@ _KEPT = """
 """
 
 # An id may be that of the action, or one by which the source also knows it.
-_FOUND = """
+_MATCH = """
     select t.source_id, t.external_id, coalesce(a.id, s.action_id) as action_id
     from retraction t
     left join action a on a.source_id = t.source_id and a.external_id = t.undoes
     left join alias s on s.source_id = t.source_id and s.external_id = t.undoes
     where t.action_id is null and coalesce(a.id, s.action_id) is not null
 """
-
-_MATCH_ALL = _FOUND
-
-_MATCH = f"""
-    {_FOUND} and (t.source_id, t.external_id) in (
-        select * from unnest($1::smallint[], $2::text[]))
-"""
+_KEYS = "(select * from unnest($1::smallint[], $2::text[]))"
+_MATCH_NEW = f"{_MATCH} and (t.source_id, t.external_id) in {_KEYS}"
+_MATCH_OF = f"{_MATCH} and (t.source_id, t.undoes) in {_KEYS}"
 
 _WAITING = """
     select count(*) from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
@@ -147,9 +147,8 @@ _MET = """
     where t.source_id = c.source_id and t.external_id = c.external_id
 """
 
-_LOCK_ACTIONS = """
-    select id, actor_id, target_id, day, type_id, grade, n, state from action
-    where id = any($1::bigint[]) order by id for no key update
+_LOCK_ACTIONS = f"""
+    select {DEED} from action a where a.id = any($1::bigint[]) order by a.id for no key update
 """
 
 _RETRACT = "update action set state = state | 1 where id = any($1::bigint[])"

@@ -101,7 +101,7 @@ async def _join(
 async def _name(r: Recording, adopted: Sequence[tuple[int, ActionRow]]) -> None:
     """Give adopted actions, as second ids, those of the writings that they are."""
     if adopted:
-        r.renamed = True
+        r.renamed += [row.key for _, row in adopted]
         await r.connection.execute(
             _ALIAS,
             [row.source_id for _, row in adopted],

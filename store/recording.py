@@ -50,7 +50,7 @@ class Recording:
     late: set[int] = field(default_factory=set)
     counted: set[int] = field(default_factory=set)
     unmet: list[Key] = field(default_factory=list)
-    renamed: bool = False
+    renamed: list[Key] = field(default_factory=list)
     receipt: Receipt = field(default_factory=Receipt)
 
     def member(self, source_id: int, external_id: str | None) -> int | None:

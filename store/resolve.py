@@ -75,7 +75,6 @@ class PostRef:
     id: int
     type_id: int | None
     author_id: int | None
-    root_id: int | None
 
 
 async def posts(
@@ -109,7 +108,7 @@ async def posts(
     for statement, locked in ((_LOCK_POSTS, alone), (_SHARE_POSTS, by_id.keys() - alone)):
         for row in await connection.fetch(statement, sorted(locked)) if locked else ():
             ref = by_id[row["id"]]
-            ref.type_id, ref.author_id, ref.root_id = row[1], row[2], row[3]
+            ref.type_id, ref.author_id = row["type_id"], row["author_id"]
     return found
 
 
@@ -120,7 +119,7 @@ async def erased(connection: Write, members: Iterable[int]) -> frozenset[int]:
 
 async def _find_posts(connection: Write, keys: Sequence[Key]) -> dict[Key, PostRef]:
     rows = await connection.fetch(_FIND_POSTS, [key[0] for key in keys], [key[1] for key in keys])
-    return {(row[0], row[1]): PostRef(row[2], row[3], row[4], row[5]) for row in rows}
+    return {(row[0], row[1]): PostRef(row[2], row[3], row[4]) for row in rows}
 
 
 _FIND_ACCOUNTS = """
@@ -147,7 +146,7 @@ _NEW_ACCOUNTS = """
 """
 
 _FIND_POSTS = """
-    select p.source_id, p.external_id, p.id, p.type_id, p.author_id, p.root_id
+    select p.source_id, p.external_id, p.id, p.type_id, p.author_id
     from unnest($1::smallint[], $2::text[]) as k(source_id, external_id)
     join post p on p.source_id = k.source_id and p.external_id = k.external_id
 """
@@ -160,6 +159,6 @@ _NEW_POSTS = """
     on conflict do nothing
 """
 
-_POSTS = "select id, type_id, author_id, root_id from post where id = any($1::int[]) order by id"
+_POSTS = "select id, type_id, author_id from post where id = any($1::int[]) order by id"
 _LOCK_POSTS = f"{_POSTS} for no key update"
 _SHARE_POSTS = f"{_POSTS} for key share"

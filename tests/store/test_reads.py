@@ -204,6 +204,7 @@ async def test_actions_and_posts_of_many_come_in_pages_of_each(database: Databas
             assert seen == [row.id for row in whole[id_]]
         received = await actions.of_members(connection, ids, Side.RECEIVED, first=5, after=None)
         assert all(row.target_id == id_ for id_, rows in received.items() for row in rows)
+        assert all(row.actor_id != id_ for id_, rows in received.items() for row in rows)
         written = await posts.of_authors(connection, ids, first=5, after=None)
         assert all(row.author_id == id_ for id_, rows in written.items() for row in rows)
         assert sum(map(len, written.values())) > 0
