@@ -18,6 +18,11 @@ _COMMANDS = Path(__file__).parent / "commands"
 
 def main() -> None:
     """The console script ``ikusei``."""
+    for word in sys.argv[1:]:
+        # What is no text can only name a file.
+        if any(0xD800 <= ord(letter) < 0xE000 for letter in word) and not Path(word).exists():
+            print(f"ikusei: the argument {word!a} is not text in UTF-8", file=sys.stderr)
+            raise SystemExit(2)
     application(sys.argv[1:])()
 
 

@@ -13,6 +13,9 @@ from api.settings import Settings
 from store import keys
 from store.keys import Key, Scope
 
+#: A hundred years; a key for longer is one without an end.
+_MOST_DAYS = 36_500
+
 app = typer.Typer()
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -21,7 +24,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 def create(
     name: Annotated[str, typer.Argument(help="Who will use the key.")],
     scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given twice.")],
-    days: Annotated[int | None, typer.Option(min=1, help="Days until it expires.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=_MOST_DAYS, help="Days until it expires.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""

@@ -65,6 +65,18 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     fails(ikusei("migrat"), "Did you mean 'migrate'?", code=2)
 
 
+def test_arguments_that_are_no_text_are_one_line() -> None:
+    for words in (("member", "\udcff"), ("keys", "create", "a\udcff", "--scope", "site")):
+        done = ikusei(*words)
+        fails(done, "is not text in UTF-8", code=2)
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_key_lasts_a_hundred_years_at_most() -> None:
+    done = ikusei("keys", "create", "x", "--scope", "site", "--days", "9000000")
+    fails(done, "should be less than or equal to 36500", code=2)
+
+
 def test_a_wrong_setting_is_one_line() -> None:
     done = ikusei("keys", "list", port="many")
     fails(done, "IKUSEI_PORT: ")
