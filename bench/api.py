@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import IO, Any, Final
+from typing import IO, Final
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -26,6 +26,7 @@ import orjson
 from bench import data
 from bench.ground import ground
 from bench.load import run_load
+from bench.result import Document, document
 from store import keys
 from store.db import Database
 from store.record import record
@@ -53,7 +54,7 @@ async def bench_api(
     requests: int = 500,
     rounds: int = 15,
     connections: int = 8,
-) -> dict[str, Any]:
+) -> Document:
     """The ratio of requests a second: the median of that of rounds, each of both sides in turn.
 
     ``server`` is the URL of a PostgreSQL on which a database may be made; without it an embedded
@@ -73,24 +74,23 @@ async def bench_api(
                 rounds=rounds,
                 connections=connections,
             )
-    ratio = median(ours / theirs for ours, theirs in zip(*rates, strict=True))
-    return {
-        "name": "api",
-        "baseline": "a hand-written Starlette route with asyncpg and orjson, the same statement",
-        "ratios": {"graphql_vs_handwritten_rps_at_least": round(ratio, 3)},
-        "targets": {"graphql_vs_handwritten_rps_at_least": TARGET},
-        "checksums_equal": same,
-        "figures": {
+    each = [ours / theirs for ours, theirs in zip(*rates, strict=True)]
+    return document(
+        "api",
+        baseline="a hand-written Starlette route with asyncpg and orjson, the same statement",
+        ratios={"graphql_vs_handwritten_rps_at_least": (median(each), TARGET)},
+        checksums_equal=same,
+        figures={
             "graphql_per_second": round(median(rates[0])),
             "handwritten_per_second": round(median(rates[1])),
-            "lowest_ratio": round(min(a / b for a, b in zip(*rates, strict=True)), 3),
-            "highest_ratio": round(max(a / b for a, b in zip(*rates, strict=True)), 3),
+            "lowest_ratio": round(min(each), 3),
+            "highest_ratio": round(max(each), 3),
             "rounds": rounds,
             "requests_per_round": requests,
             "connections": connections,
             "members": members,
         },
-    }
+    )
 
 
 Side = tuple[int, Sequence[bytes]]

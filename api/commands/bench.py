@@ -25,7 +25,7 @@ Work = Callable[[], Coroutine[Any, Any, Document]]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Actions = Annotated[int, typer.Option(min=10_000, help="How many actions there are.")]
 Members = Annotated[int, typer.Option(min=1_000, help="How many members do them.")]
-Batch = Annotated[int, typer.Option(min=100, help="Actions per transaction.")]
+Batch = Annotated[int, typer.Option(min=100, help="Actions per transaction; an import has 2,000.")]
 Requests = Annotated[int, typer.Option(min=100, help="Requests per round.")]
 
 #: Records per member beside the actions: the account and two posts.
@@ -36,7 +36,7 @@ _WORLD = 3
 def ingest(
     actions: Actions = 5_000_000,
     members: Members = 100_000,
-    batch: Batch = 5_000,
+    batch: Batch = 2_000,
     json: Json = False,
 ) -> None:
     """Full recording against a bare merge of the actions; GraphQL against the store call."""
@@ -68,7 +68,7 @@ def all_(json: Json = False) -> None:
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
-        partial(_ingest, 5_000_000, 100_000, 5_000),
+        partial(_ingest, 5_000_000, 100_000, 2_000),
     ]
     _tell(works, json, several=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.api import bench_api
 from bench.data import generate
 from bench.ingest import bench_ingest
 from bench.read import bench_read
@@ -76,3 +77,11 @@ async def test_read_compares_equals(server: Embedded) -> None:
 async def test_rescore_compares_equals(server: Embedded) -> None:
     outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
     _check(outcome, "tallies_vs_actions_at_most")
+
+
+@pytest.mark.slow
+async def test_api_compares_equals(server: Embedded) -> None:
+    outcome = await bench_api(
+        server=server.url, members=1_000, actions=10_000, requests=100, rounds=1
+    )
+    _check(outcome, "graphql_vs_handwritten_rps_at_least")

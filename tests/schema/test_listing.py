@@ -64,7 +64,7 @@ async def test_staff_and_bots_have_no_status_points_or_history(
     await seed(database, staffed())
     tomorrow = replace(ask, now=NOW + timedelta(days=1))
     late = replace(ask, now=NOW + timedelta(days=89))
-    past = {"asOf": "2026-02-28"}
+    past: dict[str, Any] = {"asOf": "2026-02-28"}
     for asker, more in ((ask, {}), (tomorrow, {}), (late, {}), (ask, past)):
         for order in ("SINCE", "SUPPORT"):
             listed = await everybody(asker, by=order, pages_of=5, **more)
@@ -241,7 +241,7 @@ async def test_whatever_has_an_id_is_a_node(database: Database, ask: Asker) -> N
 
 
 async def test_answers_to_answers_are_found_in_pages(database: Database, ask: Asker) -> None:
-    def post(id: str, days: float, **more: str) -> PostRecord:
+    def post(id: str, days: float, **more: Any) -> PostRecord:
         return PostRecord("site", id, "qa", "answer", at(days), author="m", **more)
 
     await seed(
@@ -287,8 +287,8 @@ async def test_versions_of_the_rules_come_in_pages_newest_first(
     first = (await ask(document))["ruleSets"]
     rest = (await ask(document, after=first["pageInfo"]["endCursor"]))["ruleSets"]
     found = first["nodes"] + rest["nodes"]
-    days = [one["toml"].split("dormant_after_days = ")[1][:2] for one in found]
-    assert days == ["52", "51", "50", "60"]
+    written = [one["toml"].split("dormant_after_days = ")[1][:2] for one in found]
+    assert written == ["52", "51", "50", "60"]
     assert [one["state"] for one in found] == ["DRAFT", "DRAFT", "DRAFT", "ACTIVE"]
     assert not rest["pageInfo"]["hasNextPage"]
     assert all(len(one["actionTypes"]) > 100 for one in found)
