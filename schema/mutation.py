@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated
 
@@ -31,12 +30,12 @@ from schema.records import (
 from schema.scopes import BOTH, MANAGER, SITE, Needs, needs
 from schema.types import Member, member_of
 from schema.words import Status
+from sources.parse import BAD_TEXT
 from store import members, people, rules
 from store.db import StoreError, day_number
 
 _LONGEST_REASON = 500
 _MOST_CHARACTERS = 1_000_000
-_BAD_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 Source = Annotated[
     str,
@@ -164,7 +163,7 @@ class Mutation:
         until: date | None = None,
     ) -> MemberResult:
         number = member_number(member)
-        if not 0 < len(reason.strip()) <= _LONGEST_REASON or _BAD_TEXT.search(reason):
+        if not 0 < len(reason.strip()) <= _LONGEST_REASON or BAD_TEXT.search(reason):
             return NotPossible(
                 code="NOT_POSSIBLE",
                 message=f"`reason` is empty, longer than {_LONGEST_REASON} characters or holds "
@@ -242,7 +241,7 @@ class Mutation:
         ],
     ) -> SaveRuleSetResult:
         context = info.context
-        if len(toml) > _MOST_CHARACTERS or _BAD_TEXT.search(toml):
+        if len(toml) > _MOST_CHARACTERS or BAD_TEXT.search(toml):
             message = f"`toml` has more than {_MOST_CHARACTERS} characters or control characters"
             return RuleProblem(code="RULES_INVALID", message=message, mistakes=[])
         try:
@@ -286,7 +285,7 @@ async def _named(
         return NotPossible(code="NOT_POSSIBLE", message=message)
     async with info.context.read() as (connection, _):
         row = None
-        if not _BAD_TEXT.search(source + external_id):
+        if not BAD_TEXT.search(source + external_id):
             row = await members.by_account(connection, source, external_id)
     if row is None:
         return NotPossible(code="UNKNOWN_MEMBER", message="there is no such account")

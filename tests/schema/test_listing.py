@@ -129,7 +129,9 @@ async def test_lists_go_by_new_rules_at_once_or_say_how_many_wait(
 ) -> None:
     await seed(database, [*community(7, days_ago=lambda i: i * 7), *staffed()[-23:]])
     settled = await agrees(ask)
-    toml = dump(default()).replace("window_days = 90", "window_days = 30")
+    first = default()
+    at_once = replace(first.lifecycle, rule_change_grace_days=0)
+    toml = dump(replace(first, window_days=30, lifecycle=at_once))
     draft = await rules.save_draft(database, toml, now=NOW)
     await rules.activate(database, draft.id, now=NOW)
     found = await agrees(ask)
