@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -27,14 +27,14 @@ _GRACE: Final = 10.0
 
 
 class Refresh(Protocol):
-    """Does everything that is due, once."""
+    """Does everything that is due, once; midnight may pass while it does."""
 
-    def __call__(self, database: Database, *, now: datetime) -> Awaitable[Any]:
+    def __call__(self, database: Database, *, now: Callable[[], datetime]) -> Awaitable[Any]:
         """Do it; raises StoreError when the database cannot be used."""
         ...
 
 
-async def _refresh(database: Database, *, now: datetime) -> Any:
+async def _refresh(database: Database, *, now: Callable[[], datetime]) -> Any:
     from store.refresh import refresh  # noqa: PLC0415 - it takes numpy along
 
     return await refresh(database, now=now)
@@ -92,7 +92,7 @@ class Worker:
         """Do what is due; whether that went well."""
         begin = time.perf_counter()
         try:
-            report = await self._refresh(self._database, now=self._clock.now())
+            report = await self._refresh(self._database, now=self._clock.now)
         except StoreError as error:
             kind = "UNAVAILABLE" if unavailable(error) else "REFUSED"
             log.warning("due work", outcome=kind, origin=list(origin(error)))

@@ -10,6 +10,7 @@ from engagement.words import Role
 from store import members, names
 from store.db import Read
 from store.members import AccountRow, Filter, MemberRow, Order
+from store.search import folded
 
 #: So many candidates are listed.
 MOST: Final = 10
@@ -33,7 +34,7 @@ class Found:
 
 
 async def find(connection: Read, who: str, source: str | None) -> list[Found]:
-    """Everybody whose id in a source is ``who``, or who has that name, the same but for case.
+    """Everybody whose id in a source is ``who``, or who has that name, however it is spelled.
 
     With ``source`` an id there goes before names, and only who has an account there is meant.
     """
@@ -45,7 +46,7 @@ async def find(connection: Read, who: str, source: str | None) -> list[Found]:
             rows[row.id] = row
     if not rows or source is None:
         for row in await members.by_name(connection, who, most=MOST + 1):
-            if row.name is not None and row.name.lower() == who.lower():
+            if row.name is not None and folded(row.name) == folded(who):
                 rows[row.id] = row
     found = await _with_accounts(connection, list(rows.values()))
     return [one for one in found if source is None or _is_of(one, source)]
@@ -56,9 +57,9 @@ async def near(connection: Read, who: str, source: str | None) -> list[Found]:
     rows = await _search(connection, who, MOST * 3)
     if not rows and len(who) > _SURE:
         rows = await _search(connection, who[:_SURE], _COMPARED)
-        names_there = {row.name.lower() for row in rows if row.name}
-        close = get_close_matches(who.lower(), sorted(names_there), n=MOST)
-        rows = [row for name in close for row in rows if row.name and row.name.lower() == name]
+        named = {folded(row.name) for row in rows if row.name}
+        close = get_close_matches(folded(who), sorted(named), n=MOST)
+        rows = [row for name in close for row in rows if folded(row.name) == name]
     found = await _with_accounts(connection, rows)
     return [one for one in found if source is None or _is_of(one, source)][:MOST]
 

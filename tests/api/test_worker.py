@@ -23,10 +23,10 @@ class Rounds:
         self._work = work
         self._news = asyncio.Condition()
 
-    async def __call__(self, database: Database, *, now: datetime) -> object:
+    async def __call__(self, database: Database, *, now: Callable[[], datetime]) -> object:
         done = await self._work(database, now=now) if self._work else None
         async with self._news:
-            self.moments.append(now)
+            self.moments.append(now())
             self._news.notify_all()
         return done
 
@@ -57,7 +57,7 @@ async def test_failures_do_not_end_it(database: Database, monkeypatch: pytest.Mo
     monkeypatch.setattr("api.worker._FIRST_WAIT", 0.001)
     failures = [Unavailable("gone"), RuntimeError("a mistake"), TimeoutError()]
 
-    async def fail(database: Database, *, now: datetime) -> None:
+    async def fail(database: Database, *, now: Callable[[], datetime]) -> None:
         if failures:
             raise failures.pop()
 
@@ -70,7 +70,7 @@ async def test_failures_do_not_end_it(database: Database, monkeypatch: pytest.Mo
 async def test_work_under_way_is_finished(database: Database):
     begun, done = asyncio.Event(), False
 
-    async def due(database: Database, *, now: datetime) -> None:
+    async def due(database: Database, *, now: Callable[[], datetime]) -> None:
         nonlocal done
         begun.set()
         await working._stop.wait()
@@ -89,7 +89,7 @@ async def test_work_without_end_is_cut_off(database: Database, monkeypatch: pyte
     monkeypatch.setattr("api.worker._GRACE", 0.05)
     begun, cancelled = asyncio.Event(), False
 
-    async def due(database: Database, *, now: datetime) -> None:
+    async def due(database: Database, *, now: Callable[[], datetime]) -> None:
         nonlocal cancelled
         begun.set()
         try:
