@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import settings
 from store.db import Database, connect
 from store.embedded import Embedded, ensure
 from store.migrate import migrate
+from tests.peopled import as_it_happened
 
 # A slow machine is no failure; and what CI finds must be found again by whoever looks into it.
 settings.register_profile("ikusei", deadline=None, derandomize="CI" in os.environ)
@@ -24,6 +26,7 @@ settings.load_profile("ikusei")
 #: When the databases of the tests were migrated.
 MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
 _TEMPLATE = "template_migrated"
+_PEOPLED = "template_peopled"
 _numbers = count(1)
 
 
@@ -48,6 +51,25 @@ async def template(server: Embedded) -> str:
     return _TEMPLATE
 
 
+@pytest.fixture(scope="session")
+async def peopled(server: Embedded, template: str) -> str:
+    """The name of a database in which a synthetic community was recorded as it happened."""
+    await _execute(server.url, f"create database {_PEOPLED} template {template}")
+    opened = await connect(_named(server.url, _PEOPLED), least=0)
+    await as_it_happened(opened)
+    await opened.close()
+    return _PEOPLED
+
+
+@pytest.fixture
+async def lively(server: Embedded, peopled: str) -> AsyncIterator[Database]:
+    """A database of the test's own that holds the synthetic community, opened."""
+    async with _copy(server, peopled) as url:
+        opened = await connect(url, least=0, most=5)
+        yield opened
+        await opened.close()
+
+
 @pytest.fixture
 async def empty_url(server: Embedded) -> AsyncIterator[str]:
     """The address of an empty database of the test's own."""
@@ -69,10 +91,8 @@ async def guest_url(empty_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def url(server: Embedded, template: str) -> AsyncIterator[str]:
     """The address of a migrated database of the test's own, in the time zone UTC."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    await _execute(server.url, f"create database {name} template {template}")
-    yield _named(server.url, name)
-    await _execute(server.url, f"drop database {name} with (force)")
+    async with _copy(server, template) as copy:
+        yield copy
 
 
 @pytest.fixture
@@ -81,6 +101,15 @@ async def database(url: str) -> AsyncIterator[Database]:
     opened = await connect(url, least=0, most=5)
     yield opened
     await opened.close()
+
+
+@asynccontextmanager
+async def _copy(server: Embedded, template: str) -> AsyncIterator[str]:
+    """The address of a copy of a database, which goes away again."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    await _execute(server.url, f"create database {name} template {template}")
+    yield _named(server.url, name)
+    await _execute(server.url, f"drop database {name} with (force)")
 
 
 def _named(url: str, name: str) -> str:

@@ -23,9 +23,18 @@ class Colour(Enum):
     BLUE = strawberry.enum_value("b", name="AZURE")
 
 
-@strawberry.type
-class Leaf:
+@strawberry.interface
+class Named:
     text: str
+
+
+@strawberry.type
+class Branch(Named):
+    number: int
+
+
+@strawberry.type
+class Leaf(Named):
     text_or_not: str | None
     number: int
     share: float
@@ -62,11 +71,20 @@ class Query:
         return leaf
 
     @strawberry.field
+    def named(self, info: strawberry.Info[Any, Any]) -> list[Named]:
+        return [info.root_value, Branch(text="b", number=7)]
+
+    @strawberry.field
+    def either(self, info: strawberry.Info[Any, Any]) -> Leaf | Branch:
+        either: Leaf = info.root_value
+        return either
+
+    @strawberry.field
     def leaves(self, info: strawberry.Info[Any, Any]) -> list[Leaf | None]:
         return [info.root_value, None, info.root_value]
 
 
-schema = strawberry.Schema(query=Query)
+schema = strawberry.Schema(query=Query, types=[Branch])
 SHORT = with_short_way(schema)
 DIRECT = Direct(schema)
 PLAIN = [
@@ -90,6 +108,9 @@ FIELDS = [
     "listed(numbers: [1, 2])",
     "again: number",
     "... on Leaf { deep: text }",
+    "words @skip(if: true)",
+    "day @include(if: true)",
+    "...on Leaf @include(if: false) { id }",
     "nextOne { number textOrNot }",
 ]
 
@@ -205,6 +226,18 @@ def test_any_selection(data: st.DataObject):
     document = f"{{ leaves {{ {selection} }} leaf {{ {selection} }} }}"
     short, long = asyncio.run(both(document, source))
     assert short == long
+
+
+@pytest.mark.parametrize("value", [None, "text", 7])
+async def test_types_that_are_known_only_when_they_are_there(value: Any):
+    document = """{
+        named { __typename text ... on Branch { number }
+            ... on Leaf { number flag nextOne { id } } }
+        either { ... on Named { text } ... on Leaf { flag number } __typename }
+    }"""
+    for changes in ({"text": value}, {"number": value}, {"next_one": value}):
+        short, long = await both(document, leaf(**changes))
+        assert short == long
 
 
 def test_plain_fields_and_simple_resolvers_are_found():

@@ -267,6 +267,17 @@ async def test_a_stale_pid_file_that_names_another_process_does_not_matter(data_
     bystander.communicate(b"\n")
 
 
+async def test_a_process_that_does_not_finish_starting_it_is_named(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.embedded._LONGEST_WAIT", 0.1)
+    data_dir.mkdir()
+    with (data_dir / "postgres.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match=r"another process has been starting .*fuser .*lock"):
+            await ensure(data_dir)
+
+
 @pytest.mark.slow
 async def test_a_server_started_by_hand_is_named_and_left_alone(data_dir: Path) -> None:
     await (await ensure(data_dir)).release()
