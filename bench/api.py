@@ -67,14 +67,16 @@ async def bench_api(
         url = await _url(database, server)
         text, _ = await keys.create(database, name="bench", scopes={keys.Scope.MANAGER}, now=now)
         wanted = [str(number % members) for number in range(requests)]
-        async with _graphql(url, now) as ours, _by_hand(url) as theirs:
-            rates, same = await _measure(
-                (ours, [_post(one, text) for one in wanted]),
-                (theirs, [_get(one) for one in wanted]),
-                rounds=rounds,
-                connections=connections,
-            )
-    each = [ours / theirs for ours, theirs in zip(*rates, strict=True)]
+        gets = [_get(one) for one in wanted]
+        async with (
+            _graphql(url, now) as ours,
+            _by_hand(url) as theirs,
+            _by_hand(url, "no-reset") as bare,
+        ):
+            sides = ((ours, [_post(one, text) for one in wanted]), (theirs, gets), (bare, gets))
+            rates, same = await _measure(sides, rounds=rounds, connections=connections)
+    each = [ours / theirs for ours, theirs in zip(rates[0], rates[1], strict=True)]
+    without = [ours / bare for ours, bare in zip(rates[0], rates[2], strict=True)]
     return document(
         "api",
         baseline="a hand-written Starlette route with asyncpg and orjson, the same statement",
@@ -83,6 +85,8 @@ async def bench_api(
         figures={
             "graphql_per_second": round(median(rates[0])),
             "handwritten_per_second": round(median(rates[1])),
+            "handwritten_without_reset_per_second": round(median(rates[2])),
+            "ratio_without_reset": round(median(without), 4),
             "lowest_ratio": round(min(each), 3),
             "highest_ratio": round(max(each), 3),
             "rounds": rounds,
@@ -97,16 +101,16 @@ Side = tuple[int, Sequence[bytes]]
 
 
 async def _measure(
-    ours: Side, theirs: Side, *, rounds: int, connections: int
-) -> tuple[tuple[list[float], list[float]], bool]:
-    """The rates of both sides in turns, and whether their answers were equal throughout.
+    sides: Sequence[Side], *, rounds: int, connections: int
+) -> tuple[list[list[float]], bool]:
+    """The rates of all sides in turns, and whether their answers were equal throughout.
 
     A first round of each warms connections and caches and does not count.
     """
-    rates: tuple[list[float], list[float]] = ([], [])
+    rates: list[list[float]] = [[] for _ in sides]
     sums = set()
     for number in range(rounds + 1):
-        for (port, requests), own in zip((ours, theirs), rates, strict=True):
+        for (port, requests), own in zip(sides, rates, strict=True):
             load = await run_load(port, requests, connections=connections)
             sums.add(_checksum(load.bodies))
             if number:
@@ -194,10 +198,12 @@ def _all(file: IO[bytes]) -> bytes:
 
 
 @asynccontextmanager
-async def _by_hand(url: str) -> AsyncIterator[int]:
+async def _by_hand(url: str, *how: str) -> AsyncIterator[int]:
     """The hand-written server; gives its port."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.by_hand", url), cwd=_ROOT, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.by_hand", url, *how),
+        cwd=_ROOT,
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     async with _ended(process):

@@ -2,7 +2,8 @@
 
 Starlette, asyncpg and orjson, with the same statement as the service runs for it; status and points
 are taken from the columns that hold them, and the thresholds are read once at the start.
-`python -m bench.by_hand DATABASE_URL` serves it and prints its port.
+`python -m bench.by_hand DATABASE_URL` serves it and prints its port; with `no-reset` after it,
+sessions are not reset after each use: asyncpg does so unless told otherwise, the service does not.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ _STATEMENT = members._BY_ACCOUNT.replace(  # noqa: SLF001 - the same statement, 
 )
 
 
-def make_app(url: str) -> Starlette:
-    """The application on the database at ``url``."""
+def make_app(url: str, **pooling: Any) -> Starlette:
+    """The application on the database at ``url``; ``pooling`` is for asyncpg."""
     found: dict[str, Any] = {}
 
     @asynccontextmanager
@@ -44,9 +45,7 @@ def make_app(url: str) -> Starlette:
             active = await rules.active(database, connection)
         await database.close()
         found["bars"] = [(i.name, active.rules.thresholds[i].enter_x100) for i in INDICES]
-        # As the service does: without the statement that asyncpg resets a session with after each
-        # use, since none changes anything in it. With it the route would be slower.
-        async with asyncpg.create_pool(url, min_size=1, max_size=10, reset=_leave) as pool:
+        async with asyncpg.create_pool(url, min_size=1, max_size=10, **pooling) as pool:
             found["pool"] = pool
             yield
 
@@ -83,16 +82,21 @@ def _member(row: asyncpg.Record, bars: list[tuple[str, int]]) -> dict[str, Any]:
     }
 
 
-def main(url: str) -> None:
+def main(url: str, how: str = "") -> None:
     """Serve on a free port until the process is ended."""
+    pooling = {"reset": _leave} if how == "no-reset" else {}
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     print(listener.getsockname()[1], flush=True)
     config = uvicorn.Config(
-        make_app(url), log_level="warning", access_log=False, http="httptools", lifespan="on"
+        make_app(url, **pooling),
+        log_level="warning",
+        access_log=False,
+        http="httptools",
+        lifespan="on",
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
