@@ -63,7 +63,7 @@ def api_(members: Members = 1_000, requests: Requests = 2_000, json: Json = Fals
 
 @app.command("all")
 def all_(json: Json = False) -> None:
-    """All comparisons, one after the other, ingest with 3,000,000 actions; takes most of an hour."""
+    """All comparisons one after the other, ingest with 3,000,000 actions; takes most of an hour."""
     works = [
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
