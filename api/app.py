@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
-from api.auth import Keyring
+from api.auth import Callers, Finder, Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
@@ -44,6 +44,7 @@ class Service:
     schema: Schema
     limits: Limits
     make_context: Callable[[Database, Clock], MakeContext]
+    tokens: Finder | None = None
     database: Database | None = None
     door: GraphQLDoor | None = None
     _text: bytes = b""
@@ -57,7 +58,7 @@ class Service:
         self.door = GraphQLDoor(
             Engine(self.schema, self.limits, introspection=self.introspection),
             self.limits,
-            Keyring(database, self.clock),
+            Callers(Keyring(database, self.clock), self.tokens),
             self.make_context(database, self.clock),
         )
 
@@ -152,6 +153,11 @@ def create_app(
             opened = database
             if opened is None:
                 opened = await stack.enter_async_context(open_database(settings))
+            if settings.jwt_jwks is not None:
+                # What checks signatures is slow to load, and few commands need it.
+                from api.tokens import tokens_of  # noqa: PLC0415
+
+                service.tokens = await stack.enter_async_context(tokens_of(settings, service.clock))
             service.open(opened)
             if works:
                 await stack.enter_async_context(Worker(opened, service.clock).running())

@@ -16,6 +16,6 @@ class Contexts:
         self._clock = clock
         self._newest = Newest()
 
-    def __call__(self, caller: Caller) -> Context:
+    def __call__(self, caller: Caller, request_id: str | None = None) -> Context:
         """The context of one request of ``caller``."""
-        return Context(self._database, self._clock.now, caller, self._newest)
+        return Context(self._database, self._clock.now, caller, self._newest, request_id)

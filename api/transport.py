@@ -15,16 +15,16 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
 from starlette.types import Receive, Scope, Send
 
 from api import reading
-from api.auth import Keyring
+from api.auth import Finder
 from api.errors import Refusal, show
 from api.execution import Engine, Invalid, Request, is_query
 from api.limits import Limits
 from api.logs import Trace, answer_json, trace_of
+from schema import words
 from schema.context import Caller
-from store.keys import Scope as KeyScope
 
-#: Makes what resolvers get.
-MakeContext = Callable[[Caller], Any]
+#: Makes what resolvers get, of the caller and the id of the request.
+MakeContext = Callable[[Caller, str], Any]
 
 _JSON: Final = b"application/json; charset=utf-8"
 _GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
@@ -49,11 +49,11 @@ class GraphQLDoor:
     """The address /graphql of one opened database."""
 
     def __init__(
-        self, engine: Engine, limits: Limits, keyring: Keyring, make_context: MakeContext
+        self, engine: Engine, limits: Limits, callers: Finder, make_context: MakeContext
     ) -> None:
         self._engine = engine
         self._limits = limits
-        self._keyring = keyring
+        self._callers = callers
         self._make_context = make_context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +64,7 @@ class GraphQLDoor:
         try:
             _check_method(scope["method"])
             form = negotiate(headers.get(b"accept"))
-            caller = await self._keyring.caller(headers.get(b"authorization"))
+            caller = await self._callers.caller(headers.get(b"authorization"))
             trace.key = caller.name
             request = await self._read(scope, headers, receive)
             body = await self._answer(request, caller, trace, by_get=scope["method"] == "GET")
@@ -97,13 +97,13 @@ class GraphQLDoor:
 
         Raises Refusal and Invalid when it is not run.
         """
-        suggest = KeyScope.MANAGER in caller.scopes
+        suggest = words.Scope.MANAGER in caller.scopes
         document = self._engine.prepare(request.document, suggest=suggest)
         operation = document.operation(request.operation)
         _note(trace, operation)
         if by_get and not is_query(operation):
             raise Refusal("METHOD_NOT_ALLOWED", "a mutation is sent by POST", _ONLY_POST)
-        context = self._make_context(caller)
+        context = self._make_context(caller, trace.request_id)
         result = await self._engine.run(request, document, context, suggest=suggest)
         return self._dump(result, trace)
 

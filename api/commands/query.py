@@ -18,7 +18,8 @@ from api.execution import Engine, Invalid, Request
 from api.reading import dumps_escaped
 from api.settings import Settings
 from schema.context import Caller
-from store.keys import Scope
+from schema.words import Scope
+from store.audit import COMMAND_LINE
 
 
 def command(
@@ -53,7 +54,7 @@ async def answer_query(settings: Settings, request: Request) -> dict[str, Any]:
         document.operation(request.operation)
         async with open_database(settings) as database:
             make = Contexts(database, settings.make_clock())
-            context = make(Caller("command line", frozenset(Scope)))
+            context = make(Caller(COMMAND_LINE.name, frozenset(Scope)))
             result = await engine.run(request, document, context)
     except Refusal as refusal:
         return {"errors": [refusal.shown(request_id)]}

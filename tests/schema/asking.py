@@ -10,9 +10,9 @@ from typing import Any
 
 from schema.context import Caller, Context
 from schema.schema import schema
+from schema.words import Scope
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from store.db import Database
-from store.keys import Scope
 from store.moment import Newest
 from store.record import record
 

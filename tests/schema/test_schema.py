@@ -31,8 +31,8 @@ from graphql import (
 from schema.errors import CODES, PROBLEMS
 from schema.schema import schema
 from schema.scopes import denied, stated
+from schema.words import Scope
 from sources.records import MemberRecord
-from store.keys import Scope
 from tests.schema.asking import NOW, Asker, community, likes, seed
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"

@@ -90,7 +90,7 @@ async def test_a_fresh_schema_equals_the_migrated_one(empty_url: str, url: str) 
     await engine.dispose()
     fresh, migrated = await catalog(empty_url), await catalog(url)
     for part, rows in fresh.items():
-        assert migrated[part] == rows, f"{part} differ: run python -m migrations.regenerate"
+        assert migrated[part] == rows, f"{part} differ: run python -m migrations.next"
     for special in (
         "USING brin (day) WITH (pages_per_range",
         "fillfactor=75",
