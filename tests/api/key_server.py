@@ -80,7 +80,6 @@ class KeyServer:
         self.open = asyncio.Event()
         self.open.set()
         self.requests = 0
-        self.hung_up = asyncio.Event()
         self.url = ""
         self._changed = asyncio.Condition()
 
@@ -96,15 +95,15 @@ class KeyServer:
                 self.requests += 1
                 self._changed.notify_all()
             await self.open.wait()
-            if not self.endless:
-                self.headers["Content-Length"] = str(len(self.body))
-            head = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+            length = {} if self.endless else {"Content-Length": str(len(self.body))}
+            headers = {**length, **self.headers, "Connection": "close"}
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             writer.write(f"HTTP/1.1 {self.status}\r\n{head}\r\n".encode() + self.body)
             while self.endless:
                 writer.write(b" " * 1024)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            self.hung_up.set()
+            pass
         finally:
             writer.close()
 

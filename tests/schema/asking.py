@@ -13,6 +13,7 @@ from schema.schema import schema
 from schema.words import Scope
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from store.db import Database
+from store.members import AccountRow
 from store.moment import Newest
 from store.record import record
 
@@ -28,6 +29,8 @@ class Asker:
     now: datetime = NOW
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     newest: Newest = field(default_factory=Newest)
+    key: str | None = "0a1b2c3d"
+    member: AccountRow | None = None
 
     async def __call__(self, document: str, **variables: Any) -> dict[str, Any]:
         """The data of a document that must be answered without an error."""
@@ -44,10 +47,12 @@ class Asker:
 
     async def result(self, document: str, **variables: Any) -> Any:
         """Whatever comes of a document."""
-        context = Context(
-            self.database, lambda: self.now, Caller("tests", self.scopes), self.newest
-        )
-        return await schema.execute(document, variables, context_value=context)
+        return await schema.execute(document, variables, context_value=self.context())
+
+    def context(self) -> Context:
+        """What resolvers get."""
+        caller = Caller("tests", self.scopes, self.key, self.member)
+        return Context(self.database, lambda: self.now, caller, self.newest, "req-1")
 
 
 @asynccontextmanager
