@@ -33,8 +33,16 @@ _ASKED_FOR: Final = {"Accept": "application/jwk-set+json, application/json"}
 
 #: The id of a key in its set, and an algorithm that it is used with.
 KeyId = tuple[str, str]
-Keys = Mapping[KeyId, Key]
+Keys = Mapping[KeyId, "SiteKey"]
 Fetch = Callable[[], Awaitable[bytes]]
+
+
+@dataclass(slots=True, eq=False)
+class SiteKey:
+    """A key of the site's; ``in_use`` until it is not in the newest set any more."""
+
+    key: Key
+    in_use: bool = True
 
 
 class NoKeys(Exception):
@@ -74,11 +82,7 @@ class Jwks:
         self._read_at = self._sought_at = -float("inf")
         self._failed = False
 
-    def holds(self, id_: KeyId, key: Key) -> bool:
-        """Whether ``key`` is still in use."""
-        return self._keys is not None and self._keys.get(id_) is key
-
-    async def find(self, id_: KeyId) -> Key | None:
+    async def find(self, id_: KeyId) -> SiteKey | None:
         """The key with this id for this algorithm; raises NoKeys while that cannot be told.
 
         An unknown id has the set read anew, but not more often than the pace allows, however many
@@ -140,20 +144,22 @@ class Jwks:
             self._failed = True
             _warn("jwks_unavailable", **_reason(error), kept=self._keys is not None)
             if loop.time() - self._read_at > self._pace.kept:
-                self._keys = None
+                self._take(None)
         finally:
             self._reading = None
 
-    def _take(self, found: Keys) -> None:
-        """Use ``found``; keys that did not change stay the same objects, see ``holds``."""
-        known = self._keys or {}
-        self._keys = {
-            id_: known[id_] if id_ in known and _same(known[id_], key) else key
-            for id_, key in found.items()
-        }
+    def _take(self, found: Mapping[KeyId, Key] | None) -> None:
+        """Use ``found``, or nothing; a key that did not change stays in use as it is."""
+        known, keys = self._keys or {}, dict[KeyId, SiteKey]()
+        for id_, key in (found or {}).items():
+            same = id_ in known and known[id_].key.as_dict() == key.as_dict()
+            keys[id_] = known[id_] if same else SiteKey(key)
+        for id_, one in known.items():
+            one.in_use = keys.get(id_) is one
+        self._keys = None if found is None else keys
 
 
-def read_keys(raw: bytes, algorithms: Collection[str]) -> Keys:
+def read_keys(raw: bytes, algorithms: Collection[str]) -> dict[KeyId, Key]:
     """The keys of a set by which tokens may be checked; raises Unreadable where it is no set.
 
     A key that is odd, private, or for something else is left out, and breaks none of the others.
@@ -197,10 +203,6 @@ def _fits(key: Key, algorithm: str) -> bool:
     except JoseError:
         return False
     return True
-
-
-def _same(one: Key, other: Key) -> bool:
-    return one.as_dict() == other.as_dict()
 
 
 @asynccontextmanager

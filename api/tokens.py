@@ -12,18 +12,18 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, NoReturn
 
 from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import Key
 from joserfc.jws import CompactSignature, JWSRegistry
 
 from api.auth import bearer, unauthenticated
 from api.clock import Clock
 from api.errors import Refusal
-from api.jwks import Jwks, KeyId, NoKeys, Pace
+from api.jwks import Jwks, KeyId, NoKeys, Pace, SiteKey
 from api.settings import Settings
 from schema.context import Caller
 from schema.words import Scope
@@ -60,9 +60,8 @@ class Policy:
 class _Kept:
     """A token that was checked: until when it holds, and by which key."""
 
-    until: float
-    id: KeyId
-    key: Key
+    until: datetime
+    key: SiteKey
     caller: Caller
 
 
@@ -94,18 +93,18 @@ class Tokens:
         Raises Refusal: one and the same whatever is wrong with it; another one while the site's
         keys cannot be read.
         """
-        text = bearer(authorization, _LONGEST)
-        if text is None:
+        if authorization is None or len(authorization) > _LONGEST:
             raise unauthenticated()
-        digest = sha256(text.encode()).digest()
-        now = self._clock.now().timestamp()
+        digest = sha256(authorization).digest()
+        now = self._clock.now()
         kept = self._kept.get(digest)
-        if kept is not None and now < kept.until and self._jwks.holds(kept.id, kept.key):
-            self._kept.move_to_end(digest)
-            return kept.caller
-        self._kept.pop(digest, None)
+        if kept is not None:
+            if kept.key.in_use and now < kept.until:
+                self._kept.move_to_end(digest)
+                return kept.caller
+            del self._kept[digest]
         try:
-            checked = await self._check(text, now)
+            checked = await self._check(bearer(authorization, _LONGEST) or "", now)
         except (ValueError, RecursionError, JoseError):
             # Raised by us and by whatever reads untrusted text.
             raise unauthenticated() from None
@@ -116,15 +115,18 @@ class Tokens:
             self._kept.popitem(last=False)
         return checked.caller
 
-    async def _check(self, text: str, now: float) -> _Kept:
+    async def _check(self, text: str, now: datetime) -> _Kept:
         """Check a token; raises NoKeys, and ValueError and the like where it is not good."""
         # What costs least comes first; a token that is not for us must not have us look for a key.
-        claimed = _claimed(text, self._policy, now)
+        claimed = _claimed(text, self._policy, now.timestamp())
         key = await self._jwks.find(claimed.id)
-        if key is None or not jws.validate_compact(claimed.signed, key, registry=self._registry):
+        if key is None or not jws.validate_compact(
+            claimed.signed, key.key, registry=self._registry
+        ):
             _refuse()
         account = AccountRow(self._policy.source, claimed.subject)
-        return _Kept(claimed.until, claimed.id, key, Caller(_NAME, _MEMBER, member=account))
+        until = datetime.fromtimestamp(claimed.until, UTC)
+        return _Kept(until, key, Caller(_NAME, _MEMBER, member=account))
 
 
 @asynccontextmanager

@@ -140,7 +140,7 @@ async def test_a_key_that_stays_is_the_same_after_each_reading():
                 jwks_keys.append(await jwks.find(("old", "Ed25519")))
                 await site.asked(site.requests + 3)
             assert jwks_keys[0] is not None
-            assert jwks.holds(("old", "Ed25519"), jwks_keys[0])
+            assert jwks_keys[0].in_use
     assert len({id(key) for key in jwks_keys}) == 1
 
 
