@@ -13,6 +13,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -32,7 +33,8 @@ class Limits:
 
     ``repeats`` is how often a field may stand at one place of the answer: validation compares each
     with every other. ``introspections`` is how often the schema may be asked for, which costs more
-    than any other field.
+    than any other field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py
+    may come to, ``seconds`` how long the answer may take.
     """
 
     body: int = 8 * 1024 * 1024
@@ -44,7 +46,10 @@ class Limits:
     fields: int = 1_000
     repeats: int = 10
     introspections: int = 2
+    directives: int = 3
+    cost: int = 5_000
     errors: int = 20
+    seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,10 @@ def check(document: DocumentNode, limits: Limits) -> Size:
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    measure = _Measure(fragments)
+    for definition in document.definitions:
+        for part in (definition, *(getattr(definition, "variable_definitions", None) or ())):
+            _check_directives(part, limits.directives)
+    measure = _Measure(fragments, limits.directives)
     wholes = [
         node.selection_set
         for node in document.definitions
@@ -104,11 +112,18 @@ def check(document: DocumentNode, limits: Limits) -> Size:
     return size
 
 
+def _check_directives(node: Node, most: int) -> None:
+    found = len(getattr(node, "directives", None) or ())
+    if found > most:
+        raise Refusal("LIMIT", f"there are {found} directives at one place and may be {most}")
+
+
 class _Measure:
     """Adds up selections, each fragment once however often it is spread."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], directives: int) -> None:
         self._fragments = fragments
+        self._directives = directives
         self._known: dict[str, Size] = {}
         self._open: set[str] = set()
 
@@ -155,6 +170,7 @@ class _Measure:
             raise Refusal("LIMIT", "the operation is nested too deeply")
         depth = aliases = fields = introspections = 0
         for node in selections.selections:
+            _check_directives(node, self._directives)
             if isinstance(node, FieldNode):
                 size = self._of_field(node, nesting)
             elif isinstance(node, InlineFragmentNode):

@@ -20,6 +20,7 @@ from api.console import CommandError, load_settings, run, say
 from api.database import open_database
 from api.logs import configure
 from api.settings import Settings
+from api.websocket import MOST_BYTES
 from store.db import Database
 
 #: Seconds that requests under way get to finish once the service is told to stop.
@@ -80,7 +81,9 @@ async def serve(app: Starlette, database: Database, listener: socket.socket) -> 
             access_log=False,
             server_header=False,
             http="httptools",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=MOST_BYTES,
+            ws_per_message_deflate=False,
             lifespan="on",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE,
