@@ -17,6 +17,7 @@ from api.errors import Refusal, show
 from api.execution import Answer, Document, Engine, Invalid, Request, is_subscription
 from api.limits import Limits
 from api.logs import Trace
+from api.rates import Rate
 from schema.context import Caller
 from store.keys import Scope
 
@@ -42,12 +43,22 @@ class Answering:
     """Answers requests to one opened database."""
 
     def __init__(
-        self, engine: Engine, limits: Limits, documents: Documents, make_context: MakeContext
+        self,
+        engine: Engine,
+        limits: Limits,
+        documents: Documents,
+        rate: Rate,
+        make_context: MakeContext,
     ) -> None:
         self._engine = engine
         self._limits = limits
         self._documents = documents
+        self._rate = rate
         self._make_context = make_context
+
+    def admit(self, caller: Caller) -> None:
+        """Count a request of ``caller``; raises Refusal when there were too many."""
+        self._rate.take(caller.name)
 
     def prepare(self, request: Request, caller: Caller, trace: Trace) -> Prepared:
         """Find the operation of a request.

@@ -28,6 +28,7 @@ from api.execution import Engine, Invalid
 from api.limits import Limits
 from api.live import Live, ended
 from api.logs import RequestLog, answer_json, trace_of
+from api.rates import Rate
 from api.settings import Settings, SettingsError
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
@@ -72,7 +73,11 @@ class Service:
         keyring = Keyring(database, self.clock)
         engine = Engine(self.schema, self.limits, introspection=self.introspection)
         answering = Answering(
-            engine, self.limits, self.documents, self.make_context(database, self.clock, feed)
+            engine,
+            self.limits,
+            self.documents,
+            Rate(self.settings.key_rate),
+            self.make_context(database, self.clock, feed),
         )
         self.door = GraphQLDoor(
             answering, self.limits, keyring, self.live, by_get=self.settings.get_requests

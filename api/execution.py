@@ -32,7 +32,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from api.cost import Plan, Pricing
 from api.errors import Refusal, without_suggestions
 from api.executor import Direct, spent, with_short_way
-from api.limits import Limits, Size, check, too_long
+from api.limits import Limits, Size, check, check_text, too_long
 
 _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
 #: What the kept documents may hold; a document takes up to a hundred times its text in memory.
@@ -225,12 +225,12 @@ class Engine:
         return built
 
     def _parse(self, text: str) -> DocumentNode:
+        check_text(text, self._limits)
         try:
             return parse(
                 text,
                 max_lexical_tokens=self._limits.tokens,
                 max_comments=self._limits.comments,
-                max_source_length=self._limits.characters,
             )
         except GraphQLSyntaxError as error:
             if too_long(error):

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         "info", "The least serious log lines that are written."
     )
     max_body_bytes: int = _field(8_388_608, "Larger requests are refused with status 413.", ge=1024)
-    max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
+    max_tokens: int = _field(1_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
     max_cost: int = _field(
@@ -76,6 +76,11 @@ class Settings(BaseSettings):
     )
     answer_seconds: float = _field(
         30.0, "Seconds after which an answer is given up.", gt=0, le=3600
+    )
+    key_rate: float = _field(
+        200.0,
+        "Requests a second of a key in the long run; ten seconds of them at once. 0: any.",
+        ge=0,
     )
     max_streams: int = _field(
         1_000, "Most open WebSocket and event stream connections of a process.", ge=0

@@ -50,12 +50,10 @@ class EventStream:
         receive: Receive,
         *,
         refused: Callable[[Refusal | Invalid], Any],
-        quiet: float = _QUIET,
     ) -> None:
         self._send = send
         self._receive = receive
         self._refused = refused
-        self._quiet = quiet
 
     async def tell(
         self,
@@ -74,7 +72,7 @@ class EventStream:
         try:
             while not any(one.done() for one in everything):
                 done, _ = await asyncio.wait(
-                    everything, timeout=self._quiet, return_when=asyncio.FIRST_COMPLETED
+                    everything, timeout=_QUIET, return_when=asyncio.FIRST_COMPLETED
                 )
                 if not done:
                     await self._write(_COMMENT)

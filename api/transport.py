@@ -70,6 +70,7 @@ class GraphQLDoor:
             accepted = negotiate(headers.get(b"accept"))
             caller = await self._keyring.caller(headers.get(b"authorization"))
             trace.key = caller.name
+            self._answering.admit(caller)
             request = await self._read(scope, headers, receive)
             prepared = self._answering.prepare(request, caller, trace)
             _check_way(prepared, accepted, by_get=by_get)

@@ -195,13 +195,15 @@ class _Connection:
         payload = message.get("payload")
         if not isinstance(payload, dict):
             raise _Closed(4400, "Invalid message: 'payload' of subscribe must be an object")
-        self._operations[id_] = asyncio.create_task(self._run(id_, payload))
+        is_full = len(self._operations) >= _MOST_OPERATIONS
+        self._operations[id_] = asyncio.create_task(self._run(id_, payload, is_full=is_full))
 
-    async def _run(self, id_: str, payload: Mapping[str, Any]) -> None:
+    async def _run(self, id_: str, payload: Mapping[str, Any], *, is_full: bool) -> None:
         """Run one operation and tell what comes of it."""
         trace = Trace(self._trace.request_id, key=self._trace.key)
         try:
-            self._check_room()
+            self._answering.admit(self._caller)
+            _check_room(is_full=is_full)
             request = reading.request_of(payload)
             prepared = self._answering.prepare(request, self._caller, trace)
             async with aclosing(self._answering.events(prepared, trace)) as events:
@@ -218,11 +220,6 @@ class _Connection:
         finally:
             if self._operations.get(id_) is asyncio.current_task():
                 del self._operations[id_]
-
-    def _check_room(self) -> None:
-        if len(self._operations) > _MOST_OPERATIONS:
-            most = f"a connection may have {_MOST_OPERATIONS} operations at a time"
-            raise Refusal("LIMIT", f"{most}: end others first")
 
     async def _next(self) -> dict[str, Any]:
         """The next message.
@@ -256,6 +253,12 @@ class _Connection:
         head = dumps({"id": id_, "type": kind})[:-1]
         text = head + b',"payload":' + payload + b"}"
         await self._send({"type": "websocket.send", "text": text.decode()})
+
+
+def _check_room(*, is_full: bool) -> None:
+    if is_full:
+        most = f"a connection may have {_MOST_OPERATIONS} operations at a time"
+        raise Refusal("LIMIT", f"{most}: end others first")
 
 
 def _id(message: Mapping[str, Any]) -> str:

@@ -140,7 +140,12 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
         root = self.schema.subscription_type
         assert root is not None
         fields = collect_fields(
-            self.schema, self.fragments, self.variable_values, root, self.operation, hide_suggestions=False
+            self.schema,
+            self.fragments,
+            self.variable_values,
+            root,
+            self.operation,
+            hide_suggestions=False,
         ).grouped_field_set
         for key, details in fields.items():
             name = details[0].node.name.value

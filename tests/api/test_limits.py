@@ -137,7 +137,7 @@ async def test_tokens(strict: httpx.AsyncClient):
 
 async def test_comments_and_characters(client: httpx.AsyncClient):
     assert "comments" in await refused(client, "#\n" * 300 + "{ hello }")
-    assert "code points" in await refused(client, "{ hello }" + " " * 30_000)
+    assert "20000" in await refused(client, "{ hello }" + " " * 30_000)
 
 
 async def test_fields(client: httpx.AsyncClient):

@@ -102,11 +102,11 @@ async def test_what_was_rolled_back_is_not_heard(database: Database) -> None:
 
     async def fail(connection: Write) -> None:
         await connection.execute("select pg_notify($1, '')", KEYS)
-        raise ValueError
+        raise KeyError
 
     async with listening(database, heard):
         await heard.until(changes=1, keys=1)
-        with pytest.raises(ValueError):
+        with pytest.raises(KeyError):
             await database.in_write(fail)
         await put(database, act("a1"))
         await heard.until(changes=2)
