@@ -65,8 +65,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _names(text: object) -> object:
-    return tuple(text.replace(",", " ").split()) if isinstance(text, str) else text
+def _words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
 def _algorithms(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,9 +120,36 @@ class Settings(BaseSettings):
         "info", "The least serious log lines that are written."
     )
     max_body_bytes: int = _field(8_388_608, "Larger requests are refused with status 413.", ge=1024)
-    max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
+    max_tokens: int = _field(1_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
+    max_cost: int = _field(
+        5_000, "Most that an operation may cost: objects in the answer, and dear fields.", ge=1
+    )
+    answer_seconds: float = _field(
+        30.0, "Seconds after which an answer is given up.", gt=0, le=3600
+    )
+    key_rate: float = _field(
+        200.0,
+        "Requests a second of a key in the long run; ten seconds of them at once. 0: any.",
+        ge=0,
+    )
+    max_streams: int = _field(
+        1_000, "Most open WebSocket and event stream connections of a process.", ge=0
+    )
+    max_streams_each: int = _field(
+        100, "Most open WebSocket and event stream connections of a caller, in a process.", ge=0
+    )
+    get_requests: bool = _field(True, "Whether queries are taken by GET as well.")
+    documents: Path | None = _field(
+        None, "A file of trusted documents, which clients name instead of sending them."
+    )
+    documents_only: bool = _field(False, "Whether no other documents than those are run.")
+    origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = _field(
+        (),
+        "Origins such as `https://community.example.org`, separated by commas, whose pages may "
+        "call from a browser.",
+    )
     introspection: bool = _field(True, "Whether the schema may be asked for and read.")
     jwt_jwks: Annotated[str | None, AfterValidator(_key_set)] = _field(
         None,
@@ -135,7 +162,7 @@ class Settings(BaseSettings):
     )
     jwt_audience: str = _field("ikusei", "The `aud` that a member's token must have.", min_length=1)
     jwt_algorithms: Annotated[
-        tuple[str, ...], NoDecode, BeforeValidator(_names), AfterValidator(_algorithms)
+        tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_algorithms)
     ] = _field(
         ("RS256", "ES256", "Ed25519"),
         "How a member's token may be signed, separated by commas. Of "
@@ -207,7 +234,7 @@ def reference() -> str:
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        default = "–" if field.default is None else f"`{_text(field.default)}`"
+        default = f"`{_text(field.default)}`" if field.default not in {None, ()} else "–"
         meaning = field.description or ""
         if get_origin(field.annotation) is Literal:
             meaning += f" One of {', '.join(f'`{word}`' for word in get_args(field.annotation))}."

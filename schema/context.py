@@ -18,6 +18,7 @@ from store import explained, members
 from store.audit import Actor
 from store.db import Database, Read, day_date, day_number
 from store.explained import At
+from store.feed import Feed
 from store.members import AccountRow, MemberRow
 from store.moment import Moment, Newest, moment
 
@@ -38,14 +39,20 @@ class Caller:
     key: str | None = None
     member: AccountRow | None = None
 
+    @property
+    def who(self) -> Hashable:
+        """What tells callers apart where they are counted: a member, or whoever has the key."""
+        return self.member or self.key or self.name
+
 
 @dataclass(slots=True)
 class Context:
-    """One request, with its id. ``newest`` is best shared by all requests of a process."""
+    """One request, with its id. ``feed`` and ``newest`` are shared by all of a process."""
 
     database: Database
     now: Callable[[], datetime]
     caller: Caller
+    feed: Feed
     newest: Newest = field(default_factory=Newest)
     request_id: str | None = None
     raw_records: dict[str, Any] = field(default_factory=dict)

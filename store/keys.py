@@ -17,6 +17,7 @@ import asyncpg
 from store import audit
 from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, Read, StoreError, Write
+from store.listen import KEYS
 
 _MAX_NAME = 255
 _PREFIX_BYTES = 4
@@ -142,6 +143,7 @@ async def revoke(
         )
         about = (by, "revokeKey", Kind.KEY, [row["id"]])
         await audit.write(connection, *about, before=_told(key), after=_told(ended), now=now)
+        await connection.execute("select pg_notify($1, '')", KEYS)
         return ended
 
     return await database.in_write(update)

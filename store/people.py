@@ -10,6 +10,7 @@ import numpy as np
 
 from engagement.words import STATUSES, Cause, Role, Status
 from store import audit, effects, names, rules, standings
+from store.announce import Change, announce
 from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, StoreError, Write, day_date
 from store.erasure import hide
@@ -54,10 +55,11 @@ async def lock_status(
         await connection.execute(_END_LOCKS, member_id, today)
         code = STATUSES.index(status)
         await connection.execute(_LOCK, member_id, code, today, until_day, reason, by.name, now)
-        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
         after = await _kept(connection, member_id, today)
         about = (by, "lockStatus", Kind.MEMBER, [member_id])
         await audit.write(connection, *about, before=before, after=after, now=now)
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -74,10 +76,11 @@ async def end_lock(
         before = await _kept(connection, member_id, today)
         if await connection.execute(_END_LOCKS, member_id, today) == "UPDATE 0":
             raise NotAllowed("the member's status is not locked")
-        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
         after = await _kept(connection, member_id, today)
         about = (by, "endLock", Kind.MEMBER, [member_id])
         await audit.write(connection, *about, before=before, after=after, now=now)
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -113,9 +116,9 @@ async def merge_members(
             await connection.execute(statement, keep_id, other_id)
         await rise(connection, effects.Effects(), [keep_id], None)
         await effects.recount(connection, [keep_id, other_id])
-        await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)
+        changes = await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)
         # For the others two people have become one.
-        await standings.settle(
+        changes += await standings.settle(
             connection,
             locked,
             active,
@@ -128,6 +131,7 @@ async def merge_members(
         after = {"keep": await _status(connection, keep_id)}
         about = (by, "mergeMembers", Kind.MEMBER, [keep_id, other_id])
         await audit.write(connection, *about, before=before, after=after, now=now)
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -183,9 +187,9 @@ async def _refold(
     *,
     today: int,
     now: datetime,
-) -> None:
+) -> list[Change]:
     locked = await standings.lock(connection, [member_id])
-    await standings.refold(
+    return await standings.refold(
         connection, locked, [member_id], active, today=today, now=now, cause=cause
     )
 

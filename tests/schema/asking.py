@@ -13,6 +13,7 @@ from schema.schema import schema
 from schema.words import Scope
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from store.db import Database
+from store.feed import Feed
 from store.members import AccountRow
 from store.moment import Newest
 from store.record import record
@@ -47,12 +48,22 @@ class Asker:
 
     async def result(self, document: str, **variables: Any) -> Any:
         """Whatever comes of a document."""
-        return await schema.execute(document, variables, context_value=self.context())
+        context = self.context()
+        if not document.startswith("subscription"):
+            return await schema.execute(document, variables, context_value=context)
+        events = await schema.subscribe(document, variables, context)
+        return await anext(events) if isinstance(events, AsyncIterator) else events
 
     def context(self) -> Context:
         """What resolvers get."""
-        caller = Caller("tests", self.scopes, self.key, self.member)
-        return Context(self.database, lambda: self.now, caller, self.newest, "req-1")
+        return Context(
+            database=self.database,
+            now=lambda: self.now,
+            caller=Caller("tests", self.scopes, self.key, self.member),
+            feed=Feed(self.database),
+            newest=self.newest,
+            request_id="req-1",
+        )
 
 
 @asynccontextmanager
