@@ -54,7 +54,8 @@ def page() -> str:
     """The page docs/reference/scopes.md."""
     found = stated(graphql_schema())
     parts = [_INTRODUCTION]
-    for title, type_ in (("Queries", "Query"), ("Mutations", "Mutation")):
+    roots = {"Queries": "Query", "Mutations": "Mutation", "Subscriptions": "Subscription"}
+    for title, type_ in roots.items():
         parts += [f"\n## {title}\n\n| field | {_HEADS} |\n|---{'|---' * len(Scope)}|\n"]
         parts += [
             _row(field, found[type_, field]) for name, field in sorted(found) if name == type_
@@ -80,7 +81,7 @@ def _types(found: Stated, scope: Scope) -> str:
         "\nfor, where an answer leads to them; `manager` can ask for all of every type.\n",
         "\n| type | fields |\n|---|---|\n",
     ]
-    types = sorted({type_ for type_, _ in found} - {"Query", "Mutation"})
+    types = sorted({type_ for type_, _ in found} - {"Query", "Mutation", "Subscription"})
     for type_ in types:
         fields = [f for t, f in found if t == type_]
         open_ = [f for f in fields if scope in found[type_, f]]
