@@ -79,7 +79,7 @@ async def test_a_token_of_the_how_to_shows_a_member_themself(
                 )
             await erase_member(database, number, now=now)
             answer = (await client.post("/graphql", json={"query": QUERY})).json()
-            assert answer == {"data": {"me": None}}
+            assert answer["data"] == {"me": None}
 
 
 async def test_who_changed_something_over_http_is_in_the_log(
@@ -106,4 +106,4 @@ async def test_who_changed_something_over_http_is_in_the_log(
         "requestId": "req-27",
         "subjects": [id_],
     }
-    assert log == {"data": {"auditLog": {"nodes": [entry]}}}
+    assert log["data"] == {"auditLog": {"nodes": [entry]}}
