@@ -10,13 +10,11 @@ import pytest
 import sources
 from sources.mapping import (
     CategoryRule,
-    MappingError,
-    Rule,
     load_discourse,
     load_discourse_users,
     load_stackexchange,
-    shipped_text,
 )
+from sources.mapping_file import MappingError, Rule, shipped_text
 from sources.reader import SourceError
 from sources.records import Direction
 
