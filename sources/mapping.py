@@ -140,14 +140,7 @@ def _category(checker: Checker, value: object, key: Key) -> CategoryRule:
 def _discourse(checker: Checker) -> DiscourseMapping:
     data = checker.data
     checker.only(data, (), ("format", "default", "categories", "verbs"))
-    names = ("like", "view", "best_answer", "mention", "quote")
-    verbs = checker.table(data.get("verbs"), ("verbs",), required=False)
-    checker.only(verbs, ("verbs",), names)
-    chosen = {
-        name: None if verbs[name] is False else checker.word(verbs, ("verbs",), name)
-        for name in names
-        if name in verbs
-    }
+    chosen = checker.verbs(("like", "view", "best_answer", "mention", "quote"))
     categories = checker.table(data.get("categories"), ("categories",), required=False)
     return DiscourseMapping(
         default=_category(checker, data.get("default"), ("default",)),

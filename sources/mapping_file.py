@@ -206,6 +206,22 @@ class Checker:
             found[number] = self.rule(value, (name, number), word, actor=actor)
         return found
 
+    def named_rules(self, name: str, word: str, names: tuple[str, ...]) -> dict[str, Rule]:
+        """A table with one rule for each of these names."""
+        table = self.table(self.data.get(name), (name,))
+        self.only(table, (name,), names)
+        return {key: self.rule(table.get(key), (name, key), word) for key in names}
+
+    def verbs(self, names: tuple[str, ...]) -> dict[str, str | None]:
+        """Those of the verbs that the file names; None for one that is not wanted (false)."""
+        table = self.table(self.data.get("verbs"), ("verbs",), required=False)
+        self.only(table, ("verbs",), names)
+        return {
+            name: None if table[name] is False else self.word(table, ("verbs",), name)
+            for name in names
+            if name in table
+        }
+
     def counters(self) -> tuple[CounterRule, ...]:
         """The list of columns that are totals of a member."""
         values = self.data.get("counters", [])
