@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from sources.files import BROKEN, existing, streams, unpacked
+from sources.files import BROKEN, existing, streams, unpacked, whole
 from sources.mapping_others import SourceCredMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -25,7 +25,7 @@ _EXPECTED: Final = (
 )
 _SUFFIXES: Final = (".json", ".json.gzip")
 #: A graph is read whole; beyond that it is something else.
-MAX_FILE_BYTES: Final = 400_000_000
+MAX_FILE_BYTES: Final = 200_000_000
 _TITLE: Final = re.compile(r"\[(.*)\]\(\S*\)", re.DOTALL)
 #: What each kind of edge tells; a kind that is not here is unmapped.
 _TELLS: Final[Mapping[str, str]] = {
@@ -102,7 +102,7 @@ class SourceCredReader(BaseReader):
     numbers. A topic is the post that opens it; where that is not in the graph, the topic stands
     for it. Of several forums in a graph the one with the most nodes is read, what belongs to the
     others and to other plugins (GitHub, Discord, …) is counted as unmapped. Each graph is
-    held whole while it is read: some 2 kB an edge.
+    held whole while it is read: some 5 kB an edge.
     """
 
     format = "sourcecred"
@@ -342,10 +342,10 @@ def sourcecred(
 
 def _content(name: str, stream: IO[bytes]) -> object:
     try:
-        content = unpacked(stream).read(MAX_FILE_BYTES + 1)
+        content = whole(unpacked(stream), MAX_FILE_BYTES)
     except BROKEN as error:
         raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
-    if len(content) > MAX_FILE_BYTES:
+    if content is None:
         raise SourceError(f"{name}: has more than {MAX_FILE_BYTES} bytes; expected {_EXPECTED}")
     try:
         return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
