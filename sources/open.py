@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
@@ -10,12 +10,26 @@ from typing import IO, Final
 from sources.discourse import discourse
 from sources.discourse_users import discourse_users
 from sources.mapping import load_discourse, load_discourse_users, load_stackexchange
+from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
 from sources.ndjson import ndjson
+from sources.note_likes import note_likes
+from sources.polis import polis
 from sources.reader import BaseReader, SourceError
+from sources.slack import slack
+from sources.sourcecred import sourcecred
 from sources.stackexchange import stackexchange
 
 #: The formats that ``open_source`` reads.
-FORMATS: Final = ("ndjson", "discourse", "discourse-users", "stackexchange")
+FORMATS: Final = (
+    "ndjson",
+    "discourse",
+    "discourse-users",
+    "stackexchange",
+    "sourcecred",
+    "slack",
+    "polis",
+    "note-likes",
+)
 
 
 def open_source(
@@ -55,6 +69,33 @@ def open_source(
     if format == "discourse-users":
         rules = load_discourse_users(mapping)
         return discourse_users(paths, rules, source=source, as_of=as_of, now=now)
+    if format == "sourcecred":
+        return sourcecred(paths, load_sourcecred(mapping), source=source, now=now)
     if len(paths) != 1:
-        raise SourceError("stackexchange reads one dump at a time; expected one folder or zip")
-    return stackexchange(paths[0], load_stackexchange(mapping), source=source, now=now)
+        raise SourceError(f"{format} reads one export at a time; expected one folder or zip")
+    return _OF_ONE[format](paths[0], mapping, source, now)
+
+
+def _stackexchange(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
+    return stackexchange(path, load_stackexchange(mapping), source=source, now=now)
+
+
+def _slack(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
+    return slack(path, load_slack(mapping), source=source, now=now)
+
+
+def _polis(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
+    return polis(path, load_polis(mapping), source=source, now=now)
+
+
+def _note_likes(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
+    return note_likes(path, load_note_likes(mapping), source=source, now=now)
+
+
+#: The formats of which one folder or zip is a whole export.
+_OF_ONE: Final[Mapping[str, Callable[[Path, Path | None, str, datetime], BaseReader]]] = {
+    "stackexchange": _stackexchange,
+    "slack": _slack,
+    "polis": _polis,
+    "note-likes": _note_likes,
+}

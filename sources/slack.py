@@ -19,6 +19,7 @@ from sources.slack_survey import (
     JOINED,
     SLACKBOT,
     SYSTEM,
+    TOMBSTONE,
     WRITTEN,
     Json,
     Key,
@@ -157,9 +158,8 @@ class SlackReader(BaseReader):
         try:
             content = whole(stream, MAX_FILE_BYTES)
         except BROKEN as error:
-            raise SourceError(
-                f"{shown(name)} breaks off ({error}); expected {_EXPECTED}"
-            ) from error
+            message = f"{shown(name)} breaks off ({error}); expected {_EXPECTED}"
+            raise SourceError(message) from error
         if content is None:
             return f"has more than {MAX_FILE_BYTES} bytes; expected the messages of a day"
         try:
@@ -203,9 +203,11 @@ class SlackReader(BaseReader):
         subtype = message.subtype
         if subtype in JOINED:
             yield from self._join(place, rule, message)
+        elif subtype in SYSTEM:
+            self._account("messages", f"skipped_{subtype}")
+            yield from self._reacted(place, rule, message)
         elif subtype not in WRITTEN:
-            known = "skipped" if subtype in SYSTEM else "unmapped"
-            self._account("messages", f"{known}_{subtype[:_SHOWN]}")
+            self._account("messages", f"unmapped_{subtype[:_SHOWN]}")
         elif (outdated := self._survey.outdated(message, self._told)) is not None:
             self._account("messages", f"skipped_{outdated}")
         else:
@@ -225,69 +227,80 @@ class SlackReader(BaseReader):
             time=moment(message.key[1]),
         )
         yield Item(place, value, "messages", "join")
+        yield from self._reacted(place, rule, message)
 
     def _post(self, place: Place, rule: ChannelRule, message: Message) -> Iterator[Item]:
         self._told.add(message.key)
         self._survey.parents.pop(message.key, None)
-        value, author = message.value, author_of(message.value)
-        root = self._survey.root(message)
+        value, root = message.value, self._survey.root(message)
         if root is not None:
             word = rule.reply
         else:
             word = rule.file if value.get("files") or value.get("file") else rule.message
+        gone = message.key in self._survey.deleted
         text = text_of(message)
-        reactions = list(_reactions(value))
         post = self._record(
             "post",
             id=self._id(message.key),
             venue=rule.venue,
             type=word,
-            author=author,
+            # In the place of a message that was deleted stands one by Slack itself.
+            author=None if message.subtype == TOMBSTONE else author_of(value),
             time=moment(message.key[1]),
             root=self._id(root or message.key),
             parent=None if root is None else self._id(root),
-            text=self._text(plain(text)),
+            text=None if gone else self._text(plain(text)),
             format="plain",
-            state="deleted" if message.key in self._survey.deleted else "visible",
-            counts=self._unnamed(reactions),
+            state="deleted" if gone else "visible",
+            counts=self._unnamed(value),
         )
         yield Item(place, post, "messages", word)
-        if author is not None and self._mapping.mention is not None:
-            for target in mentioned(text):
-                deed = self._record(
-                    "action",
-                    id=f"mention-{post['id']}-{target}",
-                    venue=rule.venue,
-                    verb=self._mapping.mention,
-                    actor=author,
-                    target=target,
-                    time=post["time"],
-                )
-                yield Item(place, deed, outcome="mention")
-        yield from self._named(place, post, reactions)
+        if not gone:
+            yield from self._mentions(place, post, text)
+        yield from self._reacted(place, rule, message, post["id"])
 
-    def _named(self, place: Place, post: Json, reactions: Sequence[_Reaction]) -> Iterator[Item]:
-        """A reaction of each member whom the export names: sometime after the message."""
-        for emoji, users, _ in reactions:
+    def _mentions(self, place: Place, post: Json, text: str) -> Iterator[Item]:
+        if self._mapping.mention is None or post["author"] is None:
+            return
+        for target in mentioned(text):
+            deed = self._record(
+                "action",
+                id=f"mention-{post['id']}-{target}",
+                venue=post["venue"],
+                verb=self._mapping.mention,
+                actor=post["author"],
+                target=target,
+                time=post["time"],
+            )
+            yield Item(place, deed, outcome="mention")
+
+    def _reacted(
+        self, place: Place, rule: ChannelRule, message: Message, post: str | None = None
+    ) -> Iterator[Item]:
+        """A reaction of each member whom the export names: sometime after the message.
+
+        What Slack notes down, such as that somebody joined, is no post, but may be greeted too.
+        """
+        for emoji, users, _ in _reactions(message.value):
             verb = self._verb(emoji)
             for user in users if verb is not None else ():
                 deed = self._record(
                     "action",
-                    id=f"react-{post['id']}-{emoji}-{user}",
-                    venue=post["venue"],
+                    id=f"react-{self._id(message.key)}-{emoji}-{user}",
+                    venue=rule.venue,
                     verb=verb,
                     actor=user,
-                    post=post["id"],
-                    target=post["author"],
-                    time=post["time"],
+                    post=post,
+                    target=author_of(message.value),
+                    time=moment(message.key[1]),
                     precision="lower_bound",
                 )
                 yield Item(place, deed, outcome="reaction")
 
-    def _unnamed(self, reactions: Sequence[_Reaction]) -> dict[str, int]:
+    def _unnamed(self, message: Json) -> dict[str, int]:
         """Large channels name only some of those who reacted; the others are a count."""
         counts: dict[str, int] = {}
-        for emoji, users, count in reactions:
+        for emoji, users, count in _reactions(message):
             verb = self._verb(emoji)
             if verb is not None and count > len(users):
                 counts[verb] = counts.get(verb, 0) + count - len(users)

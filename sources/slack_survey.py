@@ -21,6 +21,8 @@ Key = tuple[str, str]
 SLACKBOT: Final = "USLACKBOT"
 _CHANGED: Final = "message_changed"
 _DELETED: Final = "message_deleted"
+#: Stands where a message was deleted that others had answered.
+TOMBSTONE: Final = "tombstone"
 _FILE_COMMENT: Final = "file_comment"
 JOINED: Final = frozenset({"channel_join", "group_join"})
 #: What somebody wrote; "" is a plain message.
@@ -32,7 +34,7 @@ WRITTEN: Final = frozenset(
         "me_message",
         "slackbot_response",
         "thread_broadcast",
-        "tombstone",
+        TOMBSTONE,
         _CHANGED,
         _DELETED,
         _FILE_COMMENT,
@@ -153,7 +155,7 @@ class Survey:
             message = message_of(channel, value)
             if isinstance(message, str) or message.subtype not in WRITTEN:
                 continue
-            if message.subtype in (_DELETED, "tombstone"):
+            if message.subtype in (_DELETED, TOMBSTONE):
                 self.deleted.add(message.key)
             elif message.subtype == _CHANGED:
                 newest = max(self._changed.get(message.key, ""), message.edited)

@@ -45,7 +45,7 @@ def test_what_cannot_be_opened_says_what_was_expected(tmp_path: Path) -> None:
         ("usenet", [folder], {"source": "s"}, "expected one of ndjson, discourse"),
         ("ndjson", [], {}, "expected at least one file"),
         ("stackexchange", [folder], {}, "needs the name of the source"),
-        ("stackexchange", [folder, folder], {"source": "s"}, "one dump at a time"),
+        ("stackexchange", [folder, folder], {"source": "s"}, "one export at a time"),
         ("stackexchange", [folder], {"source": "s", "mapping": mapping}, "cannot be read"),
         ("ndjson", [folder], {"mapping": mapping}, "takes no mapping"),
         ("discourse", [folder], {"source": "s", "as_of": NOW}, "only discourse-users takes"),
