@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
@@ -18,18 +19,6 @@ from sources.reader import BaseReader, SourceError
 from sources.slack import slack
 from sources.sourcecred import sourcecred
 from sources.stackexchange import stackexchange
-
-#: The formats that ``open_source`` reads.
-FORMATS: Final = (
-    "ndjson",
-    "discourse",
-    "discourse-users",
-    "stackexchange",
-    "sourcecred",
-    "slack",
-    "polis",
-    "note-likes",
-)
 
 
 def open_source(
@@ -64,38 +53,67 @@ def open_source(
         return ndjson(paths, source=source, now=now, stdin=stdin)
     if not source:
         raise SourceError(f"{format} needs the name of the source that its ids belong to")
-    if format == "discourse":
-        return discourse(paths, load_discourse(mapping), source=source, now=now)
-    if format == "discourse-users":
-        rules = load_discourse_users(mapping)
-        return discourse_users(paths, rules, source=source, as_of=as_of, now=now)
-    if format == "sourcecred":
-        return sourcecred(paths, load_sourcecred(mapping), source=source, now=now)
-    if len(paths) != 1:
-        raise SourceError(f"{format} reads one export at a time; expected one folder or zip")
-    return _OF_ONE[format](paths[0], mapping, source, now)
+    return _OPENERS[format](_Asked(format, paths, mapping, source, now, as_of))
 
 
-def _stackexchange(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
-    return stackexchange(path, load_stackexchange(mapping), source=source, now=now)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What ``open_source`` was asked for."""
+
+    format: str
+    paths: Sequence[Path]
+    mapping: Path | None
+    source: str
+    now: datetime
+    as_of: datetime | None
+
+    @property
+    def path(self) -> Path:
+        """The one path; SourceError where there are several."""
+        if len(self.paths) != 1:
+            raise SourceError(
+                f"{self.format} reads one export at a time; expected one folder or zip"
+            )
+        return self.paths[0]
 
 
-def _slack(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
-    return slack(path, load_slack(mapping), source=source, now=now)
+def _discourse(a: _Asked) -> BaseReader:
+    return discourse(a.paths, load_discourse(a.mapping), source=a.source, now=a.now)
 
 
-def _polis(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
-    return polis(path, load_polis(mapping), source=source, now=now)
+def _discourse_users(a: _Asked) -> BaseReader:
+    rules = load_discourse_users(a.mapping)
+    return discourse_users(a.paths, rules, source=a.source, as_of=a.as_of, now=a.now)
 
 
-def _note_likes(path: Path, mapping: Path | None, source: str, now: datetime) -> BaseReader:
-    return note_likes(path, load_note_likes(mapping), source=source, now=now)
+def _stackexchange(a: _Asked) -> BaseReader:
+    return stackexchange(a.path, load_stackexchange(a.mapping), source=a.source, now=a.now)
 
 
-#: The formats of which one folder or zip is a whole export.
-_OF_ONE: Final[Mapping[str, Callable[[Path, Path | None, str, datetime], BaseReader]]] = {
+def _sourcecred(a: _Asked) -> BaseReader:
+    return sourcecred(a.paths, load_sourcecred(a.mapping), source=a.source, now=a.now)
+
+
+def _slack(a: _Asked) -> BaseReader:
+    return slack(a.path, load_slack(a.mapping), source=a.source, now=a.now)
+
+
+def _polis(a: _Asked) -> BaseReader:
+    return polis(a.path, load_polis(a.mapping), source=a.source, now=a.now)
+
+
+def _note_likes(a: _Asked) -> BaseReader:
+    return note_likes(a.path, load_note_likes(a.mapping), source=a.source, now=a.now)
+
+
+_OPENERS: Final[Mapping[str, Callable[[_Asked], BaseReader]]] = {
+    "discourse": _discourse,
+    "discourse-users": _discourse_users,
     "stackexchange": _stackexchange,
+    "sourcecred": _sourcecred,
     "slack": _slack,
     "polis": _polis,
     "note-likes": _note_likes,
 }
+#: The formats that ``open_source`` reads.
+FORMATS: Final = ("ndjson", *_OPENERS)
