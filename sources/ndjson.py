@@ -30,8 +30,8 @@ class NdjsonReader(BaseReader):
 
     A record without ``source`` gets the reader's. Of a key that stands twice in an object the last
     one counts. Two envelopes are opened: that of a file of rejected rows, whose ``value`` is the
-    record; and that of CloudEvents, see sources/cloudevents.py. If an event's source is no word, the
-    reader's stands for it, but for one only: ids of events are unique within their own source.
+    record; and that of CloudEvents, see sources/cloudevents.py. If an event's source is no word,
+    the reader's stands for it, but for one only: ids of events are unique within their own source.
     A line may be a list of them: what CloudEvents calls a batch.
 
     ``total`` and ``done`` count bytes as stored; ``total`` is None when reading standard input.

@@ -205,12 +205,9 @@ class Survey:
         key = message.key
         if message.subtype == _DELETED:
             return "deleted" if key in told or message.value.get("text") is None else None
-        if key in told:
-            return "duplicate"
         newest = self._changed.get(key)
-        if newest is None:
-            return None
-        changed = newest >= self._edited.get(key, "")
-        if message.subtype == _CHANGED:
-            return None if changed and message.edited == newest else "older_version"
-        return "older_version" if changed else None
+        if newest is not None:
+            changed = newest >= self._edited.get(key, "")
+            if changed != (message.subtype == _CHANGED) or (changed and message.edited != newest):
+                return "older_version"
+        return "duplicate" if key in told else None

@@ -167,7 +167,7 @@ class SourceCredReader(BaseReader):
             self.done += 1
         for deed in graph.deeds:
             yield from self._deed(graph, deed)
-        self.done += len(edges)
+        self.done += len(nodes) - len(told) + len(edges)
 
     # Learning
 
