@@ -249,7 +249,8 @@ class SlackReader(BaseReader):
             time=moment(message.key[1]),
             root=self._id(root or message.key),
             parent=None if root is None else self._id(root),
-            text=None if gone else self._text(plain(text)),
+            # Nothing said leaves an earlier text as it is; this takes it away.
+            text="" if gone else self._text(plain(text)),
             format="plain",
             state="deleted" if gone else "visible",
             counts=self._unnamed(value),

@@ -17,8 +17,7 @@ import pytest
 from api.database import open_database
 from api.settings import Settings
 from tests.api.command_line import HOUSE, NOW, environment, told
-from tests.sources.exports import zipped
-from tests.sources.test_slack import CHANNELS, USERS, message
+from tests.sources.exports import CHANNELS, USERS, Files, message, zipped
 
 _FENCE = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _PARAMETER = re.compile(r":(since|until)\b")
@@ -35,7 +34,7 @@ def test_the_worked_example_of_a_mapping_does_what_the_page_says(tmp_path: Path,
     mapping.write_text(example, encoding="utf-8")
     reactions = [{"name": name, "users": ["U2"], "count": 1} for name in ("+1", "eyes", "tada")]
     first = "1577872800.000001"
-    files = {
+    files: Files = {
         "users.json": USERS,
         "channels.json": [*CHANNELS, {"id": "C3", "name": "random"}],
         "general/2020-01-01.json": [message(first, reactions=reactions)],

@@ -8,13 +8,27 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sources.reader import BaseReader, Read
 from sources.records import ActionRecord, MemberRecord, PostRecord, RetractionRecord
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 Files = Mapping[str, str | bytes | list[Any] | dict[str, Any]]
+#: The members of a Slack workspace: an administrator, one who left, two bots, one nearly unknown.
+USERS: Final[list[dict[str, Any]]] = [
+    {"id": "U1", "name": "ana", "deleted": False, "is_bot": False, "is_admin": True},
+    {"id": "U2", "name": "ben", "deleted": True, "is_bot": False, "is_admin": False},
+    {"id": "U3", "name": "cal", "is_bot": True, "is_admin": False},
+    {"id": "USLACKBOT", "name": "slackbot", "is_bot": False},
+    {"id": "U4"},
+]
+CHANNELS: Final = [{"id": "C1", "name": "general"}, {"id": "C2", "name": "help"}]
+
+
+def message(ts: str, user: str | None = "U1", text: str = "hello", **more: Any) -> dict[str, Any]:
+    """An entry of a channel."""
+    return {"type": "message", "user": user, "text": text, "ts": ts, **more}
 
 
 def _bytes(content: str | bytes | list[Any] | dict[str, Any]) -> bytes:

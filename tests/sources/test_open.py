@@ -11,7 +11,7 @@ import pytest
 from sources.open import FORMATS, open_source
 from sources.reader import SourceError
 from sources.records import MemberRecord
-from tests.sources.test_sourcecred import forum
+from tests.sources.graphs import forum
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

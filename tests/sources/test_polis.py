@@ -16,13 +16,8 @@ from sources.polis import PolisReader, polis
 from sources.reader import SourceError
 from sources.records import PostState
 from tests.sources.exports import NOW, Files, Told, folder, records, zipped
+from tests.sources.polls import COMMENTS, HEADER, PARTICIPANTS
 
-COMMENTS = (
-    "timestamp,datetime,comment-id,author-id,agrees,disagrees,moderated,comment-body\n"
-    '1435654192085,Tue Jun 30,0,0,2,0,1,"Two lines,\nwith a comma and ""marks"""\n'
-    "1435654200000,Tue Jun 30,1,7,0,1,-1,乗り合いを認める\n"
-)
-HEADER = "timestamp,datetime,comment-id,voter-id,vote\n"
 #: Voter 2 agrees, passes, then disagrees with statement 0; voter 3 agrees twice.
 VOTES = (
     HEADER + "1435654300000,x,0,2,1\n"
@@ -32,10 +27,6 @@ VOTES = (
     "1435654300501,x,0,3,1\n"
     "1435654192085,x,0,0,1\n"
     "1435654600000,x,1,2,0\n"
-)
-PARTICIPANTS = (
-    "participant,group-id,n-comments,n-votes,n-agree,n-disagree,0,1\n"
-    "0,1,1,1,1,0,1,\n2,0,0,2,0,1,-1,0\n3,,0,1,1,0,1,\n9,,0,0,0,0,,\n"
 )
 FILES = {"comments.csv": COMMENTS, "votes.csv": VOTES, "participants-votes.csv": PARTICIPANTS}
 

@@ -16,20 +16,17 @@ from sources.reader import SourceError
 from sources.records import PostState, Precision
 from sources.slack import MAX_FILE_BYTES, SlackReader, slack
 from sources.slack_text import mentioned, plain, said
-from tests.sources.exports import NOW, Files, Told, folder, records, zipped
-
-USERS = [
-    {"id": "U1", "name": "ana", "deleted": False, "is_bot": False, "is_admin": True},
-    {"id": "U2", "name": "ben", "deleted": True, "is_bot": False, "is_admin": False},
-    {"id": "U3", "name": "cal", "is_bot": True, "is_admin": False},
-    {"id": "USLACKBOT", "name": "slackbot", "is_bot": False},
-    {"id": "U4"},
-]
-CHANNELS = [{"id": "C1", "name": "general"}, {"id": "C2", "name": "help"}]
-
-
-def message(ts: str, user: str | None = "U1", text: str = "hello", **more: Any) -> dict[str, Any]:
-    return {"type": "message", "user": user, "text": text, "ts": ts, **more}
+from tests.sources.exports import (
+    CHANNELS,
+    NOW,
+    USERS,
+    Files,
+    Told,
+    folder,
+    message,
+    records,
+    zipped,
+)
 
 
 def export(*messages: Any, **more: Any) -> dict[str, Any]:
@@ -196,7 +193,7 @@ def test_what_was_deleted_is_deleted(tmp_path: Path) -> None:
         ),
     )
     assert {post.id: (post.state, post.text) for post in found.posts.values()} == {
-        f"C1-{ts}": (PostState.DELETED, None) for ts in (first, second, third)
+        f"C1-{ts}": (PostState.DELETED, "") for ts in (first, second, third)
     }
     assert found.posts[f"C1-{third}"].author is None
     assert not found.actions
