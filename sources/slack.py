@@ -371,4 +371,5 @@ def _reactions(message: Json) -> Iterator[_Reaction]:
 
 
 def _ids(users: Sequence[Any]) -> set[str]:
-    return {user["id"] for user in users if isinstance(user, dict) and "id" in user}
+    found = (user.get("id") for user in users if isinstance(user, dict))
+    return {id for id in found if isinstance(id, str)}

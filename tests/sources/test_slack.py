@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sources.mapping_others import load_slack
 from sources.reader import SourceError
-from sources.records import PostState, Precision
+from sources.records import PostRecord, PostState, Precision
 from sources.slack import MAX_FILE_BYTES, SlackReader, slack
 from sources.slack_text import mentioned, plain, said
 from tests.sources.exports import (
@@ -315,3 +315,29 @@ def test_any_text_becomes_plain(text: str) -> None:
 def test_markup_that_never_ends_is_read_in_time() -> None:
     json.dumps(plain("<" * 50_000 + "@U1" * 10_000))
     assert plain("a <b") == "a <b"
+
+
+#: What the reader looks at in a message.
+FIELDS = (
+    "type subtype ts thread_ts parent_user_id user bot_id bot_profile text edited message "
+    "previous_message comment file files reactions"
+).split()
+
+
+@given(
+    field=st.sampled_from(FIELDS),
+    subtype=st.sampled_from(["", "message_changed", "message_deleted", "file_comment"]),
+    value=st.sampled_from(["", "U1", "1577872800.000001", "9" * 40, "\ud800", "message_changed"])
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.just({"ts": "1577872800.000001"}),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["id", "user"]), inner),
+    ),
+)
+def test_no_field_whatever_it_holds_breaks_the_reader(
+    tmp_path_factory: pytest.TempPathFactory, field: str, subtype: str, value: object
+) -> None:
+    odd = message("1577872801.000002", subtype=subtype) | {field: value}
+    files = export(odd, message("1577872802.000003"), **{"users.json": [{"id": value}, *USERS]})
+    reader = opened(zipped(tmp_path_factory.mktemp("odd"), files))
+    posts = {read.record.id for read in reader.records() if isinstance(read.record, PostRecord)}
+    assert "C1-1577872802.000003" in posts, "the others are read"
