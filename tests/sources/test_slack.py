@@ -318,10 +318,24 @@ def test_markup_that_never_ends_is_read_in_time() -> None:
 
 
 #: What the reader looks at in a message.
-FIELDS = (
-    "type subtype ts thread_ts parent_user_id user bot_id bot_profile text edited message "
-    "previous_message comment file files reactions"
-).split()
+FIELDS = [
+    "type",
+    "subtype",
+    "ts",
+    "thread_ts",
+    "parent_user_id",
+    "user",
+    "bot_id",
+    "bot_profile",
+    "text",
+    "edited",
+    "message",
+    "previous_message",
+    "comment",
+    "file",
+    "files",
+    "reactions",
+]
 
 
 @given(
