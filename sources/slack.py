@@ -48,7 +48,7 @@ class SlackReader(BaseReader):
     deleted. A thread's first message that the export lacks is told without a text, so
     that answers to it reach its author. Conversations that are not public are left out.
 
-    Everything is read twice; memory grows with members, threads and edited messages only.
+    Everything is read twice; memory grows by some 200 bytes a message, not with the texts.
     """
 
     format = "slack"

@@ -73,7 +73,10 @@ class _Graph:
     deeds: list[_Edge] = field(default_factory=list)
 
     def id(self, node: int | None) -> str | None:
-        """What the forum calls a member or a post; a topic goes by the post that opens it."""
+        """What the forum calls a member or a post; a topic goes by the post that opens it.
+
+        None for what is no node of the forum.
+        """
         if node is None or node not in self.nodes:
             return None
         kind, name = self.nodes[node]
@@ -251,8 +254,9 @@ class SourceCredReader(BaseReader):
         self._checks["topics"] += kind == "topic"
 
     def _post(self, graph: _Graph, node: int, place: Place) -> Item:
-        topic = graph.topic.get(node, node)
-        opens = graph.opener.get(topic, topic) == node
+        itself = graph.nodes[node][0] == "topic"
+        topic = node if itself else graph.topic.get(node, -1)
+        opens = itself or graph.opener.get(topic) == node
         root = graph.id(topic)
         parent = None if opens else graph.id(graph.parent.get(node)) or root
         word = self._mapping.topic if opens else self._mapping.reply
@@ -269,7 +273,7 @@ class SourceCredReader(BaseReader):
             parent=parent,
             title=self._title(graph.titles.get(topic)) if opens else None,
         )
-        if graph.nodes[node][0] == "post":
+        if not itself:
             self._checks["posts"] += 1
             self._checks["replies"] += node in graph.parent
         if time is not None:

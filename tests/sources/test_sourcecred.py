@@ -120,6 +120,13 @@ def test_a_topic_whose_first_post_is_gone_stands_for_it(tmp_path: Path) -> None:
     assert (found.posts["101"].type, found.posts["101"].parent) == ("reply", "topic-7")
 
 
+def test_a_post_outside_of_every_topic_is_a_reply(tmp_path: Path) -> None:
+    g = forum()
+    g.node("discourse", "post", SERVER, "200", ms=START)
+    stray = told(tmp_path, g).posts["200"]
+    assert (stray.type, stray.root, stray.parent, stray.title) == ("reply", None, None, None)
+
+
 def test_likes_of_early_graphs_have_no_node(tmp_path: Path) -> None:
     g = forum()
     ben, post = (
