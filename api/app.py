@@ -11,6 +11,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -211,10 +212,28 @@ def create_app(
             Route("/health", _Door(service.health), methods=["GET"]),
             Route("/ready", _Door(service.ready), methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog, paths=_PATHS)],
+        middleware=[Middleware(RequestLog, paths=_PATHS), *_cross_origin(settings)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )
+
+
+def _cross_origin(settings: Settings) -> list[Middleware]:
+    """Lets the pages of the named origins call; without one, browsers let nobody's.
+
+    Nobody is known by a cookie, so that nothing is sent along without the page's doing.
+    """
+    if not settings.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("authorization", "content-type", "x-request-id"),
+            expose_headers=("x-request-id", "retry-after"),
+        )
+    ]
 
 
 def limits_of(settings: Settings) -> Limits:
