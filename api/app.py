@@ -29,7 +29,7 @@ from api.execution import Engine, Invalid
 from api.limits import Limits
 from api.live import Live, ended
 from api.logs import RequestLog, answer_json, trace_of
-from api.rates import Rate
+from api.rates import Rates
 from api.settings import Settings, SettingsError
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
@@ -79,7 +79,7 @@ class Service:
             engine,
             self.limits,
             self.documents,
-            Rate(self.settings.key_rate),
+            Rates(keys=self.settings.key_rate, members=self.settings.member_rate),
             self.make_context(database, self.clock, feed),
         )
         self.door = GraphQLDoor(

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         "Requests a second of a key in the long run; ten seconds of them at once. 0: any.",
         ge=0,
     )
+    member_rate: float = _field(
+        5.0,
+        "Requests a second of a member in the long run; ten seconds of them at once. 0: any.",
+        ge=0,
+    )
     max_streams: int = _field(
         1_000, "Most open WebSocket and event stream connections of a process.", ge=0
     )
