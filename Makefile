@@ -54,6 +54,7 @@ bench: setup  ## all comparisons, or one: make bench NAME=ingest
 
 lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrade: the newest ones)
 	@$(COMPILE) $(UPGRADE) --output-file requirements/run.txt
+	@$(COMPILE) $(UPGRADE) --extra otel --output-file requirements/otel.txt
 	@$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
 
 clean:  ## remove what setup and the checks made, never data

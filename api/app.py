@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -25,6 +26,8 @@ from api.errors import Refusal, database_gone, unavailable
 from api.execution import Engine
 from api.limits import Limits
 from api.logs import RequestLog, answer_json, trace_of
+from api.metrics import Metrics
+from api.scrape import Scrape
 from api.settings import Settings
 from api.transport import GraphQLDoor, MakeContext
 from api.worker import Worker
@@ -32,20 +35,29 @@ from store import db
 from store.db import Database, StoreError
 
 _READY_SECONDS: Final = 5.0
-_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready"})
+#: Seconds between two looks at the pool of connections.
+_SAMPLE_SECONDS: Final = 5.0
+_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
 
 
 @dataclass(slots=True)
 class Service:
-    """What lives as long as the application; ``door`` is there while a database is open."""
+    """What lives as long as the application; ``door`` is there while a database is open.
+
+    ``checks`` say, beyond the database, why the service is not ready; None where it is.
+    """
 
     settings: Settings
     clock: Clock
     schema: Schema
     limits: Limits
+    metrics: Metrics
     make_context: Callable[[Database, Clock], MakeContext]
     database: Database | None = None
     door: GraphQLDoor | None = None
+    scrape: Scrape | None = None
+    checks: list[Callable[[], str | None]] = field(default_factory=list)
+    stopping: bool = False
     _text: bytes = b""
     _asking: asyncio.Task[str | None] | None = field(default=None)
 
@@ -54,12 +66,15 @@ class Service:
         self.database = database
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
+        keyring = Keyring(database, self.clock)
         self.door = GraphQLDoor(
             Engine(self.schema, self.limits, introspection=self.introspection),
             self.limits,
-            Keyring(database, self.clock),
+            keyring,
             self.make_context(database, self.clock),
         )
+        database.watchers.append(self.metrics.transaction)
+        self.scrape = Scrape(self.metrics, database, self.clock, keyring, self.settings.metrics)
 
     @property
     def introspection(self) -> bool:
@@ -89,12 +104,19 @@ class Service:
         """GET /health: the process answers."""
         await answer_json(send, 200, {"healthy": True})
 
+    async def prometheus(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /metrics."""
+        if self.scrape is None:
+            await _refuse(scope, send, database_gone())
+            return
+        try:
+            await self.scrape(scope, receive, send)
+        except Refusal as refusal:
+            await _refuse(scope, send, refusal)
+
     async def ready(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """GET /ready: the database answers and is migrated."""
-        # However many ask at once, the database is asked by one of them.
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._reason_not_ready())
-        reason = await asyncio.shield(self._asking)
+        """GET /ready: the database answers and is migrated, and we are not about to go."""
+        reason = "stopping" if self.stopping else await self._ask_once()
         if reason is not None:
             trace_of(scope).outcome = "NOT_READY"
             await answer_json(
@@ -103,6 +125,12 @@ class Service:
         else:
             await answer_json(send, 200, {"ready": True})
 
+    async def _ask_once(self) -> str | None:
+        """However many ask at once, the database is asked by one of them."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._reason_not_ready())
+        return await asyncio.shield(self._asking)
+
     async def _reason_not_ready(self) -> str | None:
         if self.database is None:
             return "starting"
@@ -110,12 +138,28 @@ class Service:
             async with asyncio.timeout(_READY_SECONDS), self.database.read() as connection:
                 await db.check(connection, self.settings.database_url or "")
         except TimeoutError:
+            if self.database.exhausted:
+                return "all connections to the database are in use"
             return "the database does not answer in time"
         except StoreError as error:
             if unavailable(error):
                 return "the database cannot be reached"
             return "the database is not at this version's migration"
-        return None
+        return next((reason for check in self.checks if (reason := check()) is not None), None)
+
+    @asynccontextmanager
+    async def sampled(self) -> AsyncIterator[None]:
+        """Look at the pool every few seconds: another process may be asked for its numbers."""
+        sampling = asyncio.create_task(self._sample())
+        try:
+            yield
+        finally:
+            sampling.cancel()
+
+    async def _sample(self) -> None:
+        while self.scrape is not None:
+            self.scrape.sample()
+            await asyncio.sleep(_SAMPLE_SECONDS)
 
 
 def create_app(
@@ -137,12 +181,14 @@ def create_app(
         from schema.schema import schema as whole  # noqa: PLC0415 - tests have smaller ones
 
         schema = whole
+    metrics = Metrics()
     service = Service(
         settings=settings,
+        metrics=metrics,
         clock=clock or settings.make_clock(),
         schema=schema,
         limits=limits_of(settings),
-        make_context=make_context or Contexts,
+        make_context=make_context or partial(Contexts, recorded=metrics.recorded),
     )
     works = settings.database_url is None if worker is None else worker
 
@@ -153,21 +199,27 @@ def create_app(
             if opened is None:
                 opened = await stack.enter_async_context(open_database(settings))
             service.open(opened)
+            await stack.enter_async_context(service.sampled())
             if works:
-                await stack.enter_async_context(Worker(opened, service.clock).running())
+                working = Worker(opened, service.clock, worked=metrics.worked)
+                service.checks.append(working.trouble)
+                await stack.enter_async_context(working.running())
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", _Door(service.graphql)),
             Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
             Route("/health", _Door(service.health), methods=["GET"]),
             Route("/ready", _Door(service.ready), methods=["GET"]),
+            Route("/metrics", _Door(service.prometheus), methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog, paths=_PATHS)],
+        middleware=[Middleware(RequestLog, paths=_PATHS, noted=metrics.request)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )
+    app.state.service = service
+    return app
 
 
 def limits_of(settings: Settings) -> Limits:

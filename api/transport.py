@@ -78,7 +78,9 @@ class GraphQLDoor:
             body = self._refused(invalid, trace)
             await answer_json(send, _status(invalid.code, 400, form), body, content_type=form)
         except reading.Gone:
-            trace.outcome = "DISCONNECTED"
+            # Unless it was the connection that gave up, and noted why.
+            if trace.outcome == "ok":
+                trace.outcome = "DISCONNECTED"
         else:
             await answer_json(send, 200, body, content_type=form)
 

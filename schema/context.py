@@ -31,6 +31,14 @@ class Caller:
     scopes: frozenset[Scope]
 
 
+#: Told how many records of a kind had an outcome: (kind, outcome, how many).
+Recorded = Callable[[str, str, int], None]
+
+
+def untold(_kind: str, _outcome: str, _count: int) -> None:
+    """Nobody measures."""
+
+
 @dataclass(slots=True)
 class Context:
     """One request. ``newest`` is best shared by all requests of a process."""
@@ -39,6 +47,7 @@ class Context:
     now: Callable[[], datetime]
     caller: Caller
     newest: Newest = field(default_factory=Newest)
+    recorded: Recorded = untold
     raw_records: dict[str, Any] = field(default_factory=dict)
     _moment: Moment | None = None
     _catalog: dict[tuple[str, str], ActionType] | None = None
