@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -29,6 +29,7 @@ from api.logs import RequestLog, answer_json, trace_of
 from api.metrics import Metrics
 from api.scrape import Scrape
 from api.settings import Settings
+from api.traces import TraceRequests, Tracing, tracing_of
 from api.transport import GraphQLDoor, MakeContext
 from api.worker import Worker
 from store import db
@@ -148,6 +149,25 @@ class Service:
         return next((reason for check in self.checks if (reason := check()) is not None), None)
 
     @asynccontextmanager
+    async def alive(
+        self, database: Database, tracing: Tracing | None, *, works: bool
+    ) -> AsyncIterator[None]:
+        """Answer from ``database``, and where it ``works`` do due work as well."""
+        async with AsyncExitStack() as stack:
+            self.open(database)
+            around: Callable[[], AbstractContextManager[object]] = nullcontext
+            if tracing is not None:
+                database.watchers.append(tracing.transaction)
+                stack.push_async_callback(asyncio.to_thread, tracing.close)
+                around = tracing.round
+            await stack.enter_async_context(self.sampled())
+            if works:
+                worker = Worker(database, self.clock, worked=self.metrics.worked, around=around)
+                self.checks.append(worker.trouble)
+                await stack.enter_async_context(worker.running())
+            yield
+
+    @asynccontextmanager
     async def sampled(self) -> AsyncIterator[None]:
         """Look at the pool every few seconds: another process may be asked for its numbers."""
         sampling = asyncio.create_task(self._sample())
@@ -170,6 +190,7 @@ def create_app(
     schema: Schema | None = None,
     make_context: Callable[[Database, Clock], MakeContext] | None = None,
     worker: bool | None = None,
+    tracing: Tracing | None = None,
 ) -> Starlette:
     """The application, as a server runs it.
 
@@ -191,6 +212,10 @@ def create_app(
         make_context=make_context or partial(Contexts, recorded=metrics.recorded),
     )
     works = settings.database_url is None if worker is None else worker
+    tracing = tracing or tracing_of(settings)
+    middleware = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]
+    if tracing is not None:
+        middleware.append(Middleware(TraceRequests, tracing=tracing))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -198,12 +223,7 @@ def create_app(
             opened = database
             if opened is None:
                 opened = await stack.enter_async_context(open_database(settings))
-            service.open(opened)
-            await stack.enter_async_context(service.sampled())
-            if works:
-                working = Worker(opened, service.clock, worked=metrics.worked)
-                service.checks.append(working.trouble)
-                await stack.enter_async_context(working.running())
+            await stack.enter_async_context(service.alive(opened, tracing, works=works))
             yield
 
     app = Starlette(
@@ -214,7 +234,7 @@ def create_app(
             Route("/ready", _Door(service.ready), methods=["GET"]),
             Route("/metrics", _Door(service.prometheus), methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog, paths=_PATHS, noted=metrics.request)],
+        middleware=middleware,
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )

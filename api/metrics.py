@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -33,6 +39,9 @@ DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 MOST_NAMES: Final = 200
 #: Seconds for which the database is not asked again, whoever scrapes how often.
 KEPT: Final = 15.0
+
+# When each series began is of no use to us, and would be half of the page.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _NONE: Final = "-"
 _OTHER: Final = "other"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -62,6 +62,7 @@ class Worker:
         pause: float = PAUSE,
         share: float = SHARE,
         worked: Worked = _untold,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -69,6 +70,7 @@ class Worker:
         self._pause = pause
         self._share = share
         self._worked = worked
+        self._around = around
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._mistakes = 0
@@ -116,7 +118,8 @@ class Worker:
         begin = time.perf_counter()
         outcome, report = "ok", None
         try:
-            report = await self._refresh(self._database, now=self._clock.now)
+            with self._around():
+                report = await self._refresh(self._database, now=self._clock.now)
         except StoreError as error:
             outcome = "UNAVAILABLE" if unavailable(error) else "REFUSED"
             log.warning("due work", outcome=outcome, origin=list(origin(error)))
