@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import tomllib
 from collections.abc import AsyncIterator, Iterator
@@ -31,6 +32,7 @@ from tests.api.own_server import PASSWORD, OwnServer, own_server
 Service = dict[str, Any]
 
 _ACCOUNT: Final = 10_001
+_LIBRARIES: Final = sysconfig.get_path("purelib")
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
 
@@ -131,6 +133,7 @@ class Image:
     """What stands for the image: an installed wheel, and an account."""
 
     place: Path
+    python: str
     account: int | None
 
     def environment(self, service: Service, url: str) -> dict[str, str]:
@@ -144,7 +147,7 @@ class Image:
             "IKUSEI_DATABASE_URL": url,
             "IKUSEI_DATA_DIR": str(self.place / "data"),
             "IKUSEI_PORT": "0",
-            "PYTHONPATH": str(self.place / "installed"),
+            "PYTHONPATH": f"{self.place / 'installed'}:{_LIBRARIES}",
         }
 
     def options(self) -> dict[str, Any]:
@@ -155,7 +158,7 @@ class Image:
         entry = json.loads(last_stage()["ENTRYPOINT"][0])
         script = (self.place / "installed" / "bin" / entry[0]).read_text(encoding="utf-8")
         assert "from api.cli import main" in script
-        return [sys.executable, "-c", "from api.cli import main; main()", *service["command"]]
+        return [self.python, "-c", "from api.cli import main; main()", *service["command"]]
 
     def run(self, service: Service, url: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -184,19 +187,26 @@ def image() -> Iterator[Image]:
             capture_output=True,
         )
         (place / "data").mkdir(mode=0o700)
-        yield Image(place, _other_account(place / "data"))
+        yield Image(place, *_other_account(place / "data"))
 
 
-def _other_account(data: Path) -> int | None:
-    """The account of the image, where we may become it and it may run this Python."""
-    if os.getuid() != 0:
-        return None
-    with suppress(OSError, subprocess.CalledProcessError):
-        program = [sys.executable, "-c", "import uvicorn"]
-        subprocess.run(program, check=True, capture_output=True, user=_ACCOUNT, group=_ACCOUNT)
-        os.chown(data, _ACCOUNT, _ACCOUNT)
-        return _ACCOUNT
-    return None
+def _other_account(data: Path) -> tuple[str, int | None]:
+    """A Python and the account of the image, where we may become it and it may run one."""
+    # Our own may lie where only we may go.
+    system = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
+    for python in (sys.executable, system) if os.getuid() == 0 else ():
+        with suppress(OSError, subprocess.CalledProcessError):
+            subprocess.run(
+                [python, "-c", "import uvicorn"],
+                check=True,
+                capture_output=True,
+                user=_ACCOUNT,
+                group=_ACCOUNT,
+                env={"PYTHONPATH": _LIBRARIES},
+            )
+            os.chown(data, _ACCOUNT, _ACCOUNT)
+            return python, _ACCOUNT
+    return sys.executable, None
 
 
 @asynccontextmanager
@@ -261,7 +271,7 @@ def _is_healthy(image: Image, port: str) -> int:
     assert program == "python"
     environment = {**variables_of_image(), "IKUSEI_PORT": port, "PATH": os.environ["PATH"]}
     return subprocess.run(
-        [sys.executable, *arguments],
+        [image.python, *arguments],
         check=False,
         capture_output=True,
         env=environment,
