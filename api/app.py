@@ -14,26 +14,34 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
+from api.answering import Answering, MakeContext
 from api.auth import Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
+from api.documents import Documents, DocumentsError, read_documents
 from api.errors import Refusal, database_gone, unavailable
-from api.execution import Engine
+from api.execution import Engine, Invalid
 from api.limits import Limits
+from api.live import Live, ended
 from api.logs import RequestLog, answer_json, trace_of
 from api.metrics import Metrics
+from api.rates import Rate
+from api.readiness import Deafness
 from api.scrape import Scrape
-from api.settings import Settings
+from api.settings import Settings, SettingsError
 from api.traces import TraceRequests, Tracing, tracing_of
-from api.transport import GraphQLDoor, MakeContext
+from api.transport import GraphQLDoor
+from api.websocket import SocketDoor
 from api.worker import Worker
 from store import db
 from store.db import Database, StoreError
+from store.feed import Feed
+from store.listen import CHANGES, KEYS, Listener
 
 _READY_SECONDS: Final = 5.0
 #: Seconds between two looks at the pool of connections.
@@ -52,30 +60,67 @@ class Service:
     clock: Clock
     schema: Schema
     limits: Limits
+    documents: Documents
     metrics: Metrics
-    make_context: Callable[[Database, Clock], MakeContext]
+    make_context: Callable[[Database, Clock, Feed], MakeContext]
     database: Database | None = None
     door: GraphQLDoor | None = None
+    socket_door: SocketDoor | None = None
     scrape: Scrape | None = None
+    live: Live = field(init=False)
     checks: list[Callable[[], str | None]] = field(default_factory=list)
     stopping: bool = False
     _text: bytes = b""
     _asking: asyncio.Task[str | None] | None = field(default=None)
 
-    def open(self, database: Database) -> None:
-        """Begin to answer from ``database``."""
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.live = Live(most=settings.max_streams, most_each=settings.max_streams_each)
+
+    @asynccontextmanager
+    async def open(self, database: Database) -> AsyncIterator[None]:
+        """Answer from ``database``, which is heard as long as this lasts."""
         self.database = database
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
+        feed = Feed(database)
         keyring = Keyring(database, self.clock)
-        self.door = GraphQLDoor(
-            Engine(self.schema, self.limits, introspection=self.introspection),
+        engine = Engine(self.schema, self.limits, introspection=self.introspection)
+        answering = Answering(
+            engine,
             self.limits,
-            keyring,
-            self.make_context(database, self.clock),
+            self.documents,
+            Rate(self.settings.key_rate),
+            self.make_context(database, self.clock, feed),
         )
+        self.door = GraphQLDoor(
+            answering, self.limits, keyring, self.live, by_get=self.settings.get_requests
+        )
+        self.socket_door = SocketDoor(
+            answering,
+            keyring,
+            self.live,
+            origins=frozenset(self.settings.origins),
+            noted=self.metrics.request,
+        )
+
+        def forget_keys() -> None:
+            keyring.forget()
+            self.live.keys_changed()
+
         database.watchers.append(self.metrics.transaction)
-        self.scrape = Scrape(self.metrics, database, self.clock, keyring, self.settings.metrics)
+        self.scrape = Scrape(
+            self.metrics, database, self.clock, keyring, self.live, self.settings.metrics
+        )
+        listener = Listener(database, {CHANGES: feed.wake, KEYS: forget_keys})
+        keyring.told_by(listener)
+        self.checks.append(Deafness(listener).reason)
+        listening = asyncio.create_task(listener.run(), name="listener")
+        try:
+            yield
+        finally:
+            self.live.stop()
+            await ended([listening])
 
     @property
     def introspection(self) -> bool:
@@ -88,6 +133,13 @@ class Service:
             await _refuse(scope, send, database_gone())
         else:
             await self.door(scope, receive, send)
+
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """WebSocket /graphql."""
+        if self.socket_door is None:
+            await send({"type": "websocket.close", "code": 1013, "reason": "starting"})
+        else:
+            await self.socket_door(scope, receive, send)
 
     async def sdl(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """GET /schema.graphql: for everybody, unless introspection is off."""
@@ -154,7 +206,7 @@ class Service:
     ) -> AsyncIterator[None]:
         """Answer from ``database``, and where it ``works`` do due work as well."""
         async with AsyncExitStack() as stack:
-            self.open(database)
+            await stack.enter_async_context(self.open(database))
             around: Callable[[], AbstractContextManager[object]] = nullcontext
             if tracing is not None:
                 database.watchers.append(tracing.transaction)
@@ -188,7 +240,7 @@ def create_app(
     database: Database | None = None,
     clock: Clock | None = None,
     schema: Schema | None = None,
-    make_context: Callable[[Database, Clock], MakeContext] | None = None,
+    make_context: Callable[[Database, Clock, Feed], MakeContext] | None = None,
     worker: bool | None = None,
     tracing: Tracing | None = None,
 ) -> Starlette:
@@ -209,6 +261,7 @@ def create_app(
         clock=clock or settings.make_clock(),
         schema=schema,
         limits=limits_of(settings),
+        documents=documents_of(settings, schema),
         make_context=make_context or partial(Contexts, recorded=metrics.recorded),
     )
     works = settings.database_url is None if worker is None else worker
@@ -229,6 +282,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/graphql", _Door(service.graphql)),
+            WebSocketRoute("/graphql", _Door(service.socket)),
             Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
             Route("/health", _Door(service.health), methods=["GET"]),
             Route("/ready", _Door(service.ready), methods=["GET"]),
@@ -249,7 +303,38 @@ def limits_of(settings: Settings) -> Limits:
         tokens=settings.max_tokens,
         depth=settings.max_depth,
         aliases=settings.max_aliases,
+        cost=settings.max_cost,
+        seconds=settings.answer_seconds,
     )
+
+
+def documents_of(settings: Settings, schema: Schema) -> Documents:
+    """The documents that are known by name.
+
+    Raises SettingsError when they are not to be had, or one of them does not fit the schema.
+    """
+    path = settings.documents
+    if path is None:
+        if settings.documents_only:
+            raise SettingsError(
+                "IKUSEI_DOCUMENTS_ONLY needs IKUSEI_DOCUMENTS: without registered documents "
+                "nothing could be asked"
+            )
+        return Documents()
+    engine = Engine(schema, limits_of(settings))
+    try:
+        trusted = read_documents(path)
+    except DocumentsError as error:
+        raise SettingsError(f"IKUSEI_DOCUMENTS: {error}") from None
+    for name, text in trusted.items():
+        try:
+            engine.prepare(text)
+        except (Refusal, Invalid) as error:
+            why = error.message if isinstance(error, Refusal) else error.errors[0].message
+            raise SettingsError(
+                f"IKUSEI_DOCUMENTS: {path}: {name!r} cannot be run: {why}"
+            ) from None
+    return Documents(trusted, only=settings.documents_only)
 
 
 class _Door:

@@ -191,9 +191,7 @@ def _full(app: ASGIApp) -> ASGIApp:
         if scope["path"] in _CARE:
             await app(scope, receive, send)
             return
-        refusal = Refusal(
-            "TOO_MANY_CONNECTIONS", "too many clients are connected; try again in a while"
-        )
+        refusal = Refusal("OVERLOADED", "too many clients are connected; try again in a while")
         trace = trace_of(scope)
         headers = ((b"retry-after", b"5"), (b"connection", b"close"))
         shown = {"errors": [refusal.shown(trace.request_id)]}

@@ -74,7 +74,7 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         begin = time.perf_counter()
@@ -96,17 +96,20 @@ class RequestLog:
             trace.failed(error)
             if trace.status:
                 raise
-            await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
+            if scope["type"] == "http":
+                await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
         finally:
             seconds = time.perf_counter() - begin
-            self._noted(scope["path"], trace, seconds)
+            if scope["type"] == "http":
+                # What is asked over a WebSocket is noted operation by operation.
+                self._noted(scope["path"], trace, seconds)
             self._write(scope, trace, seconds)
 
     def _write(self, scope: Scope, trace: Trace, seconds: float) -> None:
         path = scope["path"]
         fields: dict[str, Any] = {
             "request_id": trace.request_id,
-            "method": scope["method"],
+            "method": scope.get("method", "WEBSOCKET"),
             # An address that we do not have may hold anything.
             "path": path if path in self._paths else "other",
             "status": trace.status,

@@ -78,6 +78,12 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=own,
         )
+        self._streams = Gauge(
+            "ikusei_streams",
+            "WebSocket and event stream connections that are open.",
+            multiprocess_mode="livesum",
+            registry=own,
+        )
         self._cut = Counter(
             "ikusei_http_connections_cut",
             "Connections of clients that were refused or cut off.",
@@ -177,6 +183,10 @@ class Metrics:
     def connections(self, count: int) -> None:
         """Note how many connections of clients are open."""
         self._connections.set(count)
+
+    def streams(self, count: int) -> None:
+        """Note how many streams are open."""
+        self._streams.set(count)
 
     def cut(self, reason: str) -> None:
         """Count a connection that was refused or cut off."""

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from api.auth import Keyring
 from api.clock import Clock
 from api.errors import Refusal
+from api.live import Live
 from api.logs import answer_json
 from api.metrics import Metrics
 from api.reading import headers_of
@@ -32,12 +33,14 @@ class Scrape:
         database: Database,
         clock: Clock,
         keyring: Keyring,
+        live: Live,
         readers: Literal["local", "open", "off"],
     ) -> None:
         self._metrics = metrics
         self._database = database
         self._clock = clock
         self._keyring = keyring
+        self._live = live
         self._readers = readers
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -56,7 +59,8 @@ class Scrape:
         await answer_json(send, 200, page, content_type=content_type.encode())
 
     def sample(self) -> None:
-        """Note how many connections to the database are in use."""
+        """Note how many connections to the database are in use, and how many streams are open."""
+        self._metrics.streams(self._live.connections)
         pool = self._database.pool
         idle = pool.get_idle_size()
         self._metrics.pool(pool.get_size() - idle, idle)

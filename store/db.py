@@ -85,6 +85,8 @@ class Database:
 
     pool: asyncpg.Pool
     zone: ZoneInfo
+    #: Opens a connection beside the pool, for what holds on to one; raises StoreError.
+    dial: Callable[[], Awaitable[asyncpg.Connection]]
     watchers: list[Watcher] = field(default_factory=list, repr=False, compare=False)
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -195,7 +197,7 @@ async def connect(
     except BaseException:
         pool.terminate()
         raise
-    return Database(pool, ZoneInfo(zone))
+    return Database(pool, ZoneInfo(zone), open_one)
 
 
 async def open_connection(

@@ -23,6 +23,7 @@ from api.database import hold_database, open_database
 from api.logs import configure, log_uncaught, log_unhandled
 from api.settings import Settings
 from api.supervisor import Supervisor
+from api.websocket import MOST_BYTES
 from store.db import Database
 
 #: Seconds that requests under way get to finish once the service is told to stop.
@@ -116,6 +117,32 @@ async def serve(
                 database.pool.terminate()
 
 
+def configured(app: Starlette) -> uvicorn.Config:
+    """How the application is served."""
+    service: Service = app.state.service
+    settings = service.settings
+    bounds = Bounds(
+        seconds=settings.request_seconds,
+        most=settings.max_connections,
+        # A query may stand in the address, where it may be as long as a body.
+        head=settings.max_body_bytes + _HEADERS,
+        cut=service.metrics.cut,
+    )
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http=bounded(bounds),
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE,
+    )
+
+
 class _Server(uvicorn.Server):
     """Leaves the signals to us: uvicorn would raise them again after a clean end."""
 
@@ -129,38 +156,22 @@ class _Server(uvicorn.Server):
         self._listener = listener
         self._told = started
         settings = self._service.settings
-        bounds = Bounds(
-            seconds=settings.request_seconds,
-            most=settings.max_connections,
-            # A query may stand in the address, where it may be as long as a body.
-            head=settings.max_body_bytes + _HEADERS,
-            cut=self._service.metrics.cut,
-        )
         more_files(settings.max_connections * 2 + settings.pool_most + _OTHER_FILES)
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                http=bounded(bounds),
-                ws="none",
-                lifespan="on",
-                backlog=_BACKLOG,
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
+        super().__init__(configured(app))
 
     def stop(self) -> None:
         """Take the last requests and end; called again, end at once."""
         if self._service.stopping:
-            self.force_exit = self.should_exit = True
+            self.force_exit = True
+            self._end()
             return
         self._service.stopping = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._service.settings.drain_seconds, self._end)
 
     def _end(self) -> None:
+        # Streams have no end of their own that could be waited for.
+        self._service.live.stop()
         self.should_exit = True
 
     @contextmanager

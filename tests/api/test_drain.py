@@ -157,7 +157,7 @@ async def test_connections_beyond_the_cap_are_told_to_come_back(data_dir: Path):
             assert int(answer.headers["retry-after"]) > 0
             assert answer.headers["content-type"].startswith("application/json")
             (error,) = answer.json()["errors"]
-            assert error["extensions"]["code"] == "TOO_MANY_CONNECTIONS"
+            assert error["extensions"]["code"] == "OVERLOADED"
             assert (await client.get("/health")).status_code == 200
         # Far beyond it nothing is said any more.
         held += [await asyncio.open_connection(*address(served)) for _ in range(3)]
