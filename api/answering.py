@@ -65,7 +65,7 @@ class Answering:
 
         Raises Refusal and Invalid when it is not to be run.
         """
-        suggest = Scope.MANAGER in caller.scopes
+        suggest = self._engine.introspection and Scope.MANAGER in caller.scopes
         text = self._documents.text_of(request)
         document = self._engine.prepare(text, suggest=suggest)
         self._documents.learn(request)

@@ -107,7 +107,7 @@ class Engine:
         self._direct = Direct(schema)
         self._pricing = Pricing(self._core)
         self._limits = limits
-        self._introspection = introspection
+        self.introspection = introspection
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
 
@@ -122,7 +122,7 @@ class Engine:
             return kept
         node = self._parse(text)
         size = check(node, self._limits)
-        if size.introspections and not self._introspection:
+        if size.introspections and not self.introspection:
             raise Refusal("INTROSPECTION_OFF", "this service does not describe its schema")
         mistakes = validate(
             self._core, node, max_errors=self._limits.errors, hide_suggestions=not suggest

@@ -55,7 +55,7 @@ def plan(text: str) -> Plan:
         ('{ node(id: "x") { ... on Member { standing { status } } ... on Post { id } } }', {}, 2),
         ("{ __schema { types { name } } }", {}, 50),
         (
-            'mutation ($m: [MemberInput!]!) { recordMembers(source: "", members: $m) { __typename }}',
+            'mutation ($m: [MemberInput!]!) {recordMembers(source: "", members: $m) {__typename}}',
             {"m": [{}] * 12},
             1 + 12,
         ),
