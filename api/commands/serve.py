@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Final
 
 import typer
@@ -28,6 +28,8 @@ from store.db import Database
 
 #: Seconds that requests under way get to finish once the service is told to stop.
 _GRACE: Final = 30
+#: Seconds that the application gets to end once requests were cut off.
+_CUT: Final = 3
 _BACKLOG: Final = 2048
 #: Bytes that a request line and headers may take beside a query in the address.
 _HEADERS: Final = 65_536
@@ -115,6 +117,7 @@ async def serve(
             if server.force_exit:
                 # Whoever is still at work would otherwise be waited for.
                 database.pool.terminate()
+                await server.cut_off()
 
 
 def configured(app: Starlette) -> uvicorn.Config:
@@ -168,6 +171,13 @@ class _Server(uvicorn.Server):
         self._service.stopping = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._service.settings.drain_seconds, self._end)
+
+    async def cut_off(self) -> None:
+        """End what the application does beside answering, which uvicorn leaves running."""
+        if self.started:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CUT):
+                    await self.lifespan.shutdown()
 
     def _end(self) -> None:
         # Streams have no end of their own that could be waited for.
