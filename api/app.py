@@ -12,6 +12,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -288,12 +289,30 @@ def create_app(
             Route("/ready", _Door(service.ready), methods=["GET"]),
             Route("/metrics", _Door(service.prometheus), methods=["GET"]),
         ],
-        middleware=middleware,
+        middleware=[*middleware, *_cross_origin(settings)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )
     app.state.service = service
     return app
+
+
+def _cross_origin(settings: Settings) -> list[Middleware]:
+    """Lets the pages of the named origins call; without one, browsers let nobody's.
+
+    Nobody is known by a cookie, so that nothing is sent along without the page's doing.
+    """
+    if not settings.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("authorization", "content-type", "x-request-id"),
+            expose_headers=("x-request-id", "retry-after"),
+        )
+    ]
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -28,6 +28,13 @@ log: Final = structlog.stdlib.get_logger("ikusei")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _TRACE: Final = "ikusei.trace"
 _LONGEST_NAME: Final = 64
+#: Of every answer: it is data, of this moment, for whoever asked.
+PLAIN: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 @dataclass(slots=True)
@@ -140,8 +147,7 @@ async def answer_json(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", str(len(raw)).encode()),
-                (b"x-content-type-options", b"nosniff"),
-                (b"cache-control", b"no-store"),
+                *PLAIN,
                 *headers,
             ],
         }

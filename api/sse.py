@@ -17,6 +17,7 @@ from api.answering import dumps
 from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
+from api.logs import PLAIN
 
 TYPE: Final = b"text/event-stream; charset=utf-8"
 #: Seconds after which a comment shows both ends, and all between them, that the connection lives.
@@ -25,8 +26,7 @@ _COMMENT: Final = b":\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _HEADERS: Final = [
     (b"content-type", TYPE),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
+    *PLAIN,
     # nginx would gather events otherwise.
     (b"x-accel-buffering", b"no"),
 ]
