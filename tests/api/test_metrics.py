@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_metrics
 from starlette.applications import Starlette
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from api.app import create_app
 from api.clock import MovableClock
@@ -23,6 +26,7 @@ from store.db import Database
 from store.due import due
 from store.refresh import refresh
 from tests.api.command_line import HOUSE
+from tests.api.on_socket import on_socket
 from tests.api.stand_in import NOW, app_of, client_of
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -238,3 +242,26 @@ async def test_the_page_has_every_metric(database: Database):
     for name, labels in read(answer):
         base = re.sub(r"_(bucket|sum|count)$", "", name)
         assert {label for label, _ in labels} - {"le"} <= page.get(base, page.get(name, set()))
+
+
+async def test_operations_over_a_websocket_are_counted_one_by_one(
+    database: Database, site_key: str
+):
+    app = app_of(database)
+    async with on_socket(app) as place:
+        protocol = Subprotocol("graphql-transport-ws")
+        async with connect(f"ws://{place}/graphql", subprotocols=[protocol]) as socket:
+            login = {"authorization": f"Bearer {site_key}"}
+            await socket.send(json.dumps({"type": "connection_init", "payload": login}))
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            for number, field in enumerate(("hello", "nothing")):
+                asked = {"query": f"query Over {{ {field} }}"}
+                told = {"id": str(number), "type": "subscribe", "payload": asked}
+                await socket.send(json.dumps(told))
+                while json.loads(await socket.recv())["type"] not in {"complete", "error"}:
+                    pass
+        async with httpx.AsyncClient(base_url=f"http://{place}") as client:
+            samples = read(await client.get("/metrics"))
+    done = "ikusei_requests_total"
+    assert of(samples, done, operation="Over", kind="query", outcome="ok") == 1
+    assert of(samples, done, outcome="INVALID_DOCUMENT") == 1
