@@ -144,6 +144,12 @@ class Metrics:
             multiprocess_mode="liveall",
             registry=own,
         )
+        # Finding a metric by its labels costs the library as much as counting.
+        self._of_request: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._of_transaction = {
+            kind: (self._transactions.labels(kind), self._waited.labels(kind))
+            for kind in ("read", "write")
+        }
         self._registry = own or CollectorRegistry()
         if self._directory is not None:
             MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
@@ -154,14 +160,20 @@ class Metrics:
     def request(self, path: str, trace: Trace, seconds: float) -> None:
         """Count a request that was answered."""
         kind = trace.kind or (_NONE if path == "/graphql" else "http")
-        operation = self._name(trace.operation)
-        self._requests.labels(operation, kind, trace.outcome).inc()
-        self._durations.labels(operation, kind).observe(seconds)
+        operation = self._name(trace.operation) if trace.operation else _NONE
+        key = operation, kind, trace.outcome
+        found = self._of_request.get(key)
+        if found is None:
+            found = self._requests.labels(*key), self._durations.labels(operation, kind)
+            self._of_request[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def transaction(self, use: Use) -> None:
         """Count a transaction."""
-        self._transactions.labels(use.kind).observe(use.seconds)
-        self._waited.labels(use.kind).inc(use.waited)
+        durations, waited = self._of_transaction[use.kind]
+        durations.observe(use.seconds)
+        waited.inc(use.waited)
         if use.failed:
             self._failures.labels(use.kind).inc()
 
@@ -202,9 +214,7 @@ class Metrics:
         # The files of several processes take a while to read.
         return await asyncio.to_thread(encode, self._registry), content_type
 
-    def _name(self, operation: str | None) -> str:
-        if operation is None:
-            return _NONE
+    def _name(self, operation: str) -> str:
         if operation not in self._names:
             if len(self._names) >= MOST_NAMES:
                 return _OTHER
