@@ -29,8 +29,12 @@ REAL = (*IKUSEI, "serve", "--processes", "2")
 
 def children(served: Served) -> list[psutil.Process]:
     """The processes that serve."""
-    found = psutil.Process(served.process.pid).children()
-    return [one for one in found if "api.child" in " ".join(one.cmdline())]
+    found = []
+    for one in psutil.Process(served.process.pid).children():
+        with suppress(psutil.Error):
+            if "api.child" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
 
 
 def until(holds: Callable[[], Any]) -> None:
