@@ -21,8 +21,14 @@ class Contexts:
         self._recorded = recorded
         self._newest = Newest()
 
-    def __call__(self, caller: Caller) -> Context:
+    def __call__(self, caller: Caller, request_id: str | None = None) -> Context:
         """The context of one request of ``caller``."""
         return Context(
-            self._database, self._clock.now, caller, self._feed, self._newest, self._recorded
+            self._database,
+            self._clock.now,
+            caller,
+            self._feed,
+            self._newest,
+            request_id,
+            self._recorded,
         )
