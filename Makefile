@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Each test process has a PostgreSQL of its own: more than four help no further. Tests of one group
 # share what is dear to make, such as an imported archive, and so a process.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
-COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 	--custom-compile-command "make lock"
 
@@ -53,8 +53,10 @@ bench: setup  ## all comparisons, or one: make bench NAME=ingest
 	@$(BIN)/ikusei bench $(or $(NAME),all)
 
 lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrade: the newest ones)
-	@$(COMPILE) $(UPGRADE) --output-file requirements/run.txt
-	@$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements/run.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --output-file requirements/otel.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) --group pyproject.toml:build --output-file requirements/build.txt
 
 clean:  ## remove what setup and the checks made, never data
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -81,7 +81,9 @@ class GraphQLDoor:
         except (Refusal, Invalid) as error:
             await self._refuse(error, accepted.form, trace, send)
         except reading.Gone:
-            trace.outcome = "DISCONNECTED"
+            # Unless it was the connection that gave up, and noted why.
+            if trace.outcome == "ok":
+                trace.outcome = "DISCONNECTED"
         else:
             await answer_json(send, 200, body, content_type=accepted.form)
 

@@ -8,11 +8,12 @@ wrong with the database itself comes out as StoreError with a message for people
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, Final, NewType, TypeVar, cast
+from typing import Any, Final, Literal, NewType, Self, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -59,13 +60,34 @@ def day_date(number: int) -> date:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """One transaction, for who measures: ``seconds`` in all, ``waited`` of them for a connection.
+
+    ``failed`` says that the database was at fault, not what was done inside.
+    """
+
+    kind: Literal["read", "write"]
+    waited: float
+    seconds: float
+    failed: bool
+
+
+#: Told of every transaction when it is over, in the task that had it; quick, and never raises.
+Watcher = Callable[[Use], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections to one migrated database, and the community's time zone."""
+    """A pool of connections to one migrated database, and the community's time zone.
+
+    Whoever measures what the database is used for adds to ``watchers``.
+    """
 
     pool: asyncpg.Pool
     zone: ZoneInfo
     #: Opens a connection beside the pool, for what holds on to one; raises StoreError.
     dial: Callable[[], Awaitable[asyncpg.Connection]]
+    watchers: list[Watcher] = field(default_factory=list, repr=False, compare=False)
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def remembered(self, kind: type[Result]) -> Result:
@@ -83,27 +105,33 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Read]:
         """A connection that sees one snapshot and refuses to write."""
-        with _told():
-            async with (
-                self.pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield Read(cast(asyncpg.Connection, connection))
+        with _Measured("read", self.watchers) as use, _told():
+            async with self.pool.acquire() as connection:
+                use.connected()
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield Read(cast(asyncpg.Connection, connection))
 
     async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
         """Run ``work`` in one transaction and commit it.
 
         ``work`` may run more than once: it must not change anything but the database.
         """
-        with _told():
+        with _Measured("write", self.watchers) as use, _told():
             for attempt in range(_RETRIES):
                 try:
-                    async with self.pool.acquire() as connection, connection.transaction():
-                        return await work(Write(cast(asyncpg.Connection, connection)))
+                    async with self.pool.acquire() as connection:
+                        use.connected()
+                        async with connection.transaction():
+                            return await work(Write(cast(asyncpg.Connection, connection)))
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
                         raise
         raise AssertionError("unreachable")
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every connection that there may be is in use."""
+        return self.pool.get_idle_size() == 0 and self.pool.get_size() >= self.pool.get_max_size()
 
     async def close(self) -> None:
         """Close every connection, waiting for those in use."""
@@ -112,6 +140,35 @@ class Database:
         except (OSError, asyncpg.PostgresConnectionError):
             # There was nobody left to say goodbye to.
             self.pool.terminate()
+
+
+class _Measured:
+    """Measures what is inside and tells the watchers."""
+
+    __slots__ = ("_begin", "_connected", "_kind", "_watchers")
+
+    def __init__(self, kind: Literal["read", "write"], watchers: Sequence[Watcher]) -> None:
+        self._kind = kind
+        self._watchers = watchers
+        self._begin = time.perf_counter()
+        self._connected: float | None = None
+
+    def connected(self) -> None:
+        """Note that the waiting for a connection is over; the first time counts."""
+        if self._connected is None:
+            self._connected = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._watchers:
+            end = time.perf_counter()
+            waited = (end if self._connected is None else self._connected) - self._begin
+            failed = isinstance(error, Unavailable | asyncpg.PostgresError)
+            use = Use(self._kind, waited, end - self._begin, failed)
+            for watch in self._watchers:
+                watch(use)
 
 
 async def connect(

@@ -129,7 +129,7 @@ async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database)
                 standing { indices { guards { name } } because { text } next { text } }
                 history(first: 5) { nodes { day } } } pageInfo { endCursor } } }""",
             "{ members(first: 20) { edges { node { posts(first: 3) { nodes { id } } } } } }",
-            """{ posts(first: 30) { nodes { author { name } replies(first: 10) {
+            """{ posts(first: 20) { nodes { author { name } replies(first: 10) {
                 nodes { actions(first: 5) { nodes { actor { name } type { points } } } } } } } }""",
             "{ actionTypes { venue actions } }",
             "{ ruleSet { thresholds { enter } actionTypes { venue } } }",

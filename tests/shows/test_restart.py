@@ -13,7 +13,7 @@ from bench.mixed import Mixed
 from bench.soak import lost
 from store.db import connect
 from store.embedded import ensure
-from tests.api.test_serve import IKUSEI, serving
+from tests.api.serving import IKUSEI, serving
 from tests.processes import kill_server
 
 _PATIENCE = 120
