@@ -278,7 +278,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             opened = database
             if opened is None:
-                opened = await stack.enter_async_context(open_database(settings))
+                opened = await stack.enter_async_context(open_database(settings, hurried=True))
             if settings.jwt_jwks is not None:
                 # What checks signatures is slow to load, and few commands need it.
                 from api.tokens import tokens_of  # noqa: PLC0415

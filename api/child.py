@@ -38,7 +38,7 @@ async def _serve(
 ) -> None:
     # Due work is done by one of the processes, and by none on a database of one's own.
     works = number == 0 and settings.database_url is None
-    async with open_database(settings) as database:
+    async with open_database(settings, hurried=True) as database:
         await serve(make(settings, database, works), database, listener, _started)
 
 

@@ -12,8 +12,8 @@ from store.migrate import migrate
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, migrated and ready.
+async def open_database(settings: Settings, *, hurried: bool = False) -> AsyncIterator[Database]:
+    """The database, migrated and ready; where it is ``hurried``, statements have a time limit.
 
     The embedded one is started and migrated as needed, and stopped again by its last user; one
     given by URL must have been migrated. Raises StoreError when it cannot be had.
@@ -23,6 +23,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
             url,
             least=min(settings.pool_least, settings.pool_most),
             most=settings.pool_most,
+            statement_seconds=settings.statement_seconds if hurried else None,
             revive=embedded.revive if embedded else None,
         )
         try:

@@ -168,6 +168,9 @@ class Settings(BaseSettings):
         "Requests a second of a member in the long run; ten seconds of them at once. 0: any.",
         ge=0,
     )
+    statement_seconds: float = _field(
+        20.0, "Seconds after which a statement in the database is given up.", gt=0, le=3600
+    )
     max_streams: int = _field(
         1_000, "Most open WebSocket and event stream connections of a process.", ge=0
     )

@@ -49,6 +49,12 @@ class Unavailable(StoreError):
     """The database cannot be used just now; the same call may work later."""
 
 
+class TooSlow(StoreError):
+    """A statement took longer than it may."""
+
+    code = "TIMEOUT"
+
+
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - _EPOCH).days
@@ -177,18 +183,25 @@ async def connect(
     least: int = 1,
     most: int = 10,
     revive: Callable[[], Awaitable[None]] | None = None,
+    statement_seconds: float | None = None,
 ) -> Database:
     """Open a pool on a migrated database.
 
-    ``revive`` is called when a connection fails, before the next try. Raises StoreError when the
-    database cannot be reached or is not at the newest migration.
+    ``revive`` is called when a connection fails, before the next try. A statement that takes longer
+    than ``statement_seconds`` is given up (TooSlow). Raises StoreError when the database cannot be
+    reached or is not at the newest migration.
     """
 
     async def open_one(*_: object, **options: Any) -> asyncpg.Connection:
         return await open_connection(url, revive=revive, **options)
 
+    async def init(connection: asyncpg.Connection) -> None:
+        await _init(connection)
+        if statement_seconds is not None:
+            await connection.execute(f"set statement_timeout = {round(statement_seconds * 1000)}")
+
     pool = await asyncpg.create_pool(
-        min_size=least, max_size=most, init=_init, connect=open_one, reset=_leave
+        min_size=least, max_size=most, init=init, connect=open_one, reset=_leave
     )
     try:
         async with pool.acquire() as connection:
@@ -298,6 +311,8 @@ def _told() -> Iterator[None]:
             f"the disk of the database is full ({error}): make room there and try again; nothing "
             "that was acknowledged is lost"
         ) from error
+    except asyncpg.QueryCanceledError:
+        raise TooSlow("the database took too long and was stopped: ask for less at once") from None
     except (
         asyncpg.PostgresConnectionError,
         asyncpg.AdminShutdownError,

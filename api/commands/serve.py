@@ -78,7 +78,7 @@ def fast_loop() -> None:
 async def _serve(settings: Settings) -> None:
     listener = listen(settings.host, settings.port)
     try:
-        async with open_database(settings) as database:
+        async with open_database(settings, hurried=True) as database:
             await serve(create_app(settings, database=database), database, listener)
     finally:
         listener.close()

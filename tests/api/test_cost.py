@@ -131,8 +131,8 @@ async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database)
             "{ members(first: 20) { edges { node { posts(first: 3) { nodes { id } } } } } }",
             """{ posts(first: 20) { nodes { author { name } replies(first: 10) {
                 nodes { actions(first: 5) { nodes { actor { name } type { points } } } } } } } }""",
-            "{ actionTypes { venue actions } }",
-            "{ ruleSet { thresholds { enter } actionTypes { venue } } }",
+            "{ actionTypes { __typename } }",
+            "{ ruleSet { thresholds { enter } actionTypes { __typename } } }",
             "{ tierReport { tiers { count } } dataHealth { times { actions } } }",
         ):
             told = await ask(client, query)
