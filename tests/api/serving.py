@@ -1,0 +1,100 @@
+"""Programs of ours in processes of their own, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+IKUSEI = ("-m", "api.cli")
+STAND_IN = ("-m", "tests.api.served")
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IKUSEI_")}
+    return {
+        **kept,
+        "IKUSEI_DATA_DIR": str(data_dir),
+        "IKUSEI_PORT": "0",
+        "IKUSEI_LOG_FORMAT": "json",
+        **more,
+    }
+
+
+async def ran(
+    data_dir: Path, *arguments: str, given: str = "", **more: str
+) -> tuple[int, str, str]:
+    """A command run to its end: code, output, errors."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=ROOT,
+        env=environment(data_dir, **more),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(given.encode()), 120)
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+class Served:
+    """A running service: its process, its address and a key with both scopes."""
+
+    def __init__(self, process: asyncio.subprocess.Process, base: str, key: str) -> None:
+        self.process = process
+        self.base = base
+        self.key = key
+        self.log = ""
+
+    async def end(self, kind: signal.Signals | None = None) -> int:
+        """Wait for its end, after a signal; the rest of what it said is kept in ``log``."""
+        if kind is not None:
+            self.process.send_signal(kind)
+        assert self.process.stderr is not None
+        async with asyncio.timeout(120):
+            self.log += (await self.process.stderr.read()).decode()
+            return await self.process.wait()
+
+    def client(self) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.AsyncClient(base_url=self.base, headers=headers, timeout=30)
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, program: Sequence[str], **more: str) -> AsyncIterator[Served]:
+    """A service that runs on the embedded database, or on the one of ``more``."""
+    scopes = ("--scope", "site", "--scope", "manager")
+    code, key, err = await ran(data_dir, *IKUSEI, "keys", "create", "the tests", *scopes, **more)
+    assert code == 0, err
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *program,
+        cwd=ROOT,
+        env=environment(data_dir, **more),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    served = Served(process, "", key.strip())
+    try:
+        assert process.stderr is not None
+        async with asyncio.timeout(120):
+            while not (found := re.search(r"(http://\S+)/graphql", served.log)):
+                line = await process.stderr.readline()
+                assert line, served.log
+                served.log += line.decode()
+        served.base = found[1]
+        yield served
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        # Read to the end, or its pipe is closed when garbage is collected: in another test.
+        await served.end()
