@@ -59,6 +59,7 @@ class Service:
             self.limits,
             Keyring(database, self.clock),
             self.make_context(database, self.clock),
+            self.settings.http_profile,
         )
 
     @property

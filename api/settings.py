@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.clock import Clock, parse_clock
+from api.profiles import Profile
 
 PREFIX: Final = "IKUSEI_"
 
@@ -67,6 +68,11 @@ class Settings(BaseSettings):
     max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
+    http_profile: Profile = _field(
+        "audit",
+        "Which state of GraphQL over HTTP the statuses of answers are of "
+        "([profiles](http.md#profiles)).",
+    )
     introspection: bool = _field(True, "Whether the schema may be asked for and read.")
     clock: Annotated[str, AfterValidator(_clock)] = _field(
         "system",

@@ -20,67 +20,72 @@ from api.errors import Refusal, show
 from api.execution import Engine, Invalid, Request, is_query
 from api.limits import Limits
 from api.logs import Trace, answer_json, trace_of
+from api.profiles import FORMS, GRAPHQL, JSON, OK, PARTIAL, Profile
 from schema.context import Caller
 from store.keys import Scope as KeyScope
 
 #: Makes what resolvers get.
 MakeContext = Callable[[Caller], Any]
 
-_JSON: Final = b"application/json; charset=utf-8"
-_GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
 #: What `Accept` may name, and what it is answered with.
 _OFFERED: Final[Mapping[str, bytes]] = {
-    "application/graphql-response+json": _GRAPHQL,
-    "application/json": _JSON,
-    "application/*": _JSON,
-    "*/*": _JSON,
+    "application/graphql-response+json": GRAPHQL,
+    "application/json": JSON,
+    "application/*": JSON,
+    "*/*": JSON,
 }
 _ALLOWED: Final = (b"allow", b"GET, POST")
 _ONLY_POST: Final = (b"allow", b"POST")
 #: A mistake in one resolver of a list shows in every item; the log needs it a few times only.
 _LOGGED: Final = 3
-#: Refused although the request was one: clients of application/json expect 200 for these.
-_UNDERSTOOD: Final = frozenset(
-    {"SYNTAX", "INVALID_DOCUMENT", "INVALID_VARIABLES", "LIMIT", "INTROSPECTION_OFF"}
-)
 
 
 class GraphQLDoor:
     """The address /graphql of one opened database."""
 
     def __init__(
-        self, engine: Engine, limits: Limits, keyring: Keyring, make_context: MakeContext
+        self,
+        engine: Engine,
+        limits: Limits,
+        keyring: Keyring,
+        make_context: MakeContext,
+        profile: Profile = "audit",
     ) -> None:
         self._engine = engine
         self._limits = limits
         self._keyring = keyring
         self._make_context = make_context
+        self._forms = FORMS[profile]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         trace = trace_of(scope)
         headers = reading.headers_of(scope)
-        form = _JSON
+        liked = JSON
         try:
             _check_method(scope["method"])
-            form = negotiate(headers.get(b"accept"))
+            liked = negotiate(headers.get(b"accept"))
             caller = await self._keyring.caller(headers.get(b"authorization"))
             trace.key = caller.name
             request = await self._read(scope, headers, receive)
             body = await self._answer(request, caller, trace, by_get=scope["method"] == "GET")
         except Refusal as refusal:
             trace.outcome = refusal.code
-            status = _status(refusal.code, refusal.status, form)
             shown = {"errors": [refusal.shown(trace.request_id)]}
-            await answer_json(send, status, shown, refusal.headers, form)
+            await self._send(send, refusal.code, liked, shown, *refusal.headers)
         except Invalid as invalid:
             trace.outcome = invalid.code
-            body = self._refused(invalid, trace)
-            await answer_json(send, _status(invalid.code, 400, form), body, content_type=form)
+            await self._send(send, invalid.code, liked, self._refused(invalid, trace))
         except reading.Gone:
             trace.outcome = "DISCONNECTED"
         else:
-            await answer_json(send, 200, body, content_type=form)
+            await self._send(send, OK if trace.outcome == "ok" else PARTIAL, liked, body)
+
+    async def _send(
+        self, send: Send, outcome: str, liked: bytes, body: Any, *headers: tuple[bytes, bytes]
+    ) -> None:
+        form = self._forms[outcome, liked]
+        await answer_json(send, form.status, body, headers, form.content_type)
 
     async def _read(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -148,7 +153,7 @@ def negotiate(accept: bytes | None) -> bytes:
     Raises Refusal when it names none that we have.
     """
     if accept is None or not accept.strip():
-        return _JSON
+        return JSON
     best: tuple[float, bytes] | None = None
     for part in accept.decode("latin-1").lower().split(","):
         name, _, rest = part.partition(";")
@@ -190,10 +195,6 @@ def dumps(value: Any) -> bytes:
 def _check_method(method: str) -> None:
     if method not in ("GET", "POST"):
         raise Refusal("METHOD_NOT_ALLOWED", "use POST, or GET for queries", _ALLOWED)
-
-
-def _status(code: str, status: int, form: bytes) -> int:
-    return 200 if form is _JSON and code in _UNDERSTOOD else status
 
 
 def _note(trace: Trace, operation: OperationDefinitionNode) -> None:
