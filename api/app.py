@@ -11,25 +11,33 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
+from api.answering import Answering, MakeContext
 from api.auth import Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
+from api.documents import Documents, DocumentsError, read_documents
 from api.errors import Refusal, database_gone, unavailable
-from api.execution import Engine
+from api.execution import Engine, Invalid
 from api.limits import Limits
+from api.live import Live, ended
 from api.logs import RequestLog, answer_json, trace_of
-from api.settings import Settings
-from api.transport import GraphQLDoor, MakeContext
+from api.rates import Rate
+from api.settings import Settings, SettingsError
+from api.transport import GraphQLDoor
+from api.websocket import SocketDoor
 from api.worker import Worker
 from store import db
 from store.db import Database, StoreError
+from store.feed import Feed
+from store.listen import CHANGES, KEYS, Listener
 
 _READY_SECONDS: Final = 5.0
 _PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready"})
@@ -43,24 +51,59 @@ class Service:
     clock: Clock
     schema: Schema
     limits: Limits
-    make_context: Callable[[Database, Clock], MakeContext]
+    documents: Documents
+    make_context: Callable[[Database, Clock, Feed], MakeContext]
     database: Database | None = None
     door: GraphQLDoor | None = None
+    socket_door: SocketDoor | None = None
+    live: Live = field(init=False)
     _text: bytes = b""
     _asking: asyncio.Task[str | None] | None = field(default=None)
 
-    def open(self, database: Database) -> None:
-        """Begin to answer from ``database``."""
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.live = Live(most=settings.max_streams, most_each=settings.max_streams_each)
+
+    @asynccontextmanager
+    async def open(self, database: Database) -> AsyncIterator[None]:
+        """Answer from ``database``, which is heard as long as this lasts."""
         self.database = database
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
-        self.door = GraphQLDoor(
-            Engine(self.schema, self.limits, introspection=self.introspection),
+        feed = Feed(database)
+        keyring = Keyring(database, self.clock)
+        engine = Engine(self.schema, self.limits, introspection=self.introspection)
+        answering = Answering(
+            engine,
             self.limits,
-            Keyring(database, self.clock),
-            self.make_context(database, self.clock),
-            self.settings.http_profile,
+            self.documents,
+            Rate(self.settings.key_rate),
+            self.make_context(database, self.clock, feed),
         )
+        self.door = GraphQLDoor(
+            answering,
+            self.limits,
+            keyring,
+            self.live,
+            by_get=self.settings.get_requests,
+            profile=self.settings.http_profile,
+        )
+        self.socket_door = SocketDoor(
+            answering, keyring, self.live, origins=frozenset(self.settings.origins)
+        )
+
+        def forget_keys() -> None:
+            keyring.forget()
+            self.live.keys_changed()
+
+        listener = Listener(database, {CHANGES: feed.wake, KEYS: forget_keys})
+        keyring.told_by(listener)
+        listening = asyncio.create_task(listener.run(), name="listener")
+        try:
+            yield
+        finally:
+            self.live.stop()
+            await ended([listening])
 
     @property
     def introspection(self) -> bool:
@@ -73,6 +116,13 @@ class Service:
             await _refuse(scope, send, database_gone())
         else:
             await self.door(scope, receive, send)
+
+    async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """WebSocket /graphql."""
+        if self.socket_door is None:
+            await send({"type": "websocket.close", "code": 1013, "reason": "starting"})
+        else:
+            await self.socket_door(scope, receive, send)
 
     async def sdl(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """GET /schema.graphql: for everybody, unless introspection is off."""
@@ -125,7 +175,7 @@ def create_app(
     database: Database | None = None,
     clock: Clock | None = None,
     schema: Schema | None = None,
-    make_context: Callable[[Database, Clock], MakeContext] | None = None,
+    make_context: Callable[[Database, Clock, Feed], MakeContext] | None = None,
     worker: bool | None = None,
 ) -> Starlette:
     """The application, as a server runs it.
@@ -143,6 +193,7 @@ def create_app(
         clock=clock or settings.make_clock(),
         schema=schema,
         limits=limits_of(settings),
+        documents=documents_of(settings, schema),
         make_context=make_context or Contexts,
     )
     works = settings.database_url is None if worker is None else worker
@@ -153,7 +204,7 @@ def create_app(
             opened = database
             if opened is None:
                 opened = await stack.enter_async_context(open_database(settings))
-            service.open(opened)
+            await stack.enter_async_context(service.open(opened))
             if works:
                 await stack.enter_async_context(Worker(opened, service.clock).running())
             yield
@@ -161,14 +212,33 @@ def create_app(
     return Starlette(
         routes=[
             Route("/graphql", _Door(service.graphql)),
+            WebSocketRoute("/graphql", _Door(service.socket)),
             Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
             Route("/health", _Door(service.health), methods=["GET"]),
             Route("/ready", _Door(service.ready), methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog, paths=_PATHS)],
+        middleware=[Middleware(RequestLog, paths=_PATHS), *_cross_origin(settings)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )
+
+
+def _cross_origin(settings: Settings) -> list[Middleware]:
+    """Lets the pages of the named origins call; without one, browsers let nobody's.
+
+    Nobody is known by a cookie, so that nothing is sent along without the page's doing.
+    """
+    if not settings.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("authorization", "content-type", "x-request-id"),
+            expose_headers=("x-request-id", "retry-after"),
+        )
+    ]
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -178,7 +248,38 @@ def limits_of(settings: Settings) -> Limits:
         tokens=settings.max_tokens,
         depth=settings.max_depth,
         aliases=settings.max_aliases,
+        cost=settings.max_cost,
+        seconds=settings.answer_seconds,
     )
+
+
+def documents_of(settings: Settings, schema: Schema) -> Documents:
+    """The documents that are known by name.
+
+    Raises SettingsError when they are not to be had, or one of them does not fit the schema.
+    """
+    path = settings.documents
+    if path is None:
+        if settings.documents_only:
+            raise SettingsError(
+                "IKUSEI_DOCUMENTS_ONLY needs IKUSEI_DOCUMENTS: without registered documents "
+                "nothing could be asked"
+            )
+        return Documents()
+    engine = Engine(schema, limits_of(settings))
+    try:
+        trusted = read_documents(path)
+    except DocumentsError as error:
+        raise SettingsError(f"IKUSEI_DOCUMENTS: {error}") from None
+    for name, text in trusted.items():
+        try:
+            engine.prepare(text)
+        except (Refusal, Invalid) as error:
+            why = error.message if isinstance(error, Refusal) else error.errors[0].message
+            raise SettingsError(
+                f"IKUSEI_DOCUMENTS: {path}: {name!r} cannot be run: {why}"
+            ) from None
+    return Documents(trusted, only=settings.documents_only)
 
 
 class _Door:

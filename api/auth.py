@@ -1,4 +1,4 @@
-"""Who calls: a key of the API in ``Authorization: Bearer``, looked up and kept a few seconds."""
+"""Who calls: a key in ``Authorization: Bearer``, looked up once and kept until it is revoked."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from api.errors import Refusal, database_gone, unavailable
 from schema.context import Caller
 from store import keys
 from store.db import Database, StoreError
+from store.listen import Listener
 
-#: Seconds for which a key that was revoked may still be taken.
-TTL: Final = 5.0
+#: Seconds after which a key is looked up again, though nothing was heard of it.
+TTL: Final = 60.0
 _MOST_KEPT: Final = 1_000
 _LONGEST: Final = 200
 _REFUSED: Final = "the header 'Authorization: Bearer' with a valid key is needed"
@@ -29,6 +30,17 @@ class Keyring:
         self._ttl = ttl
         # By digest, so that no key lies about in memory longer than its request.
         self._kept: OrderedDict[bytes, tuple[float, keys.Key, Caller]] = OrderedDict()
+        self._times_forgotten = 0
+        self._listener: Listener | None = None
+
+    def told_by(self, listener: Listener) -> None:
+        """Rely on a listener to hear of revoked keys; while it hears nothing, nothing is kept."""
+        self._listener = listener
+
+    def forget(self) -> None:
+        """Look every key up again: some were revoked."""
+        self._kept.clear()
+        self._times_forgotten += 1
 
     async def caller(self, authorization: bytes | None) -> Caller:
         """The caller that an Authorization header names.
@@ -41,7 +53,7 @@ class Keyring:
             raise _unauthenticated()
         digest = sha256(text.encode()).digest()
         kept = self._kept.get(digest)
-        if kept is not None and kept[0] > time.monotonic():
+        if kept is not None and kept[0] > time.monotonic() and self._hears():
             if not kept[1].valid_at(self._clock.now()):
                 raise _unauthenticated()
             return kept[2]
@@ -49,6 +61,7 @@ class Keyring:
 
     async def _look_up(self, text: str, digest: bytes) -> Caller:
         self._kept.pop(digest, None)
+        forgotten = self._times_forgotten
         try:
             async with self._database.read() as connection:
                 key = await keys.find(connection, text, self._clock.now())
@@ -59,10 +72,16 @@ class Keyring:
         if key is None:
             raise _unauthenticated()
         caller = Caller(key.name, key.scopes)
+        if forgotten != self._times_forgotten:
+            # It may have been revoked since it was read.
+            return caller
         self._kept[digest] = (time.monotonic() + self._ttl, key, caller)
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return caller
+
+    def _hears(self) -> bool:
+        return self._listener is None or self._listener.listening
 
 
 def _bearer(authorization: bytes | None) -> str | None:

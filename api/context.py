@@ -5,17 +5,19 @@ from __future__ import annotations
 from api.clock import Clock
 from schema.context import Caller, Context
 from store.db import Database
+from store.feed import Feed
 from store.moment import Newest
 
 
 class Contexts:
     """Makes the context of each request to one opened database."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, feed: Feed) -> None:
         self._database = database
         self._clock = clock
+        self._feed = feed
         self._newest = Newest()
 
     def __call__(self, caller: Caller) -> Context:
         """The context of one request of ``caller``."""
-        return Context(self._database, self._clock.now, caller, self._newest)
+        return Context(self._database, self._clock.now, caller, self._feed, self._newest)

@@ -71,10 +71,19 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             legacy=200,
             draft=422,
         ),
+        "PERSISTED_QUERY_NOT_FOUND": Meaning(
+            404,
+            "No document is known by this `documentId` or hash. Send the text along once, or "
+            "register it ([documents](http.md#documents-by-name)).",
+            legacy=200,
+        ),
         "UNAUTHENTICATED": Meaning(
             401,
             "The header `Authorization: Bearer ik_…` is missing, or its key is not valid (any "
             "more): make one with `ikusei keys create`.",
+        ),
+        "DOCUMENT_NOT_ALLOWED": Meaning(
+            403, "This service runs registered documents only; this one is not among them."
         ),
         "NOT_FOUND": Meaning(404, "There is no such address. See docs/reference/http.md."),
         "METHOD_NOT_ALLOWED": Meaning(
@@ -91,6 +100,17 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "UNSUPPORTED_MEDIA_TYPE": Meaning(
             415, "Send `Content-Type: application/json` in UTF-8, not compressed."
+        ),
+        "RATE_LIMITED": Meaning(
+            429, "More requests than the caller may make. `Retry-After` says when to try again."
+        ),
+        "TOO_MANY_CONNECTIONS": Meaning(
+            429, "More open connections than there may be. Close some; `Retry-After` says when."
+        ),
+        "TIMEOUT": Meaning(
+            503,
+            "The answer took too long and was given up. Ask for less; a mutation can be sent "
+            "again, a repeated record counts once.",
         ),
         "INTERNAL": Meaning(
             500,

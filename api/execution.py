@@ -9,7 +9,8 @@ there are none.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, TypeGuard, cast
 
@@ -20,16 +21,18 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
-    execute,
     parse,
     validate,
 )
+from graphql.execution import Executor
+from graphql.execution.execute import create_source_event_stream, execute_subscription_event
 from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
+from api.cost import Plan, Pricing
 from api.errors import Refusal, without_suggestions
-from api.executor import Direct, with_short_way
-from api.limits import Limits, Size, check, too_long
+from api.executor import Direct, spent, with_short_way
+from api.limits import Limits, Size, check, check_text, too_long
 
 _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
 #: What the kept documents may hold; a document takes up to a hundred times its text in memory.
@@ -39,12 +42,13 @@ _MOST_CHARACTERS: Final = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GraphQL request of the right form."""
+    """A GraphQL request of the right form; ``identifier`` names the document (api/documents.py)."""
 
     document: str
     operation: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
+    identifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Document:
 
     node: DocumentNode
     operations: Mapping[str | None, OperationDefinitionNode]
+    plans: Mapping[str | None, Plan]
     size: Size
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -74,6 +79,15 @@ class Document:
         return self.operations[name]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of an operation, or of one event of it, and what it cost; see api/cost.py."""
+
+    result: ExecutionResult
+    estimated: int
+    actual: int
+
+
 class Invalid(Exception):
     """A document or variables that GraphQL itself refuses, with the code of the phase."""
 
@@ -91,8 +105,9 @@ class Engine:
         self._core = schema._schema  # noqa: SLF001
         self._executor = with_short_way(schema)
         self._direct = Direct(schema)
+        self._pricing = Pricing(self._core)
         self._limits = limits
-        self._introspection = introspection
+        self.introspection = introspection
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._characters = 0
 
@@ -107,7 +122,7 @@ class Engine:
             return kept
         node = self._parse(text)
         size = check(node, self._limits)
-        if size.introspections and not self._introspection:
+        if size.introspections and not self.introspection:
             raise Refusal("INTROSPECTION_OFF", "this service does not describe its schema")
         mistakes = validate(
             self._core, node, max_errors=self._limits.errors, hide_suggestions=not suggest
@@ -119,42 +134,103 @@ class Engine:
             for one in node.definitions
             if isinstance(one, OperationDefinitionNode)
         }
-        document = Document(node, operations, size)
+        plans = {name: self._pricing.plan(node, one) for name, one in operations.items()}
+        document = Document(node, operations, plans, size)
         self._keep(text, document)
         return document
 
     async def run(
         self, request: Request, document: Document, context: Any, *, suggest: bool = True
-    ) -> ExecutionResult:
-        """Run a prepared document.
+    ) -> Answer:
+        """Run a query or a mutation.
 
-        Raises Invalid when the variables do not fit. Errors of resolvers are in the result.
+        Raises Refusal when it would cost too much, Invalid when the variables do not fit. Errors of
+        resolvers are in the result.
         """
-        running = execute(
+        plan, estimated = self._estimated(request, document)
+        executor = self._executor_of(request, document, context, suggest=suggest)
+        running = cast("Any", executor.execute_operation())
+        result = running if isinstance(running, ExecutionResult) else await running
+        if result.data is None and result.errors and all(one.path is None for one in result.errors):
+            raise Invalid("INVALID_VARIABLES", result.errors[: self._limits.errors])
+        actual = spent(executor) + plan.records(request.variables or {})
+        return Answer(result, estimated, actual)
+
+    async def subscribe(
+        self, request: Request, document: Document, context: Any, *, suggest: bool = True
+    ) -> AsyncGenerator[Answer, None]:
+        """Run a subscription: an answer for each event; errors end it, told in the last answer.
+
+        Raises Refusal when one event would cost too much, Invalid when the variables do not fit.
+        """
+        _, estimated = self._estimated(request, document)
+        executor = self._executor_of(request, document, context, suggest=suggest)
+        source: Any = create_source_event_stream(executor)
+        if _is_awaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            yield Answer(source, estimated, 0)
+            return
+        async with aclosing(source):
+            try:
+                async for event in source:
+                    own = executor.build_per_event_executor(event)
+                    running = cast("Any", execute_subscription_event(own))
+                    result = running if isinstance(running, ExecutionResult) else await running
+                    yield Answer(result, estimated, spent(own))
+            except GraphQLError as error:
+                yield Answer(ExecutionResult(None, [error]), estimated, 0)
+            except Exception as error:  # noqa: BLE001 - a mistake of a resolver, which show() masks
+                failed = GraphQLError("the subscription failed", original_error=error)
+                yield Answer(ExecutionResult(None, [failed]), estimated, 0)
+
+    def _estimated(self, request: Request, document: Document) -> tuple[Plan, int]:
+        """The plan of the operation and what it will cost.
+
+        Raises Refusal beyond the limit.
+        """
+        plan = document.plans[
+            request.operation if request.operation is not None else next(iter(document.plans))
+        ]
+        estimated = plan.estimate(request.variables or {})
+        if estimated > self._limits.cost:
+            raise Refusal(
+                "LIMIT",
+                f"the operation would cost {estimated} and may cost {self._limits.cost}: ask for "
+                "fewer items (`first`), or for less of each",
+            )
+        return plan, estimated
+
+    def _executor_of(
+        self, request: Request, document: Document, context: Any, *, suggest: bool
+    ) -> Executor[Any]:
+        """The executor of a request.
+
+        Raises Invalid when its variables do not fit.
+        """
+        built = self._executor.build(
             self._core,
             document.node,
             context_value=context,
-            variable_values=request.variables,
+            raw_variable_values=request.variables,
             operation_name=request.operation,
             max_coercion_errors=self._limits.errors,
-            executor_class=self._executor,
             middleware=self._direct,
             is_awaitable=_is_awaitable,
             hide_suggestions=not suggest,
             operation_extensions=request.extensions,
         )
-        result = running if isinstance(running, ExecutionResult) else await running
-        if result.data is None and result.errors and all(one.path is None for one in result.errors):
-            raise Invalid("INVALID_VARIABLES", result.errors[: self._limits.errors])
-        return result
+        if isinstance(built, list):
+            raise Invalid("INVALID_VARIABLES", built[: self._limits.errors])
+        return built
 
     def _parse(self, text: str) -> DocumentNode:
+        check_text(text, self._limits)
         try:
             return parse(
                 text,
                 max_lexical_tokens=self._limits.tokens,
                 max_comments=self._limits.comments,
-                max_source_length=self._limits.characters,
             )
         except GraphQLSyntaxError as error:
             if too_long(error):
@@ -172,6 +248,6 @@ class Engine:
             self._characters -= len(gone)
 
 
-def is_query(operation: OperationDefinitionNode) -> bool:
-    """Whether the operation only reads."""
-    return operation.operation is OperationType.QUERY
+def is_subscription(operation: OperationDefinitionNode) -> bool:
+    """Whether the operation goes on telling."""
+    return operation.operation is OperationType.SUBSCRIPTION

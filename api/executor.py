@@ -34,6 +34,8 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryMaybe
 from strawberry.types.field import StrawberryField
 
+from schema.costs import stated
+
 #: Scalars that take nothing but plain values: an exception or an awaitable does not pass them.
 _STRICT: Final = frozenset(specified_scalar_types.values())
 _MISSING: Final = object()
@@ -56,6 +58,9 @@ class _ShortWay(Executor[Any]):
     """Reads plain fields itself; to be mixed into the executor that a schema runs with."""
 
     plains: ClassVar[Plains] = {}
+    #: Of each type but those of introspection, the fields that cost something by themselves.
+    weights: ClassVar[Mapping[str, Mapping[str, int]]] = {}
+    spent: int = 0
     #: Fields of (type, name) that the caller may not ask for; see schema/scopes.py.
     gate: frozenset[tuple[str, str]] = frozenset()
 
@@ -68,6 +73,7 @@ class _ShortWay(Executor[Any]):
         position_context: Any,
     ) -> Any:
         """As in graphql-core."""
+        self._spend(parent_type.name, grouped_field_set, is_root=path is None)
         plains = self.plains.get(parent_type.name)
         if plains is None:
             return super().execute_fields(
@@ -98,6 +104,31 @@ class _ShortWay(Executor[Any]):
             return results
         return _joined(results, done)
 
+    def execute_fields_serially(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Any,
+        grouped_field_set: Any,
+        position_context: Any,
+    ) -> Any:
+        """As in graphql-core."""
+        self._spend(parent_type.name, grouped_field_set, is_root=path is None)
+        return super().execute_fields_serially(
+            parent_type, source_value, path, grouped_field_set, position_context
+        )
+
+    def _spend(self, kind: str, grouped_field_set: Any, *, is_root: bool) -> None:
+        """Count an object, and the work that is stated of its fields; see api/cost.py."""
+        weights = self.weights.get(kind)
+        if weights is None:
+            return
+        if not is_root:
+            self.spent += 1
+        if weights:
+            for details in grouped_field_set.values():
+                self.spent += weights.get(details[0].node.name.value, 0)
+
 
 class Direct(MiddlewareManager):
     """Gives graphql-core the resolvers themselves where Strawberry's wrapping does nothing."""
@@ -114,9 +145,14 @@ class Direct(MiddlewareManager):
 def with_short_way(schema: Schema) -> type[Executor[Any]]:
     """The executor of ``schema``, which reads plain fields itself."""
     own = cast("type[Executor[Any]]", schema.execution_context_class)
-    if schema.config.default_resolver is not getattr:
-        return own
-    return type("ShortWay", (_ShortWay, own), {"plains": _plains(schema)})
+    plains = _plains(schema) if schema.config.default_resolver is getattr else {}
+    return type("ShortWay", (_ShortWay, own), {"plains": plains, "weights": _weights(schema)})
+
+
+def spent(executor: Executor[Any]) -> int:
+    """What an executor of ``with_short_way`` has spent so far."""
+    assert isinstance(executor, _ShortWay)
+    return executor.spent
 
 
 async def _joined(results: dict[str, Any], rest: Awaitable[dict[str, Any]]) -> dict[str, Any]:
@@ -145,6 +181,16 @@ def _plains(schema: Schema) -> Plains:
     }
 
 
+def _weights(schema: Schema) -> dict[str, dict[str, int]]:
+    core = schema._schema  # noqa: SLF001 - see api/execution.py
+    prices = stated(core)
+    return {
+        name: {one: price.weight for one, price in prices.get(name, {}).items() if price.weight}
+        for name, kind in core.type_map.items()
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
+    }
+
+
 def _plain(field: GraphQLField) -> Plain | None:
     definition = field.extensions.get("strawberry-definition")
     if not isinstance(definition, StrawberryField) or not definition.is_basic_field or field.args:
@@ -163,7 +209,12 @@ def _direct(schema: Schema) -> dict[GraphQLFieldResolver, GraphQLFieldResolver]:
     core = schema._schema  # noqa: SLF001 - see api/execution.py
     found = {}
     for name, kind in core.type_map.items():
-        if isinstance(kind, GraphQLObjectType) and not name.startswith("__"):
+        # The resolver of a subscription makes its events; they are answered as they are.
+        if (
+            isinstance(kind, GraphQLObjectType)
+            and not name.startswith("__")
+            and kind is not core.subscription_type
+        ):
             for field in kind.fields.values():
                 direct = _resolver(field, schema.config)
                 if field.resolve is not None and direct is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from graphql import (
@@ -13,6 +15,7 @@ from graphql import (
     FragmentSpreadNode,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -22,6 +25,12 @@ from api.errors import Refusal
 #: Selection sets and fragments inside each other; far beyond any depth that may be set.
 _DEEPEST: Final = 150
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
+#: A token, as the lexical grammar of GraphQL has them, or as a group a comment, which is none. A
+#: string that is not closed goes to the end, so that nothing is looked at twice.
+_TOKEN: Final = re.compile(
+    r'''(#[^\r\n]*+)|"""(?:\\"""|"(?!"")|[^"])*+(?:""")?|"(?:\\.|[^"\\\r\n])*+"?'''
+    r"""|[A-Za-z_][A-Za-z0-9_]*+|-?[0-9][0-9A-Za-z_.+-]*+|\.\.\.|[!$&()=@\[\]{|}:?]"""
+)
 #: How graphql-core ends what it says of a document beyond the limits of parsing.
 _ABORTED: Final = "Parsing aborted."
 
@@ -32,19 +41,23 @@ class Limits:
 
     ``repeats`` is how often a field may stand at one place of the answer: validation compares each
     with every other. ``introspections`` is how often the schema may be asked for, which costs more
-    than any other field.
+    than any other field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py
+    may come to, ``seconds`` how long the answer may take.
     """
 
     body: int = 8 * 1024 * 1024
     characters: int = 20_000
-    tokens: int = 2_000
+    tokens: int = 1_000
     comments: int = 200
     depth: int = 12
     aliases: int = 30
     fields: int = 1_000
     repeats: int = 10
     introspections: int = 2
+    directives: int = 3
+    cost: int = 5_000
     errors: int = 20
+    seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,23 @@ class Size:
     aliases: int = 0
     fields: int = 0
     introspections: int = 0
+
+
+def check_text(text: str, limits: Limits) -> None:
+    """Raise Refusal where a document is too long, or has too many tokens, without parsing it.
+
+    Parsing takes some microseconds a token, counting them a tenth of one. What is no GraphQL is
+    left to the parser, unless it is too long whatever it is.
+    """
+    if len(text) > limits.characters:
+        raise Refusal(
+            "LIMIT",
+            f"the document has {len(text)} characters and may have {limits.characters}: send data "
+            "as variables",
+        )
+    tokens = (found for found in _TOKEN.finditer(text) if found.lastindex is None)
+    if sum(1 for _ in islice(tokens, limits.tokens + 1)) > limits.tokens:
+        raise Refusal("LIMIT", f"the document has more than {limits.tokens} tokens")
 
 
 def too_long(error: GraphQLSyntaxError) -> bool:
@@ -72,7 +102,10 @@ def check(document: DocumentNode, limits: Limits) -> Size:
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    measure = _Measure(fragments)
+    for definition in document.definitions:
+        for part in (definition, *(getattr(definition, "variable_definitions", None) or ())):
+            _check_directives(part, limits.directives)
+    measure = _Measure(fragments, limits.directives)
     wholes = [
         node.selection_set
         for node in document.definitions
@@ -104,11 +137,18 @@ def check(document: DocumentNode, limits: Limits) -> Size:
     return size
 
 
+def _check_directives(node: Node, most: int) -> None:
+    found = len(getattr(node, "directives", None) or ())
+    if found > most:
+        raise Refusal("LIMIT", f"there are {found} directives at one place and may be {most}")
+
+
 class _Measure:
     """Adds up selections, each fragment once however often it is spread."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], directives: int) -> None:
         self._fragments = fragments
+        self._directives = directives
         self._known: dict[str, Size] = {}
         self._open: set[str] = set()
 
@@ -155,6 +195,7 @@ class _Measure:
             raise Refusal("LIMIT", "the operation is nested too deeply")
         depth = aliases = fields = introspections = 0
         for node in selections.selections:
+            _check_directives(node, self._directives)
             if isinstance(node, FieldNode):
                 size = self._of_field(node, nesting)
             elif isinstance(node, InlineFragmentNode):

@@ -26,6 +26,13 @@ log: Final = structlog.stdlib.get_logger("ikusei")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _TRACE: Final = "ikusei.trace"
 _LONGEST_NAME: Final = 64
+#: Of every answer: it is data, of this moment, for whoever asked.
+PLAIN: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
 
 
 @dataclass(slots=True)
@@ -67,7 +74,7 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         begin = time.perf_counter()
@@ -89,7 +96,8 @@ class RequestLog:
             trace.failed(error)
             if trace.status:
                 raise
-            await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
+            if scope["type"] == "http":
+                await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
         finally:
             self._write(scope, trace, time.perf_counter() - begin)
 
@@ -97,7 +105,7 @@ class RequestLog:
         path = scope["path"]
         fields: dict[str, Any] = {
             "request_id": trace.request_id,
-            "method": scope["method"],
+            "method": scope.get("method", "WEBSOCKET"),
             # An address that we do not have may hold anything.
             "path": path if path in self._paths else "other",
             "status": trace.status,
@@ -128,8 +136,7 @@ async def answer_json(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", str(len(raw)).encode()),
-                (b"x-content-type-options", b"nosniff"),
-                (b"cache-control", b"no-store"),
+                *PLAIN,
                 *headers,
             ],
         }

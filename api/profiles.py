@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from api.errors import CODES, Meaning
-
-Profile = Literal["audit", "draft-2026"]
+from api.settings import Profile
 
 JSON: Final = b"application/json; charset=utf-8"
 GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
+EVENTS: Final = b"text/event-stream; charset=utf-8"
 
 #: What becomes of a request that is run: all of it was answered, or not.
 OK: Final = "OK"
@@ -42,10 +42,8 @@ _OUTCOMES: Final[Mapping[str, Meaning]] = {
 
 
 def _audit(meaning: Meaning) -> Mapping[bytes, Form]:
-    return {
-        GRAPHQL: Form(meaning.status, GRAPHQL),
-        JSON: Form(meaning.legacy or meaning.status, JSON),
-    }
+    json = Form(meaning.legacy or meaning.status, JSON)
+    return {GRAPHQL: Form(meaning.status, GRAPHQL), JSON: json, EVENTS: _told(meaning, json)}
 
 
 def _draft(meaning: Meaning) -> Mapping[bytes, Form]:
@@ -54,7 +52,13 @@ def _draft(meaning: Meaning) -> Mapping[bytes, Form]:
     To them anybody on the way may have said the rest, unless its type tells that we did.
     """
     form = Form(meaning.draft or meaning.status, GRAPHQL)
-    return {GRAPHQL: form, JSON: Form(200, JSON) if form.status < 300 else form}
+    json = Form(200, JSON) if form.status < 300 else form
+    return {GRAPHQL: form, JSON: json, EVENTS: _told(meaning, json)}
+
+
+def _told(meaning: Meaning, json: Form) -> Form:
+    """A request that was understood is answered by events, by the protocol of graphql-sse."""
+    return Form(200, EVENTS) if 200 in {meaning.legacy, meaning.status} else json
 
 
 def _forms(profile: Profile) -> Forms:

@@ -21,7 +21,14 @@ _SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]")
 #: would lose our answer on the way.
 _PATIENCE: Final = 8
 _CLOSE: Final = (b"connection", b"close")
-_PARTS: Final = ("query", "operationName", "variables", "extensions")
+_PARTS: Final = ("query", "documentId", "operationName", "variables", "extensions")
+
+
+#: How a document may be named: any identifier of the draft's appendix on persisted documents.
+_IDENTIFIER: Final = re.compile(
+    r"sha256:[0-9a-f]{64}|x-[A-Za-z0-9._~-]{1,64}:[A-Za-z0-9._~-]{1,128}|[A-Za-z0-9._~-]{1,128}"
+)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Gone(Exception):
@@ -91,7 +98,7 @@ def from_body(raw: bytes) -> Request:
         value = _loads_leniently(raw, error)
     if not isinstance(value, dict):
         raise _bad("the body must be a JSON object with 'query' (requests are not batched)")
-    return _request(value)
+    return request_of(value)
 
 
 def from_query(raw: bytes, most: int) -> Request:
@@ -112,7 +119,7 @@ def from_query(raw: bytes, most: int) -> Request:
         if name in value:
             raise _bad(f"'{name}' is given twice")
         value[name] = _part(name, text) if name in ("variables", "extensions") else text
-    return _request(value)
+    return request_of(value)
 
 
 def dumps_escaped(value: Any) -> bytes:
@@ -142,17 +149,46 @@ def _no_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _request(value: dict[str, Any]) -> Request:
+def request_of(value: Mapping[str, Any]) -> Request:
+    """The request in a JSON object.
+
+    Raises Refusal when there is none in it.
+    """
     document = value.get("query")
-    if not isinstance(document, str) or not document.strip():
-        raise _bad("'query' must be a string that holds a GraphQL document")
     operation = value.get("operationName")
     if operation is not None and not isinstance(operation, str):
         raise _bad("'operationName' must be a string")
     for name in ("variables", "extensions"):
         if not isinstance(value.get(name), dict | None):
             raise _bad(f"'{name}' must be a JSON object")
-    return Request(document, operation or None, value.get("variables"), value.get("extensions"))
+    identifier = _identifier(value)
+    if document is None and identifier is not None:
+        document = ""
+    elif not isinstance(document, str) or not document.strip():
+        raise _bad("'query' must be a string that holds a GraphQL document")
+    return Request(
+        document,
+        operation or None,
+        value.get("variables"),
+        value.get("extensions"),
+        identifier,
+    )
+
+
+def _identifier(value: Mapping[str, Any]) -> str | None:
+    """What names the document: `documentId`, or in Apollo's form its hash; None: nothing does."""
+    identifier = value.get("documentId")
+    if identifier is not None:
+        if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier) is None:
+            raise _bad("'documentId' must be a string such as 'sha256:' and 64 hexadecimal digits")
+        return identifier
+    apollo = (value.get("extensions") or {}).get("persistedQuery")
+    if apollo is None:
+        return None
+    digest = apollo.get("sha256Hash") if isinstance(apollo, dict) else None
+    if not isinstance(digest, str) or _DIGEST.fullmatch(digest) is None:
+        raise _bad("'extensions.persistedQuery' must hold 'sha256Hash' of 64 hexadecimal digits")
+    return f"sha256:{digest}"
 
 
 def _bad(message: str) -> Refusal:

@@ -44,7 +44,8 @@ def page() -> str:
     """The page docs/reference/scopes.md."""
     found = stated(graphql_schema())
     parts = [_INTRODUCTION]
-    for title, type_ in (("Queries", "Query"), ("Mutations", "Mutation")):
+    roots = {"Queries": "Query", "Mutations": "Mutation", "Subscriptions": "Subscription"}
+    for title, type_ in roots.items():
         parts += [f"\n## {title}\n\n| field | `site` | `manager` |\n|---|---|---|\n"]
         parts += [
             _row(field, found[type_, field]) for name, field in sorted(found) if name == type_
@@ -70,7 +71,7 @@ def _types(found: Stated) -> str:
         "\nThe fields of answers that a key with `site` alone can ask for; `manager` can ask for",
         "\nall of every type.\n\n| type | fields |\n|---|---|\n",
     ]
-    types = sorted({type_ for type_, _ in found} - {"Query", "Mutation"})
+    types = sorted({type_ for type_, _ in found} - {"Query", "Mutation", "Subscription"})
     for type_ in types:
         fields = [f for t, f in found if t == type_]
         open_ = [f for f in fields if Scope.SITE in found[type_, f]]

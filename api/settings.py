@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.clock import Clock, parse_clock
-from api.profiles import Profile
 
 PREFIX: Final = "IKUSEI_"
+
+#: States of GraphQL over HTTP; api/profiles.py says what they differ in.
+Profile = Literal["audit", "draft-2026"]
 
 
 class SettingsError(Exception):
@@ -28,6 +30,10 @@ def _database_url(url: str | None) -> str | None:
     if url is not None and not url.startswith(("postgresql://", "postgres://")):
         raise ValueError("expected an address such as postgresql://name:password@host/database")
     return url
+
+
+def _words(value: object) -> object:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
 def _field(default: Any, description: str, **rules: Any) -> Any:
@@ -65,13 +71,40 @@ class Settings(BaseSettings):
         "info", "The least serious log lines that are written."
     )
     max_body_bytes: int = _field(8_388_608, "Larger requests are refused with status 413.", ge=1024)
-    max_tokens: int = _field(2_000, "Most tokens in a GraphQL document.", ge=100)
+    max_tokens: int = _field(1_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
     http_profile: Profile = _field(
         "audit",
         "Which state of GraphQL over HTTP the statuses of answers are of "
         "([profiles](http.md#profiles)).",
+    )
+    max_cost: int = _field(
+        5_000, "Most that an operation may cost: objects in the answer, and dear fields.", ge=1
+    )
+    answer_seconds: float = _field(
+        30.0, "Seconds after which an answer is given up.", gt=0, le=3600
+    )
+    key_rate: float = _field(
+        200.0,
+        "Requests a second of a key in the long run; ten seconds of them at once. 0: any.",
+        ge=0,
+    )
+    max_streams: int = _field(
+        1_000, "Most open WebSocket and event stream connections of a process.", ge=0
+    )
+    max_streams_each: int = _field(
+        100, "Most open WebSocket and event stream connections of a caller, in a process.", ge=0
+    )
+    get_requests: bool = _field(True, "Whether queries are taken by GET as well.")
+    documents: Path | None = _field(
+        None, "A file of trusted documents, which clients name instead of sending them."
+    )
+    documents_only: bool = _field(False, "Whether no other documents than those are run.")
+    origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = _field(
+        (),
+        "Origins such as `https://community.example.org`, separated by commas, whose pages may "
+        "call from a browser.",
     )
     introspection: bool = _field(True, "Whether the schema may be asked for and read.")
     clock: Annotated[str, AfterValidator(_clock)] = _field(

@@ -6,86 +6,82 @@ body, its length, its content. Nothing of a body is read for a caller without a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
-import orjson
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
+from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from api import reading
+from api import reading, sse
+from api.answering import Answering, Prepared, dumps
 from api.auth import Keyring
-from api.errors import Refusal, show
-from api.execution import Engine, Invalid, Request, is_query
+from api.errors import Refusal
+from api.execution import Invalid, Request, is_subscription
 from api.limits import Limits
+from api.live import Live
 from api.logs import Trace, answer_json, trace_of
-from api.profiles import FORMS, GRAPHQL, JSON, OK, PARTIAL, Profile
-from schema.context import Caller
-from store.keys import Scope as KeyScope
-
-#: Makes what resolvers get.
-MakeContext = Callable[[Caller], Any]
+from api.profiles import EVENTS, FORMS, GRAPHQL, JSON, OK, PARTIAL
+from api.settings import Profile
 
 #: What `Accept` may name, and what it is answered with.
 _OFFERED: Final[Mapping[str, bytes]] = {
     "application/graphql-response+json": GRAPHQL,
     "application/json": JSON,
+    "text/event-stream": EVENTS,
     "application/*": JSON,
     "*/*": JSON,
 }
-_ALLOWED: Final = (b"allow", b"GET, POST")
 _ONLY_POST: Final = (b"allow", b"POST")
-#: A mistake in one resolver of a list shows in every item; the log needs it a few times only.
-_LOGGED: Final = 3
 
 
 class GraphQLDoor:
-    """The address /graphql of one opened database."""
+    """The HTTP side of the address /graphql of one opened database."""
 
     def __init__(
         self,
-        engine: Engine,
+        answering: Answering,
         limits: Limits,
         keyring: Keyring,
-        make_context: MakeContext,
-        profile: Profile = "audit",
+        live: Live,
+        *,
+        by_get: bool,
+        profile: Profile,
     ) -> None:
-        self._engine = engine
+        self._answering = answering
         self._limits = limits
         self._keyring = keyring
-        self._make_context = make_context
+        self._live = live
+        self._methods = ("GET", "POST") if by_get else ("POST",)
         self._forms = FORMS[profile]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         trace = trace_of(scope)
         headers = reading.headers_of(scope)
-        liked = JSON
+        accepted = Accepted(JSON)
+        by_get = scope["method"] == "GET"
         try:
-            _check_method(scope["method"])
-            liked = negotiate(headers.get(b"accept"))
+            self._check_method(scope["method"])
+            accepted = negotiate(headers.get(b"accept"))
             caller = await self._keyring.caller(headers.get(b"authorization"))
             trace.key = caller.name
+            self._answering.admit(caller)
             request = await self._read(scope, headers, receive)
-            body = await self._answer(request, caller, trace, by_get=scope["method"] == "GET")
-        except Refusal as refusal:
-            trace.outcome = refusal.code
-            shown = {"errors": [refusal.shown(trace.request_id)]}
-            await self._send(send, refusal.code, liked, shown, *refusal.headers)
-        except Invalid as invalid:
-            trace.outcome = invalid.code
-            await self._send(send, invalid.code, liked, self._refused(invalid, trace))
+            prepared = self._answering.prepare(request, caller, trace)
+            _check_way(prepared, accepted, by_get=by_get)
+            if accepted.form is EVENTS or is_subscription(prepared.operation):
+                await self._tell(prepared, scope, receive, send)
+                return
+            body = await self._answering.once(prepared, trace)
+        except (Refusal, Invalid) as error:
+            await self._refuse(error, accepted.form, trace, send)
         except reading.Gone:
             trace.outcome = "DISCONNECTED"
         else:
-            await self._send(send, OK if trace.outcome == "ok" else PARTIAL, liked, body)
-
-    async def _send(
-        self, send: Send, outcome: str, liked: bytes, body: Any, *headers: tuple[bytes, bytes]
-    ) -> None:
-        form = self._forms[outcome, liked]
-        await answer_json(send, form.status, body, headers, form.content_type)
+            form = self._forms[OK if trace.outcome == "ok" else PARTIAL, accepted.form]
+            await answer_json(send, form.status, body, content_type=form.content_type)
 
     async def _read(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -95,78 +91,70 @@ class GraphQLDoor:
         reading.check_type(headers)
         return reading.from_body(await reading.body(headers, receive, self._limits.body))
 
-    async def _answer(
-        self, request: Request, caller: Caller, trace: Trace, *, by_get: bool
-    ) -> bytes:
-        """Run the request and return the JSON of its result.
-
-        Raises Refusal and Invalid when it is not run.
-        """
-        suggest = KeyScope.MANAGER in caller.scopes
-        document = self._engine.prepare(request.document, suggest=suggest)
-        operation = document.operation(request.operation)
-        _note(trace, operation)
-        if by_get and not is_query(operation):
-            raise Refusal("METHOD_NOT_ALLOWED", "a mutation is sent by POST", _ONLY_POST)
-        context = self._make_context(caller)
-        result = await self._engine.run(request, document, context, suggest=suggest)
-        return self._dump(result, trace)
-
-    def _dump(self, result: ExecutionResult, trace: Trace) -> bytes:
-        if not result.errors:
-            return dumps({"data": result.data})
-        shown: dict[str, Any] = {"errors": self._shown(result.errors, trace), "data": result.data}
-        more = len(result.errors) - self._limits.errors
-        if more > 0:
-            shown["extensions"] = {"errorsNotShown": more}
-        return dumps(shown)
-
-    def _shown(self, errors: Sequence[GraphQLError], trace: Trace) -> list[dict[str, Any]]:
-        shown = []
-        causes = 0
-        for error in errors[: self._limits.errors]:
-            one = show(error, trace.request_id)
-            if one.cause is not None:
-                causes += 1
-                if causes <= _LOGGED:
-                    trace.failed(one.cause)
-            if trace.outcome == "ok" or one.code == "INTERNAL":
-                trace.outcome = one.code
-            shown.append(one.error)
-        return shown
-
-    def _refused(self, invalid: Invalid, trace: Trace) -> bytes:
-        return dumps(
-            {
-                "errors": [
-                    show(error, trace.request_id, code=invalid.code).error
-                    for error in invalid.errors
-                ]
-            }
+    async def _tell(self, prepared: Prepared, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer by events."""
+        trace = trace_of(scope)
+        authorization = reading.headers_of(scope).get(b"authorization")
+        stream = sse.EventStream(
+            send, receive, refused=lambda error: self._answering.refused(error, trace)
         )
+        with self._live.place(prepared.caller.name):
+            await stream.tell(
+                self._answering.events(prepared, trace),
+                self._live,
+                lambda: self._keyring.caller(authorization),
+            )
+
+    async def _refuse(
+        self, error: Refusal | Invalid, liked: bytes, trace: Trace, send: Send
+    ) -> None:
+        body = dumps({"errors": self._answering.refused(error, trace)})
+        headers = error.headers if isinstance(error, Refusal) else ()
+        form = self._forms[error.code, liked]
+        if form.content_type is EVENTS:
+            body = sse.only(body)
+        await answer_json(send, form.status, body, headers, form.content_type)
+
+    def _check_method(self, method: str) -> None:
+        if method not in self._methods:
+            use = "POST, or GET for queries" if "GET" in self._methods else "POST"
+            allow = (b"allow", ", ".join(self._methods).encode())
+            raise Refusal("METHOD_NOT_ALLOWED", f"use {use}", allow)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The content type to answer with, and whether a stream of events would do as well."""
+
+    form: bytes
+    events: bool = False
 
 
 @lru_cache(maxsize=256)
-def negotiate(accept: bytes | None) -> bytes:
-    """The content type to answer with, of those that ``accept`` names the one it likes best.
+def negotiate(accept: bytes | None) -> Accepted:
+    """What to answer with: of the types that ``accept`` names the one it likes best.
 
     Raises Refusal when it names none that we have.
     """
     if accept is None or not accept.strip():
-        return JSON
+        return Accepted(JSON)
     best: tuple[float, bytes] | None = None
+    events = False
     for part in accept.decode("latin-1").lower().split(","):
         name, _, rest = part.partition(";")
         offered = _OFFERED.get(name.strip())
         liking = _liking(rest)
-        if offered is not None and liking > 0 and (best is None or liking > best[0]):
-            best = liking, offered
+        if offered is not None and liking > 0:
+            events = events or offered is EVENTS
+            if best is None or liking > best[0]:
+                best = liking, offered
     if best is None:
         raise Refusal(
             "NOT_ACCEPTABLE",
-            "answers are application/graphql-response+json or application/json, in UTF-8",
+            "answers are application/graphql-response+json, application/json or text/event-stream, "
+            "in UTF-8",
         )
-    return best[1]
+    return Accepted(best[1], events)
 
 
 def _liking(parameters: str) -> float:
@@ -184,19 +172,12 @@ def _liking(parameters: str) -> float:
     return liking
 
 
-def dumps(value: Any) -> bytes:
-    """JSON in UTF-8; lone surrogates, which UTF-8 cannot hold, come out as escapes."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return reading.dumps_escaped(value)
-
-
-def _check_method(method: str) -> None:
-    if method not in ("GET", "POST"):
-        raise Refusal("METHOD_NOT_ALLOWED", "use POST, or GET for queries", _ALLOWED)
-
-
-def _note(trace: Trace, operation: OperationDefinitionNode) -> None:
-    trace.kind = operation.operation.value
-    trace.name(operation.name.value if operation.name else None)
+def _check_way(prepared: Prepared, accepted: Accepted, *, by_get: bool) -> None:
+    """Raise Refusal where the operation cannot be answered the way it was asked."""
+    if by_get and prepared.operation.operation is OperationType.MUTATION:
+        raise Refusal("METHOD_NOT_ALLOWED", "a mutation is sent by POST", _ONLY_POST)
+    if is_subscription(prepared.operation) and not accepted.events:
+        raise Refusal(
+            "NOT_ACCEPTABLE",
+            "a subscription is told by 'Accept: text/event-stream' or over WebSocket",
+        )

@@ -17,6 +17,7 @@ from schema.words import Index, Scope
 from store import explained
 from store.db import Database, Read, day_date, day_number
 from store.explained import At
+from store.feed import Feed
 from store.moment import Moment, Newest, moment
 
 Row = TypeVar("Row")
@@ -33,11 +34,12 @@ class Caller:
 
 @dataclass(slots=True)
 class Context:
-    """One request. ``newest`` is best shared by all requests of a process."""
+    """One request. ``feed`` and ``newest`` are shared by all requests of a process."""
 
     database: Database
     now: Callable[[], datetime]
     caller: Caller
+    feed: Feed
     newest: Newest = field(default_factory=Newest)
     raw_records: dict[str, Any] = field(default_factory=dict)
     _moment: Moment | None = None

@@ -10,9 +10,10 @@ from engagement.explain import Standing
 from engagement.words import STATUSES
 from schema.context import Context, Siblings
 from schema.words import Cause, Side, Status
-from store import actions, explained, members, posts
+from store import actions, announce, explained, members, posts
 from store.actions import ActionRow
-from store.members import AccountRow, AnnouncedRow, LockRow, MemberRow
+from store.announce import Announced
+from store.members import AccountRow, LockRow, MemberRow
 from store.posts import PostRow
 
 Row = TypeVar("Row")
@@ -89,12 +90,12 @@ async def locks(context: Context, group: Members) -> dict[int, list[LockRow]]:
 
 async def announced(
     context: Context, group: Members, first: int, before: int | None
-) -> dict[int, list[AnnouncedRow]]:
+) -> dict[int, list[Announced]]:
     """The announced changes of a list's members."""
 
-    async def load() -> dict[int, list[AnnouncedRow]]:
+    async def load() -> dict[int, list[Announced]]:
         async with context.read() as (connection, _):
-            return await members.announced(connection, _ids(group), first=first, before=before)
+            return await announce.of_members(connection, _ids(group), first=first, before=before)
 
     return await group.once(("announced", first, before), load)
 

@@ -20,6 +20,7 @@ from schema.ids import Big, from_cursor, from_id, member_number, post_number, to
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.scopes import BOTH, MANAGER, Needs, needs
+from schema.subscription import newest_cursor
 from schema.types import (
     After,
     AsOf,
@@ -296,6 +297,13 @@ class Query:
                 everybody=everybody,
             )
         return tier_report_of(found, archive=now.archive)
+
+    @strawberry.field(
+        description="The cursor of the newest change of a status: `standingChanged(after: …)` goes "
+        "on from it."
+    )
+    async def standing_cursor(self, info: Asked) -> str:
+        return await newest_cursor(info)
 
     @strawberry.field(description="What is odd or missing in the data.")
     async def data_health(self, info: Asked) -> DataHealth:

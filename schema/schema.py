@@ -10,11 +10,13 @@ from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import COUNT, Count
 from schema.scopes import GatedExecutor
+from schema.subscription import Subscription
 from schema.types import Action, Member, Post
 
 schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[Member, Post, Action, RuleSet],
     execution_context_class=GatedExecutor,
     config=StrawberryConfig(scalar_map={Count: COUNT}),

@@ -18,8 +18,10 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
+    located_error,
 )
-from graphql.execution.collect_fields import FieldDetails
+from graphql.execution.collect_fields import FieldDetails, collect_fields
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema_directive import Location
@@ -108,21 +110,49 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
     gate: frozenset[Field] = frozenset()
 
     @classmethod
-    def build(cls, schema: GraphQLSchema, document: Any, *rest: Any, **named: Any) -> Any:
+    def build(
+        cls,
+        schema: GraphQLSchema,
+        document: Any,
+        root_value: Any = None,
+        context_value: Any = None,
+        raw_variable_values: Any = None,
+        operation_name: str | None = None,
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
         """As in graphql-core, for a context that is a schema.context.Context."""
-        root, context, variables, operation, *others = (*rest, None, None, None, None)[
-            : max(4, len(rest))
-        ]
-        variables = without_records(document, operation, variables, context)
+        variables = without_records(document, operation_name, raw_variable_values, context_value)
         if too_many(variables):
             message = f"the variables hold more than {MOST_VALUES} values, lists of records apart"
             return [Refused("LIMIT", f"{message}: ask for less at once")]
         built = super().build(
-            schema, document, root, context, variables, operation, *others, **named
+            schema, document, root_value, context_value, variables, operation_name, *rest, **named
         )
         if isinstance(built, cls):
-            built.gate = denied(schema, context.caller.scopes)
+            built.gate = denied(schema, context_value.caller.scopes)
+            if built.operation.operation is OperationType.SUBSCRIPTION:
+                return built.admitted()
         return built
+
+    def admitted(self) -> Any:
+        """This executor, or why not: the events of a subscription are made before fields run."""
+        root = self.schema.subscription_type
+        assert root is not None
+        fields = collect_fields(
+            self.schema,
+            self.fragments,
+            self.variable_values,
+            root,
+            self.operation,
+            hide_suggestions=False,
+        ).grouped_field_set
+        for key, details in fields.items():
+            name = details[0].node.name.value
+            if (root.name, name) in self.gate:
+                error = _forbidden(self.schema, root.name, name)
+                return [located_error(error, [one.node for one in details], [key])]
+        return self
 
     def execute_field(
         self,
@@ -152,9 +182,10 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
         field_details_list: list[FieldDetails],
         path: Path,
     ) -> None:
-        needed = sorted(scope.value for scope in stated(self.schema)[parent_type.name, name])
-        error = Refused(
-            "FORBIDDEN",
-            f"{parent_type.name}.{name} needs a key with the scope {' or '.join(needed)}",
-        )
+        error = _forbidden(self.schema, parent_type.name, name)
         self.handle_field_error(error, parent_type.fields[name].type, field_details_list, path)
+
+
+def _forbidden(schema: GraphQLSchema, kind: str, name: str) -> Refused:
+    needed = sorted(scope.value for scope in stated(schema)[kind, name])
+    return Refused("FORBIDDEN", f"{kind}.{name} needs a key with the scope {' or '.join(needed)}")

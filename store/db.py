@@ -64,6 +64,8 @@ class Database:
 
     pool: asyncpg.Pool
     zone: ZoneInfo
+    #: Opens a connection beside the pool, for what holds on to one; raises StoreError.
+    dial: Callable[[], Awaitable[asyncpg.Connection]]
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def remembered(self, kind: type[Result]) -> Result:
@@ -138,7 +140,7 @@ async def connect(
     except BaseException:
         pool.terminate()
         raise
-    return Database(pool, ZoneInfo(zone))
+    return Database(pool, ZoneInfo(zone), open_one)
 
 
 async def open_connection(

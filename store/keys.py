@@ -14,6 +14,7 @@ from hmac import compare_digest
 import asyncpg
 
 from store.db import Database, Read, StoreError, Write
+from store.listen import KEYS
 
 _MAX_NAME = 255
 _PREFIX_BYTES = 4
@@ -125,6 +126,7 @@ async def revoke(database: Database, prefix: str, now: datetime) -> Key:
         )
         if row is None:
             raise StoreError(f"there is no key {prefix!r}; `ikusei keys list` shows all")
+        await connection.execute("select pg_notify($1, '')", KEYS)
         return _key(row)
 
     return await database.in_write(update)

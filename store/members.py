@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from engagement.status import Hold
-from engagement.words import STATUSES, Cause, Role, Status
+from engagement.words import STATUSES, Role, Status
 from store.db import Read
 from store.explained import Kept
 from store.search import beginning, folded
@@ -64,20 +64,6 @@ class LockRow:
     reason: str
     by: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncedRow:
-    """A change of status as it was told when it was noticed."""
-
-    id: int
-    member_id: int
-    day: int
-    at: datetime
-    rule_set_id: int
-    before: Status | None
-    after: Status
-    cause: Cause
 
 
 class Order(StrEnum):
@@ -233,28 +219,6 @@ async def locks(connection: Read, ids: Sequence[int]) -> dict[int, list[LockRow]
     return found
 
 
-async def announced(
-    connection: Read, ids: Sequence[int], *, first: int, before: int | None
-) -> dict[int, list[AnnouncedRow]]:
-    """The newest ``first`` announced changes of each member with ids below ``before``."""
-    found: dict[int, list[AnnouncedRow]] = {id_: [] for id_ in ids}
-    for row in await connection.fetch(_ANNOUNCED, list(ids), before, first):
-        before_status = row["from_status"]
-        found[row["member_id"]].append(
-            AnnouncedRow(
-                id=row["id"],
-                member_id=row["member_id"],
-                day=row["day"],
-                at=row["at"],
-                rule_set_id=row["rule_set_id"],
-                before=None if before_status is None else STATUSES[before_status],
-                after=STATUSES[row["to_status"]],
-                cause=Cause(row["cause"]),
-            )
-        )
-    return found
-
-
 def _conditions(wanted: Filter, *, by_standing: bool) -> tuple[list[str], list[Any]]:
     where, arguments = [_THERE], list[Any]()
 
@@ -378,14 +342,6 @@ _ACCOUNTS = """
 _LOCKS = """
     select id, member_id, kind, status, from_day, until_day, reason, by, created_at from hold
     where member_id = any($1::int[]) order by id desc
-"""
-
-_ANNOUNCED = """
-    select t.* from unnest($1::int[]) asked(member_id) cross join lateral (
-        select * from transition t
-        where t.member_id = asked.member_id and ($2::bigint is null or t.id < $2)
-        order by t.id desc limit $3
-    ) t
 """
 
 # Parts that share nobody, each found by an index. Who was never folded stands where the columns

@@ -10,6 +10,7 @@ import numpy as np
 
 from engagement.words import STATUSES, Cause, Role, Status
 from store import effects, names, rules, standings
+from store.announce import Change, announce
 from store.db import Database, StoreError, Write
 from store.erasure import hide
 from store.record_counters import rise
@@ -52,7 +53,8 @@ async def lock_status(
         await connection.execute(_END_LOCKS, member_id, today)
         code = STATUSES.index(status)
         await connection.execute(_LOCK, member_id, code, today, until_day, reason, by, now)
-        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -66,7 +68,8 @@ async def end_lock(database: Database, member_id: int, *, now: datetime) -> None
         await _living(connection, [member_id])
         if await connection.execute(_END_LOCKS, member_id, today) == "UPDATE 0":
             raise NotAllowed("the member's status is not locked")
-        await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -93,9 +96,9 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
             await connection.execute(statement, keep_id, other_id)
         await rise(connection, effects.Effects(), [keep_id], None)
         await effects.recount(connection, [keep_id, other_id])
-        await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)
+        changes = await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)
         # For the others two people have become one.
-        await standings.settle(
+        changes += await standings.settle(
             connection,
             locked,
             active,
@@ -105,6 +108,7 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
             now=now,
             cause=Cause.MERGE,
         )
+        await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
@@ -154,9 +158,9 @@ async def _refold(
     *,
     today: int,
     now: datetime,
-) -> None:
+) -> list[Change]:
     locked = await standings.lock(connection, [member_id])
-    await standings.refold(
+    return await standings.refold(
         connection, locked, [member_id], active, today=today, now=now, cause=cause
     )
 

@@ -27,6 +27,7 @@ from sources.records import (
     writing_verb,
 )
 from store import effects, erasure, names, resolve, rules, standings
+from store.announce import announce
 from store.db import Database, Write
 from store.erasure import Key
 from store.receipt import Receipt, Rejection
@@ -111,7 +112,7 @@ async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> N
         fresh, late = _whose(r, changed)
     r.late |= late
     await effects.apply(r.connection, changed)
-    await standings.settle(
+    changes = await standings.settle(
         r.connection,
         locked,
         r.rules,
@@ -123,6 +124,7 @@ async def finish(r: Recording, *, defer: bool, cause: Cause = Cause.ACTION) -> N
         cause=Cause.IMPORT if defer and cause is Cause.ACTION else cause,
         defer=defer,
     )
+    await announce(r.connection, changes, r.rules, now=r.now)
 
 
 def _whose(r: Recording, changed: NDArray[np.int64]) -> tuple[set[int], set[int]]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from engagement.words import Cause
 from store import erasure, names, rules, standings
+from store.announce import announce
 from store.db import Database, Write
 from store.record import finish
 from store.record_retractions import apply_waiting
@@ -83,12 +84,14 @@ async def _chunk(
         for row in due:
             if row["cause"] is not None:
                 again.setdefault(row["cause"], []).append(row["member_id"])
+        changes = []
         for cause, members in sorted(again.items()):
-            await standings.refold(
+            changes += await standings.refold(
                 connection, locked, members, active, today=today, now=now, cause=Cause(cause)
             )
         by_time = [row["member_id"] for row in due if row["cause"] is None]
-        await standings.keep_today(connection, locked, by_time, active, today=today, now=now)
+        changes += await standings.keep_today(connection, locked, by_time, active, today=today)
+        await announce(connection, changes, active, now=now)
         return (due[-1]["member_id"] if due else None), len(due)
 
     return await database.in_write(work)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 import numpy as np
@@ -32,6 +32,7 @@ from engagement.points import Days, Ints
 from engagement.status import Hold
 from engagement.words import Cause
 from store import facts, graces
+from store.announce import Change
 from store.db import Write
 from store.graces import Row
 from store.packed import pack_recent, pack_states, unpack
@@ -99,15 +100,15 @@ async def keep_today(
     rules: ActiveRules,
     *,
     today: int,
-    now: datetime,
-) -> None:
+) -> list[Change]:
     """Place members whose only news are of today, from what their rows hold.
 
-    The rows must have been folded under ``rules``; the tallies of today must be written.
+    The rows must have been folded under ``rules``; the tallies of today must be written. Returns
+    what is to be announced.
     """
     members = sorted(members)
     if not members:
-        return
+        return []
     kept = unpack([(locked[m]["state"], locked[m]["recent"]) for m in members])
     news = await facts.earnings(connection, members, rules, first=today, last=today)
     days = _with_day(kept.recent, news, today)
@@ -120,7 +121,7 @@ async def keep_today(
     first = today - rules.rules.window_days + 1
     placed = await _place(connection, members, start, days, last, rules, holds, first)
     told = Told([placed.before], placed.today, [Cause.ACTION] * len(members))
-    await _write(connection, locked, members, placed, days, holds, rules, now, told)
+    return await _write(connection, locked, members, placed, days, holds, rules, told)
 
 
 async def refold(
@@ -132,15 +133,16 @@ async def refold(
     today: int,
     now: datetime,
     cause: Cause,
-) -> None:
+) -> list[Change]:
     """Fold members again from their first day, to today or to their own day where that is later.
 
     What was due before is told first, then the difference, with ``cause``. Whoever stood by other
-    rules moves because of them, and may have a grace (engagement/grace.py).
+    rules moves because of them, and may have a grace (engagement/grace.py). Returns what is to be
+    announced.
     """
     members = sorted(members)
     if not members:
-        return
+        return []
     rows = [Row(locked[m]["rule_set_id"], locked[m]["state"], locked[m]["recent"]) for m in members]
     folded = await graces.gather(connection, members, rows, rules, today)
     holds = await facts.holds_of(connection, members)
@@ -154,8 +156,8 @@ async def refold(
     others = before.had.status != NOBODY
     causes = [Cause.RULE_CHANGE if other else cause for other in others.tolist()]
     told = Told([*before.moves, due], placed.today, causes)
-    await _write(connection, locked, members, placed, days, holds, rules, now, told)
     await connection.execute("delete from refold where member_id = any($1::int[])", members)
+    return await _write(connection, locked, members, placed, days, holds, rules, told)
 
 
 def _due_before(
@@ -215,8 +217,8 @@ async def settle(
     cause: Cause = Cause.ACTION,
     new: frozenset[int] = frozenset(),
     defer: bool = False,
-) -> None:
-    """Bring standings up to date after a change of tallies.
+) -> list[Change]:
+    """Bring standings up to date after a change of tallies; returns what is to be announced.
 
     ``fresh`` had news of today, ``late`` of earlier days or of themselves. Those who cannot simply
     go on from their row (late, never folded, other rules) are folded again, by due work when they
@@ -231,12 +233,14 @@ async def settle(
             go_on.append(member)
         else:
             again.add(member)
-    await keep_today(connection, locked, go_on, rules, today=today, now=now)
+    changes = await keep_today(connection, locked, go_on, rules, today=today)
     due = again if defer else again - new if len(again - new) > FEW else set()
     at_once = sorted(again - due)
     if due:
         await mark(connection, due, cause, now)
-    await refold(connection, locked, at_once, rules, today=today, now=now, cause=cause)
+    return changes + await refold(
+        connection, locked, at_once, rules, today=today, now=now, cause=cause
+    )
 
 
 def _with_day(recent: Days, news: Days, today: int) -> Days:
@@ -259,9 +263,8 @@ async def _write(
     days: Days,
     holds: Sequence[tuple[int, Hold]],
     rules: ActiveRules,
-    now: datetime,
     told: Told,
-) -> None:
+) -> list[Change]:
     everyone = np.arange(len(members))
     values = values_at(days, everyone, placed.now.day, rules.compiled)
     recent = _recent(days, placed.now.day, rules.rules.window_days)
@@ -279,10 +282,7 @@ async def _write(
         pack_states(placed.eve, placed.now),
         pack_recent(recent),
     )
-    moves = _announcements(locked, members, placed.now, told)
-    if moves:
-        columns: list[list[Any]] = [list(column) for column in zip(*moves, strict=True)]
-        await connection.execute(_ANNOUNCE, now, rules.id, *columns)
+    return _changes(locked, members, placed.now, told)
 
 
 def _recent(days: Days, until: Ints, window: int) -> Days:
@@ -293,22 +293,22 @@ def _recent(days: Days, until: Ints, window: int) -> Days:
     return Days(start, days.day[kept], days.points[kept], days.gave[kept])
 
 
-def _announcements(
+def _changes(
     locked: Mapping[int, asyncpg.Record],
     members: Sequence[int],
     now: States,
     told: Told,
-) -> list[tuple[int, int, int | None, int, str]]:
-    """(member, day, from, to, cause) for whatever changed since the rows were last written."""
+) -> list[Change]:
+    """Whatever changed since the rows were last written."""
     last: dict[int, int | None] = {
         i: (locked[m]["status"] if locked[m]["state"] else None) for i, m in enumerate(members)
     }
-    found: list[tuple[int, int, int | None, int, str]] = []
+    found: list[Change] = []
     earlier = [step for moves in told.before for step in _steps(moves)]
     for i, day, after, why in sorted(earlier):
         since = locked[members[i]]["day"]
         if since is not None and day > since and last[i] != after:
-            found.append((members[i], day, last[i], after, CAUSES[why].value))
+            found.append(Change(members[i], day, last[i], after, CAUSES[why].value))
             last[i] = after
     today = {i: CAUSES[why] for i, _, _, why in _steps(told.today)}
     for i, (day, status) in enumerate(zip(now.day.tolist(), now.status.tolist(), strict=True)):
@@ -316,7 +316,7 @@ def _announcements(
             cause = told.causes[i]
             if cause is Cause.ACTION:
                 cause = today.get(i, cause)
-            found.append((members[i], day, last[i], status, cause.value))
+            found.append(Change(members[i], day, last[i], status, cause.value))
     return found
 
 
@@ -350,9 +350,4 @@ _WRITE = """
     ) as c(member_id, day, since, review, contribution, interaction, favorability, support,
         status, state, recent)
     where s.member_id = c.member_id
-"""
-
-_ANNOUNCE = """
-    insert into transition (at, rule_set_id, member_id, day, from_status, to_status, cause)
-    select $1, $2, * from unnest($3::int[], $4::int[], $5::smallint[], $6::smallint[], $7::text[])
 """

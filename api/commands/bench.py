@@ -61,10 +61,17 @@ def api_(members: Members = 1_000, requests: Requests = 2_000, json: Json = Fals
     _tell([partial(_api, members, requests)], json)
 
 
+@app.command()
+def refuse(json: Json = False) -> None:
+    """The CPU that refusing hostile documents takes."""
+    _tell([_refuse], json)
+
+
 @app.command("all")
 def all_(json: Json = False) -> None:
     """All comparisons one after the other, ingest with 3,000,000 actions; takes most of an hour."""
-    works = [
+    works: list[Work] = [
+        _refuse,
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
@@ -100,6 +107,12 @@ async def _api(members: int, requests: int) -> Document:
 
     server = Settings.load().database_url
     return await bench_api(server=server, members=members, requests=requests)
+
+
+async def _refuse() -> Document:
+    from bench.refuse import bench_refuse  # noqa: PLC0415
+
+    return await bench_refuse(server=Settings.load().database_url)
 
 
 async def _watched(

@@ -14,10 +14,11 @@ from api.console import CommandError, print_json, run
 from api.context import Contexts
 from api.database import open_database
 from api.errors import Refusal, origin, show
-from api.execution import Engine, Invalid, Request
+from api.execution import Engine, Invalid, Request, is_subscription
 from api.reading import dumps_escaped
 from api.settings import Settings
 from schema.context import Caller
+from store.feed import Feed
 from store.keys import Scope
 
 
@@ -50,11 +51,12 @@ async def answer_query(settings: Settings, request: Request) -> dict[str, Any]:
     request_id = "query"
     try:
         document = engine.prepare(request.document)
-        document.operation(request.operation)
+        if is_subscription(document.operation(request.operation)):
+            raise CommandError("a subscription goes on and on: ask a running service for it")
         async with open_database(settings) as database:
-            make = Contexts(database, settings.make_clock())
+            make = Contexts(database, settings.make_clock(), Feed(database))
             context = make(Caller("command line", frozenset(Scope)))
-            result = await engine.run(request, document, context)
+            result = (await engine.run(request, document, context)).result
     except Refusal as refusal:
         return {"errors": [refusal.shown(request_id)]}
     except Invalid as invalid:

@@ -20,6 +20,7 @@ from api.console import CommandError, load_settings, run, say
 from api.database import open_database
 from api.logs import configure
 from api.settings import Settings
+from api.websocket import MOST_BYTES
 from store.db import Database
 
 #: Seconds that requests under way get to finish once the service is told to stop.
@@ -73,19 +74,7 @@ async def serve(app: Starlette, database: Database, listener: socket.socket) -> 
     ``database`` is what the application answers from; it is left open, unless requests under way
     had to be cut off.
     """
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_GRACE,
-        )
-    )
+    server = _Server(configured(app))
     with _stopped_by_signals(server):
         try:
             await server.serve(sockets=[listener])
@@ -93,6 +82,23 @@ async def serve(app: Starlette, database: Database, listener: socket.socket) -> 
             if server.force_exit:
                 # Whoever is still at work would otherwise be waited for.
                 database.pool.terminate()
+
+
+def configured(app: Starlette) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE,
+    )
 
 
 class _Server(uvicorn.Server):

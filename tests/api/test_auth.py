@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -13,6 +14,7 @@ from api.errors import Refusal
 from store import keys
 from store.db import Database
 from store.keys import Scope
+from store.listen import Listener
 from tests.api.stand_in import NOW, app_of, client_of
 
 QUERY = {"query": "{ scopes }"}
@@ -122,3 +124,52 @@ async def test_the_answer_does_not_hold_the_key(database: Database, site_key: st
     async with app.router.lifespan_context(app), client_of(app, site_key) as client:
         answer: httpx.Response = await client.post("/graphql", json={"query": "{ broken }"})
     assert site_key not in answer.text + str(answer.headers)
+
+
+async def test_a_revoked_key_opens_nothing_although_it_is_known(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.auth.TTL", 1e9)
+    app = app_of(database)
+    text, key = await keys.create(database, name="a", scopes={Scope.SITE}, now=NOW)
+    async with app.router.lifespan_context(app), client_of(app, text) as client:
+        assert (await client.post("/graphql", json=QUERY)).status_code == 200
+        await keys.revoke(database, key.prefix, NOW)
+        async with asyncio.timeout(60):
+            while (await client.post("/graphql", json=QUERY)).status_code != 401:
+                pass
+
+
+async def test_nothing_is_kept_while_nothing_is_heard(database: Database):
+    text, key = await keys.create(database, name="a", scopes={Scope.SITE}, now=NOW)
+    ring = Keyring(database, MovableClock(NOW), ttl=1e9)
+    deaf = Listener(database, {})
+    ring.told_by(deaf)
+    header = f"Bearer {text}".encode()
+    await ring.caller(header)
+    await keys.revoke(database, key.prefix, NOW)
+    with pytest.raises(Refusal):
+        await ring.caller(header)
+
+
+async def test_what_was_read_before_a_revocation_is_not_kept(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    text, _ = await keys.create(database, name="a", scopes={Scope.SITE}, now=NOW)
+    ring = Keyring(database, MovableClock(NOW), ttl=1e9)
+    looked_up = 0
+    find = keys.find
+
+    async def find_while_others_are_told(*arguments):
+        nonlocal looked_up
+        looked_up += 1
+        found = await find(*arguments)
+        if looked_up == 1:
+            ring.forget()
+        return found
+
+    monkeypatch.setattr("store.keys.find", find_while_others_are_told)
+    header = f"Bearer {text}".encode()
+    for _ in range(3):
+        await ring.caller(header)
+    assert looked_up == 2

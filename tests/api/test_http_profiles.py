@@ -10,7 +10,8 @@ from typing import get_args
 import httpx
 import pytest
 
-from api.profiles import FORMS, GRAPHQL, JSON, Profile
+from api.profiles import FORMS, GRAPHQL, JSON
+from api.settings import Profile
 from store.db import Database
 from tests.api.stand_in import app_of, client_of
 
@@ -97,6 +98,7 @@ CLAUSES = (
         "null for one that must not be", (400, 200, 422, 422), query=_ECHO, variables={"t": None}
     ),
     _post("one of the wrong type", (400, 200, 422, 422), query=_ECHO, variables={"t": 1}),
+    _post("a name of no document is 404", (404, 200, 404, 404), documentId="sha256:" + "0" * 64),
     # HTTP refuses it.
     Clause(
         "a mutation by GET is 405 and does not run",
@@ -175,6 +177,7 @@ def test_every_code_has_its_clause_or_has_one_status_everywhere():
         "INVALID_VARIABLES",
         "LIMIT",
         "INTROSPECTION_OFF",
+        "PERSISTED_QUERY_NOT_FOUND",
     }
 
 

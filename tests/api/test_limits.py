@@ -137,7 +137,7 @@ async def test_tokens(strict: httpx.AsyncClient):
 
 async def test_comments_and_characters(client: httpx.AsyncClient):
     assert "comments" in await refused(client, "#\n" * 300 + "{ hello }")
-    assert "code points" in await refused(client, "{ hello }" + " " * 30_000)
+    assert "20000" in await refused(client, "{ hello }" + " " * 30_000)
 
 
 async def test_fields(client: httpx.AsyncClient):
@@ -173,7 +173,7 @@ async def test_body(strict: httpx.AsyncClient):
 async def test_errors_are_capped(client: httpx.AsyncClient):
     answer = await client.post("/graphql", json={"query": "{ manyBroken(first: 50) }"})
     assert len(answer.json()["errors"]) == 20
-    assert answer.json()["extensions"] == {"errorsNotShown": 30}
+    assert answer.json()["extensions"]["errorsNotShown"] == 30
     wrong = await client.post("/graphql", json={"query": "{ " + "wrong " * 500 + "}"})
     assert len(wrong.json()["errors"]) <= 21
 

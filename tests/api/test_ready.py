@@ -108,7 +108,7 @@ async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pyt
             embedded = await ensure(data_dir)
             assert (await client.get("/ready")).status_code == 200
             answer = await client.post("/graphql", json={"query": "{ hello }"})
-            assert answer.json() == {"data": {"hello": "hello"}}
+            assert answer.json()["data"] == {"hello": "hello"}
     finally:
         await database.close()
         await embedded.release()

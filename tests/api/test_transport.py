@@ -47,7 +47,7 @@ async def test_the_answer_has_the_form_that_is_asked_for(
     answer = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == f"{content_type}; charset=utf-8"
-    assert answer.json() == {"data": {"hello": "hello"}}
+    assert answer.json()["data"] == {"hello": "hello"}
 
 
 @pytest.mark.parametrize("accept", ["text/html", f"{JSON};q=0", f"{JSON};charset=utf-16", "x"])
@@ -169,7 +169,7 @@ async def test_a_lone_surrogate_reaches_the_resolver_and_returns_as_an_escape(
     body = rb'{"query": "query ($t: String!) { echo(text: $t) }", "variables": {"t": "a\ud800"}}'
     answer = await client.post("/graphql", content=body, headers={"Content-Type": JSON})
     assert answer.status_code == 200
-    assert answer.content == rb'{"data":{"echo":"a\ud800"}}'
+    assert answer.content.startswith(rb'{"data":{"echo":"a\ud800"},')
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ async def test_queries_by_get(client: httpx.AsyncClient):
         "other": "ignored",
     }
     answer = await client.get("/graphql", params=parameters)
-    assert (answer.status_code, answer.json()) == (200, {"data": {"echo": "日本語"}})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"echo": "日本語"})
 
 
 async def test_a_mutation_by_get_is_405_and_does_not_run(client: httpx.AsyncClient):

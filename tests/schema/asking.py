@@ -12,6 +12,7 @@ from schema.context import Caller, Context
 from schema.schema import schema
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from store.db import Database
+from store.feed import Feed
 from store.keys import Scope
 from store.moment import Newest
 from store.record import record
@@ -45,9 +46,16 @@ class Asker:
     async def result(self, document: str, **variables: Any) -> Any:
         """Whatever comes of a document."""
         context = Context(
-            self.database, lambda: self.now, Caller("tests", self.scopes), self.newest
+            database=self.database,
+            now=lambda: self.now,
+            caller=Caller("tests", self.scopes),
+            feed=Feed(self.database),
+            newest=self.newest,
         )
-        return await schema.execute(document, variables, context_value=context)
+        if not document.startswith("subscription"):
+            return await schema.execute(document, variables, context_value=context)
+        events = await schema.subscribe(document, variables, context)
+        return await anext(events) if isinstance(events, AsyncIterator) else events
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ def test_documents_on_the_page_are_valid(document: str) -> None:
     assert not validate(CORE, parse(document))
 
 
-@pytest.mark.parametrize("root", ["Query", "Mutation"])
+@pytest.mark.parametrize("root", ["Query", "Mutation", "Subscription"])
 def test_every_query_and_mutation_is_on_the_page_with_its_scopes(root: str) -> None:
     told = {
         name: scopes

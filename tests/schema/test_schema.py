@@ -29,6 +29,7 @@ from graphql import (
 )
 
 from schema.errors import CODES, PROBLEMS
+from schema.ids import to_cursor
 from schema.schema import schema
 from schema.scopes import denied, stated
 from sources.records import MemberRecord
@@ -48,7 +49,7 @@ def test_the_text_of_the_schema_is_the_reviewed_one() -> None:
 def test_every_field_states_a_scope_and_describes_itself() -> None:
     for (type_name, field), scopes in stated(CORE).items():
         assert scopes, f"{type_name}.{field} states no scope"
-    for name in ("Query", "Mutation"):
+    for name in ("Query", "Mutation", "Subscription"):
         for field_name, field in _type(name).fields.items():
             assert field.description, f"{name}.{field_name} has no description"
     text = schema.as_str()
@@ -116,7 +117,7 @@ Step = tuple[str, str, str]
 
 def _steps() -> dict[str, list[Step]]:
     """For each object type the fields that lead to it: (type, field, type that it gives)."""
-    found: dict[str, list[Step]] = {"Query": [], "Mutation": []}
+    found: dict[str, list[Step]] = {"Query": [], "Mutation": [], "Subscription": []}
     queue = deque(found)
     while queue:
         name = queue.popleft()
@@ -205,6 +206,7 @@ class Walker:
             ("recordActions", target): f'source: "site", actions: [{{id: "w{number}", {action}}}, '
             f'{{id: "", {action}}}]',
             ("recordActions", "CallProblem"): 'source: "site", actions: []',
+            ("standingChanged", target): f'after: "{to_cursor("changes", 0)}"',
             ("lockStatus", target): f'member: "{self.spare[0]}", status: FAN, reason: "x"',
             ("lockStatus", "NotPossible"): f'member: {member}, status: FAN, reason: ""',
             ("eraseMember", target): f'member: "{spare}"',
@@ -213,7 +215,7 @@ class Walker:
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
         }.get((field, target))
-        if known is not None and parent in {"Query", "Mutation"}:
+        if known is not None and parent in {"Query", "Mutation", "Subscription"}:
             return f"{field}({known})"
         return _call(field, _type(parent).fields[field])
 

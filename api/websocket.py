@@ -1,0 +1,287 @@
+"""GraphQL over WebSocket: the protocol graphql-transport-ws of the npm package graphql-ws.
+
+One connection has one caller, who is known by the header of the handshake or by the payload of
+``connection_init``, and any number of operations up to a limit, each a task of its own. The older
+protocol ``graphql-ws`` is refused: it let operations run before anybody was known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
+from typing import Any, Final
+
+import orjson
+from starlette.types import Message, Receive, Scope, Send
+
+from api import reading
+from api.answering import Answering, dumps
+from api.auth import Keyring
+from api.errors import Refusal
+from api.execution import Invalid
+from api.live import Live, ended
+from api.logs import Trace, trace_of
+from schema.context import Caller
+
+PROTOCOL: Final = "graphql-transport-ws"
+#: Seconds until somebody who has connected must have said who they are.
+_INIT_SECONDS: Final = 10.0
+#: Operations at a time, and bytes of a message: lists of records are sent by POST.
+_MOST_OPERATIONS: Final = 50
+MOST_BYTES: Final = 256 * 1024
+_LONGEST_ID: Final = 128
+
+
+class _Closed(Exception):
+    """The connection ends, with the code and reason that are told."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Gone(Exception):
+    """The client has closed the connection."""
+
+
+class SocketDoor:
+    """The WebSocket side of the address /graphql of one opened database."""
+
+    def __init__(
+        self,
+        answering: Answering,
+        keyring: Keyring,
+        live: Live,
+        *,
+        origins: frozenset[str],
+        init_seconds: float = _INIT_SECONDS,
+    ) -> None:
+        self._answering = answering
+        self._keyring = keyring
+        self._live = live
+        self._origins = origins
+        self._init_seconds = init_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection from its handshake to its end."""
+        await receive()
+        headers = reading.headers_of(scope)
+        if not self._may_come_from(headers):
+            # Before it is accepted this is an answer with status 403.
+            trace_of(scope).outcome = "ORIGIN"
+            await send({"type": "websocket.close", "code": 1008, "reason": "Origin"})
+            return
+        if PROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            await send(_close(4406, "Subprotocol not acceptable"))
+            return
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        connection = _Connection(
+            self._answering, self._keyring, receive, send, trace_of(scope),
+            authorization=headers.get(b"authorization"),
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(self._init_seconds) as waiting:
+                caller = await connection.init()
+                waiting.reschedule(None)
+            with self._live.place(caller.name):
+                await connection.serve(self._live)
+        except TimeoutError:
+            await _finish(send, 4408, "Connection initialisation timeout")
+        except Refusal as refusal:
+            trace_of(scope).outcome = refusal.code
+            code = 1013 if refusal.status in (429, 503) else 4403
+            await _finish(send, code, refusal.message)
+        except _Closed as closed:
+            await _finish(send, closed.code, closed.reason)
+        except _Gone:
+            pass
+
+    def _may_come_from(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the page that opened the connection, if a page did, is one that may."""
+        origin = headers.get(b"origin")
+        if origin is None:
+            return True
+        host = origin.partition(b"://")[2]
+        return origin.decode("latin-1") in self._origins or host == headers.get(b"host")
+
+
+class _Connection:
+    """One connection that was accepted."""
+
+    def __init__(
+        self,
+        answering: Answering,
+        keyring: Keyring,
+        receive: Receive,
+        send: Send,
+        trace: Trace,
+        *,
+        authorization: bytes | None,
+    ) -> None:
+        self._answering = answering
+        self._keyring = keyring
+        self._receive = receive
+        self._send = send
+        self._trace = trace
+        self._authorization = authorization
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def init(self) -> Caller:
+        """Wait for ``connection_init`` and find the caller."""
+        while True:
+            message = await self._next()
+            match message["type"]:
+                case "connection_init":
+                    break
+                case "ping" | "pong":
+                    await self._pong(message)
+                case "subscribe":
+                    raise _Closed(4401, "Unauthorized")
+                case _:
+                    raise _invalid(message)
+        payload = message.get("payload")
+        if not isinstance(payload, dict | None):
+            raise _Closed(4400, "Invalid message: 'payload' of connection_init must be an object")
+        given = {key.lower(): value for key, value in (payload or {}).items()}.get("authorization")
+        if isinstance(given, str):
+            self._authorization = given.encode("utf-8", "replace")
+        caller = await self._keyring.caller(self._authorization)
+        self._caller = caller
+        self._trace.key = caller.name
+        await self._tell({"type": "connection_ack"})
+        return caller
+
+    async def serve(self, live: Live) -> None:
+        """Run what is asked for until the connection ends, or must."""
+        reading_ = asyncio.create_task(self._read())
+        end = asyncio.create_task(live.end(self._still_allowed))
+        try:
+            await asyncio.wait({reading_, end}, return_when=asyncio.FIRST_COMPLETED)
+            if reading_.done():
+                await reading_
+            refusal = end.result()
+            stops = refusal.code == "UNAVAILABLE"
+            raise _Closed(1001 if stops else 4403, refusal.message)
+        finally:
+            await ended([reading_, end, *self._operations.values()])
+
+    async def _still_allowed(self) -> None:
+        await self._keyring.caller(self._authorization)
+
+    async def _read(self) -> None:
+        while True:
+            message = await self._next()
+            match message["type"]:
+                case "subscribe":
+                    self._subscribe(message)
+                case "complete":
+                    task = self._operations.pop(_id(message), None)
+                    if task is not None:
+                        await ended([task])
+                case "ping" | "pong":
+                    await self._pong(message)
+                case "connection_init":
+                    raise _Closed(4429, "Too many initialisation requests")
+                case _:
+                    raise _invalid(message)
+
+    def _subscribe(self, message: dict[str, Any]) -> None:
+        id_ = _id(message)
+        if id_ in self._operations:
+            raise _Closed(4409, f"Subscriber for {id_} already exists")
+        payload = message.get("payload")
+        if not isinstance(payload, dict):
+            raise _Closed(4400, "Invalid message: 'payload' of subscribe must be an object")
+        is_full = len(self._operations) >= _MOST_OPERATIONS
+        self._operations[id_] = asyncio.create_task(self._run(id_, payload, is_full=is_full))
+
+    async def _run(self, id_: str, payload: Mapping[str, Any], *, is_full: bool) -> None:
+        """Run one operation and tell what comes of it."""
+        trace = Trace(self._trace.request_id, key=self._trace.key)
+        try:
+            self._answering.admit(self._caller)
+            _check_room(is_full=is_full)
+            request = reading.request_of(payload)
+            prepared = self._answering.prepare(request, self._caller, trace)
+            async with aclosing(self._answering.events(prepared, trace)) as events:
+                async for body in events:
+                    await self._tell_raw(id_, "next", body)
+        except (Refusal, Invalid) as error:
+            await self._tell_raw(id_, "error", dumps(self._answering.refused(error, trace)))
+        except Exception as error:  # noqa: BLE001 - the others on this connection go on
+            trace.failed(error)
+            refusal = Refusal("INTERNAL", "internal error")
+            await self._tell_raw(id_, "error", dumps([refusal.shown(trace.request_id)]))
+        else:
+            await self._tell({"id": id_, "type": "complete"})
+        finally:
+            if self._operations.get(id_) is asyncio.current_task():
+                del self._operations[id_]
+
+    async def _next(self) -> dict[str, Any]:
+        """The next message.
+
+        Raises _Gone, and _Closed for what is no message.
+        """
+        event: Message = await self._receive()
+        if event["type"] != "websocket.receive":
+            raise _Gone
+        text = event.get("text")
+        if text is None:
+            raise _Closed(4400, "Invalid message: expected text")
+        try:
+            message = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            raise _Closed(4400, "Invalid message: expected JSON") from None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise _Closed(4400, "Invalid message: expected an object with a 'type'")
+        return message
+
+    async def _pong(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "ping":
+            payload = message.get("payload")
+            more = {"payload": payload} if isinstance(payload, dict) else {}
+            await self._tell({"type": "pong", **more})
+
+    async def _tell(self, message: Mapping[str, Any]) -> None:
+        await self._send({"type": "websocket.send", "text": dumps(message).decode()})
+
+    async def _tell_raw(self, id_: str, kind: str, payload: bytes) -> None:
+        head = dumps({"id": id_, "type": kind})[:-1]
+        text = head + b',"payload":' + payload + b"}"
+        await self._send({"type": "websocket.send", "text": text.decode()})
+
+
+def _check_room(*, is_full: bool) -> None:
+    if is_full:
+        most = f"a connection may have {_MOST_OPERATIONS} operations at a time"
+        raise Refusal("LIMIT", f"{most}: end others first")
+
+
+def _id(message: Mapping[str, Any]) -> str:
+    id_ = message.get("id")
+    if not isinstance(id_, str) or not 0 < len(id_) <= _LONGEST_ID:
+        raise _Closed(4400, "Invalid message: 'id' must be a string, not empty")
+    return id_
+
+
+def _invalid(message: Mapping[str, Any]) -> _Closed:
+    return _Closed(4400, f"Invalid message: the type {message['type'][:40]!r} is not known")
+
+
+def _close(code: int, reason: str) -> Message:
+    # A close frame has room for 123 bytes.
+    return {
+        "type": "websocket.close",
+        "code": code,
+        "reason": reason.encode()[:123].decode(errors="ignore"),
+    }
+
+
+async def _finish(send: Send, code: int, reason: str) -> None:
+    """Close the connection, which may have been closed meanwhile."""
+    with suppress(RuntimeError, OSError):
+        await send(_close(code, reason))

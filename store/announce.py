@@ -1,0 +1,121 @@
+"""Changes of status as they are announced: written down in the order of their commits, and read.
+
+Somebody who has read the changes up to a number must never miss one below it that is committed
+later. So a transaction draws its numbers while it holds a lock that no other one gets before it
+has committed. Whatever else it writes comes first, so that the others do not wait for more than
+its commit (docs/decisions/0014-changes-in-order-of-commit.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from engagement.words import STATUSES, Cause, Status
+from store.db import Read, Write
+from store.listen import CHANGES
+from store.rules import ActiveRules
+
+#: Held by whoever has drawn numbers of changes, until they commit.
+_ANNOUNCING: Final = 0x696B75616E6E
+
+
+class Change(NamedTuple):
+    """A member's status before (None: they had none) and after, as positions in STATUSES."""
+
+    member_id: int
+    day: int
+    before: int | None
+    after: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A change of status as it was told when it was noticed; numbers rise as they are committed."""
+
+    id: int
+    member_id: int
+    day: int
+    at: datetime
+    rule_set_id: int
+    before: Status | None
+    after: Status
+    cause: Cause
+
+
+async def announce(
+    connection: Write, changes: Sequence[Change], rules: ActiveRules, *, now: datetime
+) -> None:
+    """Write changes down, and wake up whoever follows them; the last thing in a transaction."""
+    if changes:
+        columns: list[list[Any]] = [list(column) for column in zip(*changes, strict=True)]
+        await connection.execute("select pg_advisory_xact_lock($1)", _ANNOUNCING)
+        await connection.execute(_ANNOUNCE, now, rules.id, CHANGES, *columns)
+
+
+async def of_members(
+    connection: Read, ids: Sequence[int], *, first: int, before: int | None
+) -> dict[int, list[Announced]]:
+    """The newest ``first`` changes of each member with numbers below ``before``."""
+    found: dict[int, list[Announced]] = {id_: [] for id_ in ids}
+    for row in await connection.fetch(_OF_MEMBERS, list(ids), before, first):
+        found[row["member_id"]].append(_announced(row))
+    return found
+
+
+async def newest(connection: Read) -> int:
+    """The number of the newest change, 0 where there is none."""
+    number: int = await connection.fetchval("select coalesce(max(id), 0) from transition")
+    return number
+
+
+async def following(
+    connection: Read, after: int, *, first: int, member_id: int | None = None
+) -> list[Announced]:
+    """At most ``first`` changes above the number ``after``, in order; of one member or of all."""
+    if member_id is None:
+        rows = await connection.fetch(_FOLLOWING, after, first)
+    else:
+        rows = await connection.fetch(_FOLLOWING_OF, after, first, member_id)
+    return [_announced(row) for row in rows]
+
+
+def _announced(row: asyncpg.Record) -> Announced:
+    before = row["from_status"]
+    return Announced(
+        id=row["id"],
+        member_id=row["member_id"],
+        day=row["day"],
+        at=row["at"],
+        rule_set_id=row["rule_set_id"],
+        before=None if before is None else STATUSES[before],
+        after=STATUSES[row["to_status"]],
+        cause=Cause(row["cause"]),
+    )
+
+
+_ANNOUNCE = """
+    with added as (
+        insert into transition (at, rule_set_id, member_id, day, from_status, to_status, cause)
+        select $1, $2, *
+        from unnest($4::int[], $5::int[], $6::smallint[], $7::smallint[], $8::text[])
+        returning 1
+    )
+    select pg_notify($3, '') from added limit 1
+"""
+
+_OF_MEMBERS = """
+    select t.* from unnest($1::int[]) asked(member_id) cross join lateral (
+        select * from transition t
+        where t.member_id = asked.member_id and ($2::bigint is null or t.id < $2)
+        order by t.id desc limit $3
+    ) t
+"""
+
+_FOLLOWING = "select * from transition where id > $1 order by id limit $2"
+_FOLLOWING_OF = "select * from transition where member_id = $3 and id > $1 order by id limit $2"

@@ -1,0 +1,156 @@
+"""Following the changes of status: read once for a whole process, told to all who follow.
+
+Whoever follows names the last change they know, and gets every later one, once and in order: from
+memory where it is recent, else from the database. The database may go away meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+from store import announce
+from store.announce import Announced
+from store.db import Database, StoreError, Unavailable
+
+#: Changes kept in memory, and read at a time.
+_KEPT: Final = 5_000
+_PAGE: Final = 1_000
+#: Seconds between two looks without being woken: notifications are a convenience, not a promise.
+_PAUSE: Final = 5.0
+#: Seconds until the next try when the database cannot be used.
+_WAIT: Final = 0.5
+
+_number = attrgetter("id")
+
+
+class UnknownChange(StoreError):
+    """Somebody knows a change that there is not: they have followed another database."""
+
+
+@dataclass(eq=False, slots=True)
+class _Follower:
+    member_id: int | None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Feed:
+    """The changes of one database as they are committed. It reads while somebody follows."""
+
+    def __init__(self, database: Database, *, pause: float = _PAUSE, kept: int = _KEPT) -> None:
+        self._database = database
+        self._pause = pause
+        self._most = kept
+        # All changes above ``_from`` up to ``_to`` are in ``_recent``, in order.
+        self._recent: list[Announced] = []
+        self._from: int | None = None
+        self._to = 0
+        self._followers: set[_Follower] = set()
+        self._woken = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def followers(self) -> int:
+        """How many follow."""
+        return len(self._followers)
+
+    def wake(self) -> None:
+        """There may be news."""
+        self._woken.set()
+
+    async def begin(self, after: int | None) -> int:
+        """The number to follow from: ``after``, or that of the newest change there is.
+
+        Raises UnknownChange where ``after`` is yet to come.
+        """
+        async with self._database.read() as connection:
+            newest = await announce.newest(connection)
+        if after is not None and after > newest:
+            raise UnknownChange("the cursor is that of a change which is not known here")
+        return newest if after is None else after
+
+    async def follow(self, after: int, member_id: int | None) -> AsyncGenerator[Announced, None]:
+        """Every change with a number above ``after``, of one member or of all, without end."""
+        async with self._following(member_id) as follower:
+            while True:
+                follower.news.clear()
+                try:
+                    changes, after = await self._next(after, member_id)
+                except Unavailable:
+                    await asyncio.sleep(_WAIT)
+                    continue
+                for change in changes:
+                    yield change
+                if not changes:
+                    await follower.news.wait()
+
+    @asynccontextmanager
+    async def _following(self, member_id: int | None) -> AsyncGenerator[_Follower, None]:
+        follower = _Follower(member_id)
+        self._followers.add(follower)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read(), name="feed")
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)
+            if not self._followers:
+                self._reading.cancel()
+                self._reading = None
+                self._recent = []
+                self._from = None
+
+    async def _next(self, after: int, member_id: int | None) -> tuple[list[Announced], int]:
+        """What follows ``after``, and the number that is known then."""
+        if self._from is not None and self._from <= after:
+            rest = self._recent[bisect_right(self._recent, after, key=_number) :]
+            found = [one for one in rest if member_id in (None, one.member_id)]
+            return found, rest[-1].id if rest else after
+        async with self._database.read() as connection:
+            newest = await announce.newest(connection)
+            found = await announce.following(connection, after, first=_PAGE, member_id=member_id)
+        return found, found[-1].id if found else max(after, newest)
+
+    async def _read(self) -> None:
+        """Read what is new, again and again, and tell those whom it concerns."""
+        while True:
+            self._woken.clear()
+            try:
+                more = await self._read_page()
+            except Exception:  # noqa: BLE001 - those who follow meet the same error, and say it
+                self._tell(None)
+                await asyncio.sleep(_WAIT)
+                continue
+            if not more:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._pause)
+
+    async def _read_page(self) -> bool:
+        """Read what is new, at most a page; whether there may be more."""
+        async with self._database.read() as connection:
+            if self._from is None:
+                self._from = self._to = await announce.newest(connection)
+                # What was committed until now they must read themselves.
+                self._tell(None)
+                return True
+            page = await announce.following(connection, self._to, first=_PAGE)
+        if page:
+            self._recent += page
+            self._to = page[-1].id
+            gone = self._recent[: max(0, len(self._recent) - self._most)]
+            if gone:
+                self._from = gone[-1].id
+                del self._recent[: len(gone)]
+            self._tell({change.member_id for change in page})
+        return len(page) == _PAGE
+
+    def _tell(self, members: set[int] | None) -> None:
+        """Wake up those who follow one of ``members`` or everybody; None: all."""
+        for follower in self._followers:
+            if members is None or follower.member_id is None or follower.member_id in members:
+                follower.news.set()

@@ -1,0 +1,161 @@
+"""Following changes: all of them, once, in the order of their commits, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from store import announce, rules
+from store.announce import Announced, Change
+from store.db import Database, Write
+from store.feed import Feed, UnknownChange
+from tests.store.making import NOW, act, fetch, number, put
+from tests.store.test_listen import cut_off
+
+
+async def take(feed: Feed, after: int, count: int, member_id: int | None = None) -> list[Announced]:
+    """The first changes after a number."""
+    found: list[Announced] = []
+    async with asyncio.timeout(60), aclosing(feed.follow(after, member_id)) as changes:
+        async for change in changes:
+            found.append(change)
+            if len(found) == count:
+                break
+    return found
+
+
+async def numbers(database: Database) -> list[int]:
+    return [row["id"] for row in await fetch(database, "select id from transition order by id")]
+
+
+async def arrive(database: Database, *who: str) -> None:
+    """Each does something for the first time, and so comes to stand somewhere."""
+    for one in who:
+        await put(database, act(f"first-{one}", one, venue="site", verb="login"))
+
+
+async def test_what_was_before_and_what_comes_later_is_told_once_in_order(
+    database: Database,
+) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann", "bob", "cho")
+    following = asyncio.create_task(take(feed, 0, 6))
+    await arrive(database, "dai", "eri", "fay")
+    found = await following
+    assert [change.id for change in found] == await numbers(database)
+    assert [change.after.value for change in found] == ["newcomer"] * 6
+    assert found[0].before is None
+
+
+async def test_somebody_hears_of_nobody_else(database: Database) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann", "bob")
+    bob = await number(database, "bob")
+    (told,) = await take(feed, 0, 1, bob)
+    following = asyncio.create_task(take(feed, told.id, 1, bob))
+    await arrive(database, "cho")
+
+    async def move(connection: Write) -> None:
+        active = await rules.active(database, connection)
+        change = Change(bob, 20_000, 5, 0, "action")
+        await announce.announce(connection, [change], active, now=NOW)
+
+    await database.in_write(move)
+    (later,) = await following
+    assert (told.member_id, later.member_id) == (bob, bob)
+
+
+async def test_whoever_was_away_long_reads_what_is_no_longer_in_memory(database: Database) -> None:
+    feed = Feed(database, pause=0.01, kept=2)
+    await arrive(database, "zoe")
+    begin = await feed.begin(None)
+    # One who stays keeps the feed reading while the other is away.
+    staying = asyncio.create_task(take(feed, begin, 8))
+    (first,) = await take(feed, begin - 1, 1)
+    await arrive(database, *"abcdefgh")
+    everything = await staying
+    assert first.id == begin
+    assert await take(feed, begin, 8) == everything
+    assert [change.id for change in everything] == (await numbers(database))[1:]
+
+
+async def test_a_number_is_drawn_in_the_order_of_the_commits(database: Database) -> None:
+    await arrive(database, "ann", "bob")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    begin = await Feed(database).begin(None)
+    drawn, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Write) -> None:
+        active = await rules.active(database, connection)
+        await announce.announce(connection, [Change(ann, 1, 5, 6, "decay")], active, now=NOW)
+        drawn.set()
+        await release.wait()
+
+    async def fast(connection: Write) -> None:
+        active = await rules.active(database, connection)
+        await announce.announce(connection, [Change(bob, 1, 5, 6, "decay")], active, now=NOW)
+
+    first = asyncio.create_task(database.in_write(slow))
+    await drawn.wait()
+    second = asyncio.create_task(database.in_write(fast))
+    waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+    async with asyncio.timeout(60):
+        while (await fetch(database, waiting))[0]["count"] == 0:
+            pass
+    assert await numbers(database) == list(range(1, begin + 1))
+    release.set()
+    await asyncio.gather(first, second)
+    found = await take(Feed(database), begin, 2)
+    assert [change.member_id for change in found] == [ann, bob]
+
+
+async def test_nothing_is_missed_while_many_record_and_connections_break(
+    database: Database,
+) -> None:
+    feed = Feed(database, pause=0.01, kept=20)
+    total = 60
+
+    async def somebody(which: int) -> None:
+        for n in range(which, total, 3):
+            await arrive(database, f"m{n}")
+
+    async def disturb() -> None:
+        for _ in range(3):
+            await database.pool.expire_connections()
+            feed.wake()
+
+    async def piecewise() -> list[int]:
+        """Follow with many short connections, each from where the last one ended."""
+        told: list[int] = []
+        while len(told) < total:
+            last = told[-1] if told else 0
+            told += [change.id for change in await take(feed, last, min(7, total - len(told)))]
+        return told
+
+    whole, parts = (
+        asyncio.create_task(take(feed, 0, total)),
+        asyncio.create_task(piecewise()),
+    )
+    await asyncio.gather(disturb(), *(somebody(n) for n in range(3)))
+    assert [change.id for change in await whole] == await parts == await numbers(database)
+    assert feed.followers == 0
+
+
+async def test_it_goes_on_when_the_connections_were_lost(database: Database) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann")
+    following = asyncio.create_task(take(feed, 0, 2))
+    await cut_off(database)
+    await arrive(database, "bob")
+    assert [change.id for change in await following] == await numbers(database)
+
+
+async def test_a_number_that_is_yet_to_come_is_refused(database: Database) -> None:
+    feed = Feed(database)
+    await arrive(database, "ann")
+    newest = await feed.begin(None)
+    assert await feed.begin(newest) == newest
+    with pytest.raises(UnknownChange):
+        await feed.begin(newest + 1)
