@@ -19,10 +19,10 @@ from api.limits import Limits
 from api.logs import Trace
 from api.rates import Rate
 from schema.context import Caller
-from store.keys import Scope
+from schema.words import Scope
 
-#: Makes what resolvers get.
-MakeContext = Callable[[Caller], Any]
+#: Makes what resolvers get, of the caller and the id of the request.
+MakeContext = Callable[[Caller, str], Any]
 
 #: A mistake in one resolver of a list shows in every item; the log needs it a few times only.
 _LOGGED: Final = 3
@@ -58,7 +58,7 @@ class Answering:
 
     def admit(self, caller: Caller) -> None:
         """Count a request of ``caller``; raises Refusal when there were too many."""
-        self._rate.take(caller.name)
+        self._rate.take(caller.who)
 
     def prepare(self, request: Request, caller: Caller, trace: Trace) -> Prepared:
         """Find the operation of a request.
@@ -80,7 +80,7 @@ class Answering:
         Raises Refusal when it would cost too much or takes too long, Invalid when its variables do
         not fit.
         """
-        context = self._make_context(prepared.caller)
+        context = self._make_context(prepared.caller, trace.request_id)
         try:
             async with asyncio.timeout(self._limits.seconds):
                 answer = await self._engine.run(
@@ -102,7 +102,7 @@ class Answering:
         if not is_subscription(prepared.operation):
             yield await self.once(prepared, trace)
             return
-        context = self._make_context(prepared.caller)
+        context = self._make_context(prepared.caller, trace.request_id)
         answers = self._engine.subscribe(
             prepared.request, prepared.document, context, suggest=prepared.suggest
         )

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
 from api.answering import Answering, MakeContext
-from api.auth import Keyring
+from api.auth import Callers, Finder, Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
@@ -53,6 +53,7 @@ class Service:
     limits: Limits
     documents: Documents
     make_context: Callable[[Database, Clock, Feed], MakeContext]
+    tokens: Finder | None = None
     database: Database | None = None
     door: GraphQLDoor | None = None
     socket_door: SocketDoor | None = None
@@ -72,6 +73,7 @@ class Service:
         self._text = self.schema.as_str().encode() + b"\n"
         feed = Feed(database)
         keyring = Keyring(database, self.clock)
+        callers = Callers(keyring, self.tokens)
         engine = Engine(self.schema, self.limits, introspection=self.introspection)
         answering = Answering(
             engine,
@@ -83,13 +85,13 @@ class Service:
         self.door = GraphQLDoor(
             answering,
             self.limits,
-            keyring,
+            callers,
             self.live,
             by_get=self.settings.get_requests,
             profile=self.settings.http_profile,
         )
         self.socket_door = SocketDoor(
-            answering, keyring, self.live, origins=frozenset(self.settings.origins)
+            answering, callers, self.live, origins=frozenset(self.settings.origins)
         )
 
         def forget_keys() -> None:
@@ -204,6 +206,11 @@ def create_app(
             opened = database
             if opened is None:
                 opened = await stack.enter_async_context(open_database(settings))
+            if settings.jwt_jwks is not None:
+                # What checks signatures is slow to load, and few commands need it.
+                from api.tokens import tokens_of  # noqa: PLC0415
+
+                service.tokens = await stack.enter_async_context(tokens_of(settings, service.clock))
             await stack.enter_async_context(service.open(opened))
             if works:
                 await stack.enter_async_context(Worker(opened, service.clock).running())

@@ -1,15 +1,19 @@
-"""Who calls: a key in ``Authorization: Bearer``, looked up once and kept until it is revoked."""
+"""Who calls: a key in ``Authorization: Bearer``, looked up once and kept until it is revoked.
+
+Or a member, with a token of the site's making (api/tokens.py).
+"""
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from api.clock import Clock
 from api.errors import Refusal, database_gone, unavailable
 from schema.context import Caller
+from schema.words import Scope
 from store import keys
 from store.db import Database, StoreError
 from store.listen import Listener
@@ -18,7 +22,34 @@ from store.listen import Listener
 TTL: Final = 60.0
 _MOST_KEPT: Final = 1_000
 _LONGEST: Final = 200
-_REFUSED: Final = "the header 'Authorization: Bearer' with a valid key is needed"
+_REFUSED: Final = "the header 'Authorization: Bearer' with a valid key or token is needed"
+
+
+class Finder(Protocol):
+    """Finds the caller of a request."""
+
+    async def caller(self, authorization: bytes | None) -> Caller:
+        """The caller that an Authorization header names; raises Refusal."""
+        ...
+
+
+class Callers:
+    """Finds the caller of a request, by key or, where the site makes some, by token."""
+
+    def __init__(self, keyring: Finder, tokens: Finder | None = None) -> None:
+        self._keyring = keyring
+        self._tokens = tokens
+
+    async def caller(self, authorization: bytes | None) -> Caller:
+        """The caller that an Authorization header names.
+
+        Raises Refusal: one and the same whatever is wrong with it, so that nobody learns which
+        part was right; another one when it cannot be told just now.
+        """
+        # A token has three parts with dots between them, a key has none.
+        if self._tokens is not None and authorization is not None and b"." in authorization:
+            return await self._tokens.caller(authorization)
+        return await self._keyring.caller(authorization)
 
 
 class Keyring:
@@ -48,14 +79,14 @@ class Keyring:
         Raises Refusal: one and the same whatever is wrong with it, so that nobody learns which
         part was right; another one when the database cannot be asked.
         """
-        text = _bearer(authorization)
+        text = bearer(authorization, _LONGEST)
         if text is None:
-            raise _unauthenticated()
+            raise unauthenticated()
         digest = sha256(text.encode()).digest()
         kept = self._kept.get(digest)
         if kept is not None and kept[0] > time.monotonic() and self._hears():
             if not kept[1].valid_at(self._clock.now()):
-                raise _unauthenticated()
+                raise unauthenticated()
             return kept[2]
         return await self._look_up(text, digest)
 
@@ -70,8 +101,8 @@ class Keyring:
                 raise
             raise database_gone() from error
         if key is None:
-            raise _unauthenticated()
-        caller = Caller(key.name, key.scopes)
+            raise unauthenticated()
+        caller = Caller(key.name, frozenset(Scope(one) for one in key.scopes), key.prefix)
         if forgotten != self._times_forgotten:
             # It may have been revoked since it was read.
             return caller
@@ -84,8 +115,9 @@ class Keyring:
         return self._listener is None or self._listener.listening
 
 
-def _bearer(authorization: bytes | None) -> str | None:
-    if authorization is None or len(authorization) > _LONGEST:
+def bearer(authorization: bytes | None, longest: int) -> str | None:
+    """The text after ``Bearer``; None where there is none, or the header is over ``longest``."""
+    if authorization is None or len(authorization) > longest:
         return None
     scheme, _, text = authorization.partition(b" ")
     if scheme.lower() != b"bearer" or not text.isascii():
@@ -93,5 +125,6 @@ def _bearer(authorization: bytes | None) -> str | None:
     return text.strip().decode()
 
 
-def _unauthenticated() -> Refusal:
+def unauthenticated() -> Refusal:
+    """The refusal of a caller whom we do not know."""
     return Refusal("UNAUTHENTICATED", _REFUSED, (b"www-authenticate", b'Bearer realm="ikusei"'))

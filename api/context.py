@@ -18,6 +18,8 @@ class Contexts:
         self._feed = feed
         self._newest = Newest()
 
-    def __call__(self, caller: Caller) -> Context:
+    def __call__(self, caller: Caller, request_id: str | None = None) -> Context:
         """The context of one request of ``caller``."""
-        return Context(self._database, self._clock.now, caller, self._feed, self._newest)
+        return Context(
+            self._database, self._clock.now, caller, self._feed, self._newest, request_id
+        )

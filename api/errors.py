@@ -79,8 +79,8 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "UNAUTHENTICATED": Meaning(
             401,
-            "The header `Authorization: Bearer ik_…` is missing, or its key is not valid (any "
-            "more): make one with `ikusei keys create`.",
+            "The header `Authorization: Bearer …` is missing, or its key or token is not valid "
+            "(any more): make a key with `ikusei keys create`, or a new token for the member.",
         ),
         "DOCUMENT_NOT_ALLOWED": Meaning(
             403, "This service runs registered documents only; this one is not among them."
@@ -118,8 +118,9 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
         ),
         "UNAVAILABLE": Meaning(
             503,
-            "The database cannot be used just now. Send the same call again later: what was "
-            "acknowledged is kept, and a repeated record counts once.",
+            "The database, or for a token the site's key set, cannot be used just now. Send the "
+            "same call again later: what was acknowledged is kept, and a repeated record counts "
+            "once.",
         ),
         "REFUSED": Meaning(
             200, "What was asked for cannot be done; the message says why and what would help."

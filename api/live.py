@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class Live:
     def __init__(self, *, most: int, most_each: int) -> None:
         self._most = most
         self._most_each = most_each
-        self._open: Counter[str] = Counter()
+        self._open: Counter[Hashable] = Counter()
         self._stopping = asyncio.Event()
         self._keys = asyncio.Event()
 
@@ -44,7 +44,7 @@ class Live:
         self._keys = asyncio.Event()
 
     @contextmanager
-    def place(self, caller: str) -> Iterator[None]:
+    def place(self, caller: Hashable) -> Iterator[None]:
         """A place for a connection of ``caller``.
 
         Raises Refusal when there is none.
@@ -52,7 +52,9 @@ class Live:
         if self._open.total() >= self._most:
             raise _full("the service has as many open connections as it may have")
         if self._open[caller] >= self._most_each:
-            raise _full(f"the key has {self._most_each} open connections, as many as it may have")
+            raise _full(
+                f"the caller has {self._most_each} open connections, as many as they may have"
+            )
         self._open[caller] += 1
         try:
             yield

@@ -13,7 +13,7 @@ from graphql import GraphQLSchema
 
 from schema.schema import schema
 from schema.scopes import stated
-from store.keys import Scope
+from schema.words import Scope
 
 Stated = Mapping[tuple[str, str], frozenset[Scope]]
 
@@ -21,13 +21,14 @@ _INTRODUCTION: Final = """\
 # Scopes
 
 Written by `python -m api.scopes_page` from the schema, which states on every field
-(`@needs(scopes: …)`) the scopes of which a key must have one. Anything else is refused with
+(`@needs(scopes: …)`) the scopes of which a caller must have one. Anything else is refused with
 `FORBIDDEN` ([error codes](error-codes.md)); what states nothing is refused to everybody.
 
 | scope | for | may |
 |---|---|---|
 | `site` | the site's server | record, retract, merge and erase members; read no member |
 | `manager` | a manager's tools | read all, lock a status, change the rules; record nothing |
+| `member` | a page that a member sees | ask where they stand, and nothing of anybody else |
 
 A key is made with the scopes it needs and no more, and shown once:
 
@@ -35,9 +36,18 @@ A key is made with the scopes it needs and no more, and shown once:
     ikusei keys create "the dashboard" --scope manager --days 365
 
 It is sent as `Authorization: Bearer ik_…`. Only its hash is kept. Keys of either scope belong on
-servers, never in a browser or an app. `ikusei query` needs no key: whoever may start it on the
-machine may do everything.
+servers, never in a browser or an app. The scope `member` comes with no key: it comes with a token
+that the site makes for a member who is logged in
+([how to](../how-to/embed.md#what-members-see-of-themselves)). `ikusei query` needs neither: whoever
+may start it on the machine may do everything.
 """
+
+
+_HEADS: Final = " | ".join(f"`{scope.value}`" for scope in Scope)
+_WITH: Final = {
+    Scope.SITE: "a key with `site` alone",
+    Scope.MEMBER: "a member's token",
+}
 
 
 def page() -> str:
@@ -46,11 +56,11 @@ def page() -> str:
     parts = [_INTRODUCTION]
     roots = {"Queries": "Query", "Mutations": "Mutation", "Subscriptions": "Subscription"}
     for title, type_ in roots.items():
-        parts += [f"\n## {title}\n\n| field | `site` | `manager` |\n|---|---|---|\n"]
+        parts += [f"\n## {title}\n\n| field | {_HEADS} |\n|---{'|---' * len(Scope)}|\n"]
         parts += [
             _row(field, found[type_, field]) for name, field in sorted(found) if name == type_
         ]
-    parts.append(_types(found))
+    parts += [_types(found, scope) for scope in (Scope.SITE, Scope.MEMBER)]
     return "".join(parts)
 
 
@@ -64,17 +74,17 @@ def _row(field: str, scopes: frozenset[Scope]) -> str:
     return f"| `{field}` | {marks} |\n"
 
 
-def _types(found: Stated) -> str:
-    """What a key with the scope ``site`` can read of the answers, type by type."""
+def _types(found: Stated, scope: Scope) -> str:
+    """What a caller with one scope alone can read of the answers, type by type."""
     lines = [
-        "\n## What `site` can read\n",
-        "\nThe fields of answers that a key with `site` alone can ask for; `manager` can ask for",
-        "\nall of every type.\n\n| type | fields |\n|---|---|\n",
+        f"\n## What `{scope.value}` can read\n\nThe fields of answers that {_WITH[scope]} can ask",
+        "\nfor, where an answer leads to them; `manager` can ask for all of every type.\n",
+        "\n| type | fields |\n|---|---|\n",
     ]
     types = sorted({type_ for type_, _ in found} - {"Query", "Mutation", "Subscription"})
     for type_ in types:
         fields = [f for t, f in found if t == type_]
-        open_ = [f for f in fields if Scope.SITE in found[type_, f]]
+        open_ = [f for f in fields if scope in found[type_, f]]
         if open_:
             said = "all" if len(open_) == len(fields) else ", ".join(f"`{f}`" for f in open_)
             lines.append(f"| `{type_}` | {said} |\n")

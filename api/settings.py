@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.clock import Clock, parse_clock
+from sources.parse import WORD
 
 PREFIX: Final = "IKUSEI_"
+#: Ways to sign a member's token. Those with a shared secret would let whoever can check a token
+#: make one, and "none" is no signature.
+ALGORITHMS: Final = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
+)  # fmt: skip
 
 #: States of GraphQL over HTTP; api/profiles.py says what they differ in.
 Profile = Literal["audit", "draft-2026"]
@@ -32,8 +40,52 @@ def _database_url(url: str | None) -> str | None:
     return url
 
 
+def _key_set(place: str | None) -> str | None:
+    if place is None or "://" not in place:
+        return place
+    try:
+        url = urlsplit(place)
+        near = url.hostname is not None and is_loopback(url.hostname)
+        fits = url.hostname and (url.scheme == "https" or (url.scheme == "http" and near))
+        fits = fits and url.username is None and url.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            "expected the path of a file, or an address such as https://site.example/jwks.json "
+            "without a password; http only for this machine itself"
+        )
+    return place
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _words(value: object) -> object:
     return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _algorithms(names: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [name for name in names if name not in ALGORITHMS]
+    if wrong or not names:
+        raise ValueError(
+            f"{', '.join(wrong) or 'nothing'} cannot be taken: a member's token is checked by a "
+            f"public key; expected some of {', '.join(ALGORITHMS)}"
+        )
+    return names
+
+
+def _word(name: str) -> str:
+    if not WORD.fullmatch(name):
+        raise ValueError("expected the name of a source, such as site or forum.en")
+    return name
 
 
 def _field(default: Any, description: str, **rules: Any) -> Any:
@@ -107,11 +159,48 @@ class Settings(BaseSettings):
         "call from a browser.",
     )
     introspection: bool = _field(True, "Whether the schema may be asked for and read.")
+    jwt_jwks: Annotated[str | None, AfterValidator(_key_set)] = _field(
+        None,
+        "Where the public keys are by which members' tokens are checked "
+        "([how to](../how-to/embed.md#what-members-see-of-themselves)): an https address of a JSON "
+        "Web Key Set, or the path of a file. Without it, no token is taken.",
+    )
+    jwt_issuer: str | None = _field(
+        None, "The `iss` that a member's token must have; needed with `IKUSEI_JWT_JWKS`."
+    )
+    jwt_audience: str = _field("ikusei", "The `aud` that a member's token must have.", min_length=1)
+    jwt_algorithms: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_algorithms)
+    ] = _field(
+        ("RS256", "ES256", "Ed25519"),
+        "How a member's token may be signed, separated by commas. Of "
+        + ", ".join(f"`{name}`" for name in ALGORITHMS)
+        + ".",
+    )
+    jwt_source: Annotated[str, AfterValidator(_word)] = _field(
+        "site", "The source in which the `sub` of a member's token is their id."
+    )
+    jwt_leeway: int = _field(
+        30, "Seconds by which the clock that dates tokens may differ from ours.", ge=0, le=300
+    )
+    jwt_lifetime: int = _field(
+        3600, "Most seconds from `iat` to `exp` of a member's token.", ge=1, le=86_400
+    )
     clock: Annotated[str, AfterValidator(_clock)] = _field(
         "system",
         "For tests and demos: an instant such as `2026-11-21T09:30:00Z` at which time stands "
         "still, or an offset such as `+3d` or `-12h`.",
     )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.jwt_jwks is None) != (self.jwt_issuer is None):
+            there, missing = ("JWKS", "ISSUER") if self.jwt_issuer is None else ("ISSUER", "JWKS")
+            raise ValueError(
+                f"{PREFIX}JWT_{missing}: missing, but {PREFIX}JWT_{there} is set; set both (who "
+                "makes the tokens of members, and the keys to check them), or neither"
+            )
+        return self
 
     @classmethod
     def load(cls) -> Self:
@@ -131,8 +220,14 @@ class Settings(BaseSettings):
 
 
 def _sentence(fault: ErrorDetails) -> str:
-    name = f"{PREFIX}{fault['loc'][0]}".upper()
-    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
+    message = fault["msg"].removeprefix("Value error, ")
+    # What concerns several variables names them itself.
+    return f"{PREFIX}{fault['loc'][0]}".upper() + f": {message}" if fault["loc"] else message
+
+
+def _text(default: object) -> str:
+    """A default as it would stand in the environment."""
+    return ",".join(default) if isinstance(default, tuple) else str(default)
 
 
 def reference() -> str:
@@ -147,7 +242,7 @@ def reference() -> str:
         "|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
-        default = "–" if field.default is None else f"`{field.default}`"
+        default = f"`{_text(field.default)}`" if field.default not in {None, ()} else "–"
         meaning = field.description or ""
         if get_origin(field.annotation) is Literal:
             meaning += f" One of {', '.join(f'`{word}`' for word in get_args(field.annotation))}."

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from api import reading, sse
 from api.answering import Answering, Prepared, dumps
-from api.auth import Keyring
+from api.auth import Finder
 from api.errors import Refusal
 from api.execution import Invalid, Request, is_subscription
 from api.limits import Limits
@@ -43,7 +43,7 @@ class GraphQLDoor:
         self,
         answering: Answering,
         limits: Limits,
-        keyring: Keyring,
+        callers: Finder,
         live: Live,
         *,
         by_get: bool,
@@ -51,7 +51,7 @@ class GraphQLDoor:
     ) -> None:
         self._answering = answering
         self._limits = limits
-        self._keyring = keyring
+        self._callers = callers
         self._live = live
         self._methods = ("GET", "POST") if by_get else ("POST",)
         self._forms = FORMS[profile]
@@ -65,7 +65,7 @@ class GraphQLDoor:
         try:
             self._check_method(scope["method"])
             accepted = negotiate(headers.get(b"accept"))
-            caller = await self._keyring.caller(headers.get(b"authorization"))
+            caller = await self._callers.caller(headers.get(b"authorization"))
             trace.key = caller.name
             self._answering.admit(caller)
             request = await self._read(scope, headers, receive)
@@ -98,11 +98,11 @@ class GraphQLDoor:
         stream = sse.EventStream(
             send, receive, refused=lambda error: self._answering.refused(error, trace)
         )
-        with self._live.place(prepared.caller.name):
+        with self._live.place(prepared.caller.who):
             await stream.tell(
                 self._answering.events(prepared, trace),
                 self._live,
-                lambda: self._keyring.caller(authorization),
+                lambda: self._callers.caller(authorization),
             )
 
     async def _refuse(

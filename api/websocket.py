@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api import reading
 from api.answering import Answering, dumps
-from api.auth import Keyring
+from api.auth import Finder
 from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
@@ -52,14 +52,14 @@ class SocketDoor:
     def __init__(
         self,
         answering: Answering,
-        keyring: Keyring,
+        callers: Finder,
         live: Live,
         *,
         origins: frozenset[str],
         init_seconds: float = _INIT_SECONDS,
     ) -> None:
         self._answering = answering
-        self._keyring = keyring
+        self._callers = callers
         self._live = live
         self._origins = origins
         self._init_seconds = init_seconds
@@ -79,14 +79,14 @@ class SocketDoor:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection = _Connection(
-            self._answering, self._keyring, receive, send, trace_of(scope),
+            self._answering, self._callers, receive, send, trace_of(scope),
             authorization=headers.get(b"authorization"),
         )  # fmt: skip
         try:
             async with asyncio.timeout(self._init_seconds) as waiting:
                 caller = await connection.init()
                 waiting.reschedule(None)
-            with self._live.place(caller.name):
+            with self._live.place(caller.who):
                 await connection.serve(self._live)
         except TimeoutError:
             await _finish(send, 4408, "Connection initialisation timeout")
@@ -114,7 +114,7 @@ class _Connection:
     def __init__(
         self,
         answering: Answering,
-        keyring: Keyring,
+        callers: Finder,
         receive: Receive,
         send: Send,
         trace: Trace,
@@ -122,7 +122,7 @@ class _Connection:
         authorization: bytes | None,
     ) -> None:
         self._answering = answering
-        self._keyring = keyring
+        self._callers = callers
         self._receive = receive
         self._send = send
         self._trace = trace
@@ -148,7 +148,7 @@ class _Connection:
         given = {key.lower(): value for key, value in (payload or {}).items()}.get("authorization")
         if isinstance(given, str):
             self._authorization = given.encode("utf-8", "replace")
-        caller = await self._keyring.caller(self._authorization)
+        caller = await self._callers.caller(self._authorization)
         self._caller = caller
         self._trace.key = caller.name
         await self._tell({"type": "connection_ack"})
@@ -169,7 +169,7 @@ class _Connection:
             await ended([reading_, end, *self._operations.values()])
 
     async def _still_allowed(self) -> None:
-        await self._keyring.caller(self._authorization)
+        await self._callers.caller(self._authorization)
 
     async def _read(self) -> None:
         while True:

@@ -8,18 +8,14 @@ does nothing but answer.
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from statistics import median
-from typing import IO, Final
-from urllib.parse import quote, urlsplit
+from typing import Final
 
 import orjson
 
@@ -27,6 +23,7 @@ from bench import data
 from bench.ground import ground
 from bench.load import run_load
 from bench.result import Document, document
+from bench.served import ended, served, url_of
 from store import keys
 from store.db import Database
 from store.record import record
@@ -35,7 +32,6 @@ from store.refresh import refresh
 TARGET: Final = 0.2
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _BATCH: Final = 1_000
-_LONGEST_START: Final = 60
 _DOCUMENT: Final = """
 query Standing($source: String!, $externalId: String!) {
   member(source: $source, externalId: $externalId) {
@@ -64,16 +60,20 @@ async def bench_api(
     now = data.BEGIN + timedelta(days=log.days, hours=1)
     async with ground(server, now=now) as database:
         await _fill(database, log, now)
-        url = await _url(database, server)
+        url = await url_of(database, server)
         text, _ = await keys.create(database, name="bench", scopes={keys.Scope.MANAGER}, now=now)
         wanted = [str(number % members) for number in range(requests)]
         gets = [_get(one) for one in wanted]
         async with (
-            _graphql(url, now) as ours,
+            served(url, IKUSEI_CLOCK=now.isoformat()) as service,
             _by_hand(url) as theirs,
             _by_hand(url, "no-reset") as bare,
         ):
-            sides = ((ours, [_post(one, text) for one in wanted]), (theirs, gets), (bare, gets))
+            sides = (
+                (service.port, [_post(one, text) for one in wanted]),
+                (theirs, gets),
+                (bare, gets),
+            )
             rates, same = await _measure(sides, rounds=rounds, connections=connections)
     each = [ours / theirs for ours, theirs in zip(rates[0], rates[1], strict=True)]
     without = [ours / bare for ours, bare in zip(rates[0], rates[2], strict=True)]
@@ -141,16 +141,6 @@ async def _fill(database: Database, log: data.Log, now: datetime) -> None:
     await database.pool.execute("vacuum analyze")
 
 
-async def _url(database: Database, server: str | None) -> str:
-    """The URL of an open database."""
-    name = await database.pool.fetchval("select current_database()")
-    if server is not None:
-        return urlsplit(server)._replace(path=f"/{name}").geturl()
-    place = await database.pool.fetchval("show unix_socket_directories")
-    role = await database.pool.fetchval("select current_user")
-    return f"postgresql://{role}@/{name}?host={quote(place, safe='/')}&port=5432"
-
-
 def _post(external_id: str, key: str) -> bytes:
     variables = {"source": data.SOURCE, "externalId": external_id}
     body = orjson.dumps({"query": _DOCUMENT, "variables": variables})
@@ -168,44 +158,6 @@ def _get(external_id: str) -> bytes:
 
 
 @asynccontextmanager
-async def _graphql(url: str, now: datetime) -> AsyncIterator[int]:
-    """The service itself; gives its port."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("IKUSEI_")},
-        "IKUSEI_DATABASE_URL": url,
-        "IKUSEI_PORT": "0",
-        # Counted, but nobody is refused.
-        "IKUSEI_KEY_RATE": "1e6",
-        "IKUSEI_CLOCK": now.isoformat(),
-        "IKUSEI_LOG_FORMAT": "json",
-    }
-    with tempfile.TemporaryFile() as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "api.cli", "serve"), cwd=_ROOT, env=environment, stderr=log
-        )
-        async with _ended(process):
-            yield await _port(process, log)
-
-
-async def _port(process: asyncio.subprocess.Process, log: IO[bytes]) -> int:
-    """The port that the service tells in its log.
-
-    Raises RuntimeError when it ends instead, TimeoutError when it does neither.
-    """
-    async with asyncio.timeout(_LONGEST_START):
-        while not (found := re.search(rb"http://[\d.]+:(\d+)/graphql", _all(log))):
-            if process.returncode is not None:
-                raise RuntimeError(f"the service did not start: {_all(log).decode()}")
-            await asyncio.sleep(0.05)
-    return int(found[1])
-
-
-def _all(file: IO[bytes]) -> bytes:
-    """What a file holds; its own position, which the process shares, stays."""
-    return os.pread(file.fileno(), 1 << 20, 0)
-
-
-@asynccontextmanager
 async def _by_hand(url: str, *how: str) -> AsyncIterator[int]:
     """The hand-written server; gives its port."""
     process = await asyncio.create_subprocess_exec(
@@ -214,15 +166,5 @@ async def _by_hand(url: str, *how: str) -> AsyncIterator[int]:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with _ended(process):
+    async with ended(process):
         yield int(await process.stdout.readline())
-
-
-@asynccontextmanager
-async def _ended(process: asyncio.subprocess.Process) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()

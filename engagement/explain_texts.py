@@ -1,4 +1,7 @@
-"""The sentences of an explanation, each as (English, Japanese)."""
+"""The sentences of an explanation, each as (English, Japanese).
+
+Managers read them, and the member whom they are about: so they say neither "they" nor "you".
+"""
 
 from __future__ import annotations
 
@@ -137,10 +140,10 @@ def grace(who: Who, index: Index, value: int, enter: int, last: int | None) -> S
 def lock(who: Who, last: int | None) -> Said:
     """A manager's word, to the day ``last`` (None: until it is ended)."""
     if last is None:
-        return f"{who.en}: locked by a manager", f"{who.ja}: 管理者が固定"
+        return f"{who.en}: set by the community's managers", f"{who.ja}: 運営が設定"
     return (
-        f"{who.en}: locked by a manager until the end of {day_en(last)}",
-        f"{who.ja}: 管理者が{day_ja(last)}まで固定",
+        f"{who.en}: set by the community's managers until the end of {day_en(last)}",
+        f"{who.ja}: 運営が{day_ja(last)}まで設定",
     )
 
 
@@ -167,13 +170,13 @@ def member(who: Who) -> Said:
 
 def not_placed() -> Said:
     """No fold has reached them."""
-    return "Not yet placed: their history is being counted", "未判定: 履歴を集計中"
+    return "Not yet placed: the history is being counted", "未判定: 履歴を集計中"
 
 
 def come_back(status: Status) -> Said:
     """The way back from dormancy."""
     return (
-        f"Any one action, a log-in included, ends the dormancy and makes them {_a(status)}",
+        f"Any one action, a log-in included, ends the dormancy; {status.value} comes next",
         f"何か一つ行動すれば(ログインだけでもよい)休眠が終わり、「{STATUS_JA[status]}」になる",
     )
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import strawberry
 
 from schema.errors import Refused
-from schema.scopes import BOTH, needs
+from schema.scopes import ALL, needs
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -20,7 +20,7 @@ Row = TypeVar("Row")
 MOST = 100
 
 
-@needs(*BOTH)
+@needs(*ALL)
 @strawberry.type(description="Where a page lies in its list. Pages are read forward only.")
 class PageInfo:
     has_next_page: bool
@@ -29,7 +29,7 @@ class PageInfo:
     start_cursor: str | None
 
 
-@needs(*BOTH)
+@needs(*ALL)
 @strawberry.type(
     description="One item of a page, with the cursor after which the next page begins."
 )
@@ -38,7 +38,7 @@ class Edge(Generic[Item]):
     cursor: str
 
 
-@needs(*BOTH)
+@needs(*ALL)
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[Item]):
     edges: list[Edge[Item]]

@@ -14,10 +14,12 @@ import strawberry
 from engagement.words import ActionType
 from schema.errors import Refused
 from schema.words import Index, Scope
-from store import explained
+from store import explained, members
+from store.audit import Actor
 from store.db import Database, Read, day_date, day_number
 from store.explained import At
 from store.feed import Feed
+from store.members import AccountRow, MemberRow
 from store.moment import Moment, Newest, moment
 
 Row = TypeVar("Row")
@@ -26,27 +28,44 @@ Loaded = TypeVar("Loaded")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the name of their key, with which locks are signed, and their scopes."""
+    """Who asks: with which name their deeds are signed, and what they may do.
+
+    ``key`` is the prefix of their key (None without one), ``member`` the account of the member
+    that they are (None where they are none).
+    """
 
     name: str
     scopes: frozenset[Scope]
+    key: str | None = None
+    member: AccountRow | None = None
+
+    @property
+    def who(self) -> Hashable:
+        """What tells callers apart where they are counted: a member, or whoever has the key."""
+        return self.member or self.key or self.name
 
 
 @dataclass(slots=True)
 class Context:
-    """One request. ``feed`` and ``newest`` are shared by all requests of a process."""
+    """One request, with its id. ``feed`` and ``newest`` are shared by all of a process."""
 
     database: Database
     now: Callable[[], datetime]
     caller: Caller
     feed: Feed
     newest: Newest = field(default_factory=Newest)
+    request_id: str | None = None
     raw_records: dict[str, Any] = field(default_factory=dict)
     _moment: Moment | None = None
     _catalog: dict[tuple[str, str], ActionType] | None = None
     _asked_distinct: dict[At, asyncio.Future[Mapping[Index, int]]] = field(default_factory=dict)
     _gathering: list[At] = field(default_factory=list)
     _counting: asyncio.Task[None] | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the audit log names them."""
+        return Actor(self.caller.name, self.caller.key, self.request_id)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[tuple[Read, Moment]]:
@@ -64,6 +83,24 @@ class Context:
         """Forget the moment: a mutation of this request has changed what it was read from."""
         self._moment = self._catalog = None
         self._asked_distinct = {}
+
+    async def own_member(self) -> int | None:
+        """The number of the member that the caller is; see ``own_row``."""
+        row = await self.own_row()
+        return None if row is None else row.id
+
+    async def own_row(self) -> MemberRow | None:
+        """The member that the caller is, as they are now: whom they were merged into, if so.
+
+        None where the caller is no member, or one whom nobody told us of, or who was erased. Looked
+        up anew each time: what outlives a request must not rest on what was.
+        """
+        account = self.caller.member
+        if account is None:
+            return None
+        async with self.read() as (connection, _):
+            row = await members.by_account(connection, account.source, account.external_id)
+        return None if row is None or row.erased_at is not None else row
 
     async def moment(self) -> Moment:
         """The moment that the request is about."""

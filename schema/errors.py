@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 #: Codes of refusals of single fields, with their meaning (docs/reference/error-codes.md).
 CODES: Final[Mapping[str, str]] = {
-    "FORBIDDEN": "The key's scopes do not include one that the field asks for (`@needs`).",
+    "FORBIDDEN": "The caller's scopes do not include one that the field asks for (`@needs`).",
     "BAD_INPUT": "An argument is outside of what it may be. The message says what would be right.",
     "BAD_ID": "What was given as an `id` is not one, or is that of another kind of thing.",
     "BAD_CURSOR": "`after` is not a cursor of this list in this order. Begin again without it.",

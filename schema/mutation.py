@@ -177,7 +177,7 @@ class Mutation:
                 status,
                 until_day=None if until is None else day_number(until) + 1,
                 reason=reason.strip(),
-                by=context.caller.name,
+                by=context.actor,
                 now=context.now(),
             )
         except (people.UnknownMember, people.NotAllowed) as error:
@@ -188,7 +188,9 @@ class Mutation:
     async def end_lock(self, info: Asked, member: strawberry.ID) -> MemberResult:
         number = member_number(member)
         try:
-            await people.end_lock(info.context.database, number, now=info.context.now())
+            await people.end_lock(
+                info.context.database, number, by=info.context.actor, now=info.context.now()
+            )
         except (people.UnknownMember, people.NotAllowed) as error:
             return _not_possible(error)
         return await _changed(info, number)
@@ -204,7 +206,9 @@ class Mutation:
         kept, merged = member_number(keep), member_number(merge)
         context = info.context
         try:
-            await people.merge_members(context.database, kept, merged, now=context.now())
+            await people.merge_members(
+                context.database, kept, merged, by=context.actor, now=context.now()
+            )
         except (people.UnknownMember, people.NotAllowed) as error:
             return _not_possible(error)
         return MembersMerged(id=to_id("Member", kept))
@@ -227,7 +231,9 @@ class Mutation:
         if isinstance(number, NotPossible):
             return number
         try:
-            await people.erase_member(info.context.database, number, now=info.context.now())
+            await people.erase_member(
+                info.context.database, number, by=info.context.actor, now=info.context.now()
+            )
         except (people.UnknownMember, people.NotAllowed) as error:
             return _not_possible(error)
         return MemberErased(id=to_id("Member", number))
@@ -245,7 +251,9 @@ class Mutation:
             message = f"`toml` has more than {_MOST_CHARACTERS} characters or control characters"
             return RuleProblem(code="RULES_INVALID", message=message, mistakes=[])
         try:
-            version = await rules.save_draft(context.database, toml, now=context.now())
+            version = await rules.save_draft(
+                context.database, toml, by=context.actor, now=context.now()
+            )
         except RuleErrors as error:
             mistakes = [
                 RuleMistake(place=m.place, line=m.line, message=m.message) for m in error.mistakes
@@ -262,7 +270,9 @@ class Mutation:
         number = min(from_id(id, "RuleSet")[1], 2**31 - 1)
         context = info.context
         try:
-            version = await rules.activate(context.database, number, now=context.now())
+            version = await rules.activate(
+                context.database, number, by=context.actor, now=context.now()
+            )
         except rules.UnknownRuleSet as error:
             return NotPossible(code="UNKNOWN_RULE_SET", message=str(error))
         return RuleSetChanged(rule_set=rule_set_of(version))

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import strawberry
 
-from schema.scopes import MANAGER, needs
+from schema.scopes import OWN, needs
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.interface(description="Something that `node` finds by its id.")
 class Node:
     id: strawberry.ID = strawberry.field(description="Opaque, and the same for good.")

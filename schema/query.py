@@ -12,6 +12,9 @@ from typing import Annotated
 
 import strawberry
 
+from schema import audit
+from schema.arguments import findable
+from schema.audit import AuditEntry, AuditFilter
 from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
 from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
@@ -19,7 +22,7 @@ from schema.errors import Refused
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
-from schema.scopes import BOTH, MANAGER, Needs, needs
+from schema.scopes import BOTH, MANAGER, MEMBER, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
     After,
@@ -36,8 +39,6 @@ from schema.words import PostState, Role, Status
 from store import actions, listing, members, past, posts, reports, rules
 from store.listing import Wanted
 from store.members import MemberRow, Order
-
-_LONGEST = 255
 
 
 @strawberry.input(description="Which members; what is left out does not matter.")
@@ -125,14 +126,25 @@ class Query:
             return await _member(info, member_number(id), as_of)
         async with info.context.read() as (connection_, _):
             if name is not None:
-                row = _only(await members.by_name(connection_, _text(name, "name"), most=2), name)
+                row = _only(
+                    await members.by_name(connection_, findable(name, "name"), most=2), name
+                )
             else:
                 assert source is not None
                 assert external_id is not None
                 row = await members.by_account(
-                    connection_, _text(source, "source"), _text(external_id, "externalId")
+                    connection_, findable(source, "source"), findable(external_id, "externalId")
                 )
         return None if row is None else member_of(row, Siblings([row]), as_of)
+
+    @strawberry.field(
+        description="The member whose token this is; whom they were merged into, if so. None while "
+        "nobody told us of them, and once they are erased.",
+        directives=[Needs(scopes=[*MEMBER])],
+    )
+    async def me(self, info: Asked) -> Member | None:
+        row = await info.context.own_row()
+        return None if row is None else member_of(row, Siblings([row]))
 
     @strawberry.field(description="Members in pages. Merged and erased ones are not listed.")
     async def members(
@@ -151,7 +163,7 @@ class Query:
             status=tuple(asked.status or ()),
             role=tuple(asked.role or ()),
             known=asked.known,
-            search=None if asked.search is None else _text(asked.search, "search"),
+            search=None if asked.search is None else findable(asked.search, "search"),
         )
         order = f"{order_by.value} {direction.value}"
         kind = {Order.ID: int, Order.NAME: str}.get(order_by, Big)
@@ -192,7 +204,7 @@ class Query:
                 assert source is not None
                 assert external_id is not None
                 row = await posts.by_external_id(
-                    connection_, _text(source, "source"), _text(external_id, "externalId")
+                    connection_, findable(source, "source"), findable(external_id, "externalId")
                 )
         return None if row is None else post_of(row, Siblings([row]))
 
@@ -207,8 +219,8 @@ class Query:
         size = page_size(first)
         asked = filter or PostFilter()
         wanted = posts.Filter(
-            venue=None if asked.venue is None else _text(asked.venue, "venue"),
-            form=None if asked.type is None else _text(asked.type, "type"),
+            venue=None if asked.venue is None else findable(asked.venue, "venue"),
+            form=None if asked.type is None else findable(asked.type, "type"),
             author_id=None if asked.author is None else member_number(asked.author),
             root_id=None if asked.root is None else post_number(asked.root),
             state=tuple(asked.state or ()),
@@ -299,6 +311,15 @@ class Query:
         return tier_report_of(found, archive=now.archive)
 
     @strawberry.field(
+        description="Who changed what: members, rule sets, keys; newest first. Never rewritten, "
+        "but that erasing a member takes out what was written about them."
+    )
+    async def audit_log(
+        self, info: Asked, first: First, after: After = None, filter: AuditFilter | None = None
+    ) -> Connection[AuditEntry]:
+        return await audit.page(info, first, after, filter or AuditFilter())
+
+    @strawberry.field(
         description="The cursor of the newest change of a status: `standingChanged(after: …)` goes "
         "on from it."
     )
@@ -333,14 +354,3 @@ def _only(found: list[MemberRow], name: str) -> MemberRow | None:
             "`members(filter: {search: …})`",
         )
     return found[0] if found else None
-
-
-def _text(given: str, argument: str) -> str:
-    """A text that the database can look for."""
-    if (
-        not given
-        or len(given) > _LONGEST
-        or any(c == "\0" or 0xD800 <= ord(c) < 0xE000 for c in given)
-    ):
-        raise Refused("BAD_INPUT", f"`{argument}` is empty, too long or holds what no text can")
-    return given

@@ -1,4 +1,4 @@
-"""Scopes: what a key may do, stated on every field of the schema and held by its executor.
+"""Scopes: what a caller may do, stated on every field of the schema and held by its executor.
 
 What a caller may not ask for is found once per scopes and schema, so that a request pays one look
 into a set per field, and nothing where the caller may see everything.
@@ -36,7 +36,7 @@ Kind = TypeVar("Kind", bound=type)
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="The field is answered to keys that have one of these scopes.",
+    description="The field is answered to callers who have one of these scopes.",
 )
 class Needs:
     scopes: list[Scope]
@@ -45,6 +45,11 @@ class Needs:
 MANAGER: Final = (Scope.MANAGER,)
 SITE: Final = (Scope.SITE,)
 BOTH: Final = (Scope.SITE, Scope.MANAGER)
+MEMBER: Final = (Scope.MEMBER,)
+#: What a manager may see of everybody, and each member of themself: what only ``me`` leads to.
+OWN: Final = (Scope.MANAGER, Scope.MEMBER)
+#: What tells nothing by itself, such as a page: what is in it states its own scopes.
+ALL: Final = tuple(Scope)
 
 
 def needs(*scopes: Scope) -> Any:
@@ -188,4 +193,4 @@ class GatedExecutor(StrawberryGraphQLCoreExecutionContext):
 
 def _forbidden(schema: GraphQLSchema, kind: str, name: str) -> Refused:
     needed = sorted(scope.value for scope in stated(schema)[kind, name])
-    return Refused("FORBIDDEN", f"{kind}.{name} needs a key with the scope {' or '.join(needed)}")
+    return Refused("FORBIDDEN", f"{kind}.{name} needs the scope {' or '.join(needed)}")

@@ -15,7 +15,7 @@ import strawberry
 
 from engagement import explain
 from schema.context import Asked
-from schema.scopes import MANAGER, needs
+from schema.scopes import MANAGER, OWN, Needs, needs
 from schema.words import Index, Status
 from store.db import day_date
 
@@ -30,7 +30,7 @@ def _said(language: Language, en: str, ja: str) -> str:
     return ja if language is Language.JA else en
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="A condition for entering an index beside its points.")
 class Guard:
     name: str = strawberry.field(
@@ -41,7 +41,7 @@ class Guard:
     need: int
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="One index: what the member has in the window, and the bars.")
 class IndexStanding:
     index: Index
@@ -68,7 +68,7 @@ class IndexStanding:
         return _guards(known.guards)
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="A condition that decided the status: what was counted and needed.")
 class Reason:
     code: str = strawberry.field(
@@ -86,7 +86,7 @@ class Reason:
         return _said(language, self.en, self.ja)
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="The next status, and what is missing for it.")
 class NextStep:
     status: Status
@@ -121,13 +121,16 @@ class NextStep:
         return self.known.with_people(people[self.known.target.index])
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="Where a member stands at the end of a day, and why.")
 class Standing:
     status: Status
     since: date | None = strawberry.field(description="None until the member is placed.")
     day: date
-    rule_set: str = strawberry.field(description="The name of the rule set that decided.")
+    rule_set: str = strawberry.field(
+        description="The name of the rule set that decided.",
+        directives=[Needs(scopes=[*MANAGER])],
+    )
     indices: list[IndexStanding]
     because: list[Reason]
     next: NextStep | None

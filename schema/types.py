@@ -21,7 +21,7 @@ from schema.ids import Big, from_cursor, to_cursor, to_id
 from schema.node import Node
 from schema.records import AccountState, TextFormat
 from schema.scalars import Count
-from schema.scopes import MANAGER, needs
+from schema.scopes import MANAGER, OWN, Needs, needs
 from schema.standing import Standing, standing_of
 from schema.words import Cause, Grade, PostState, Precision, Role, Side, Status
 from store.actions import ActionRow
@@ -36,6 +36,9 @@ class LockKind(Enum):
     GRACE = "grace"
 
 
+#: What members may see of themselves; all else of a member is for managers.
+_OWN = [Needs(scopes=[*OWN])]
+
 First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
 After = Annotated[
     str | None, strawberry.argument(description="The `endCursor` of the page before.")
@@ -49,7 +52,7 @@ AsOf = Annotated[
 ]
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="What a source calls a member.")
 class Account:
     source: str
@@ -72,7 +75,7 @@ class Lock:
     created_at: datetime
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="A change of status, as the fold over all that is known now sees it.")
 class Move:
     day: date
@@ -95,28 +98,32 @@ class Transition:
 @needs(*MANAGER)
 @strawberry.type(description="A person, with one or more accounts.")
 class Member(Node):
+    id: strawberry.ID = strawberry.field(
+        description="Opaque, and the same for good.", directives=_OWN
+    )
     known: bool = strawberry.field(description="False while only actions have named them.")
     role: Role
     state: AccountState
-    name: str | None
-    joined_at: datetime | None
+    name: str | None = strawberry.field(directives=_OWN)
+    joined_at: datetime | None = strawberry.field(directives=_OWN)
     first_heard_of: date
-    zone: str | None
-    lang: str | None
+    zone: str | None = strawberry.field(directives=_OWN)
+    lang: str | None = strawberry.field(directives=_OWN)
     attributes: JSON
     erased_at: datetime | None
     row: strawberry.Private[MemberRow]
     group: strawberry.Private[loading.Members]
     day: strawberry.Private[date | None]
 
-    @strawberry.field(description="What the sources call them.")
+    @strawberry.field(description="What the sources call them.", directives=_OWN)
     async def accounts(self, info: Asked) -> list[Account]:
         found = await loading.accounts(info.context, self.group)
         return [Account(source=a.source, external_id=a.external_id) for a in found[self.row.id]]
 
     @strawberry.field(
         description="What `source` calls them; without it, the first of their accounts. None where "
-        "that source has no account of theirs."
+        "that source has no account of theirs.",
+        directives=_OWN,
     )
     async def external_id(self, info: Asked, source: str | None = None) -> str | None:
         found = (await loading.accounts(info.context, self.group))[self.row.id]
@@ -124,7 +131,8 @@ class Member(Node):
 
     @strawberry.field(
         description="Where they stand, and why. None for staff and bots, for who is erased, and "
-        "for days on which they were not here yet."
+        "for days on which they were not here yet.",
+        directives=_OWN,
     )
     async def standing(self, info: Asked, as_of: AsOf = None) -> Standing | None:
         if not self._has_standing():
@@ -135,7 +143,8 @@ class Member(Node):
 
     @strawberry.field(
         description="Their changes of status up to a day, newest first, under the active rules. "
-        "None for staff and bots, and for who is erased."
+        "None for staff and bots, and for who is erased.",
+        directives=_OWN,
     )
     async def history(
         self, info: Asked, first: First, after: After = None, as_of: AsOf = None

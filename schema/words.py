@@ -5,13 +5,27 @@ Registering leaves the classes as they are: they stay those of engagement/ and s
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import strawberry
 
 from engagement.words import Cause, DistinctBy, Grade, Index, Role, Side, Status
 from sources.records import Direction, PostState, Precision
-from store.keys import Scope
+from store import keys
 
-strawberry.enum(Scope, description="What the holder of a key may do.")
+
+class Scope(StrEnum):
+    """What a caller may do: as a key says, or as somebody who proved which member they are."""
+
+    SITE = keys.Scope.SITE.value
+    MANAGER = keys.Scope.MANAGER.value
+    MEMBER = "member"
+
+
+strawberry.enum(
+    Scope,
+    description="What a caller may do: SITE and MANAGER come with a key, MEMBER with a token.",
+)
 strawberry.enum(Index, description="The four indices, from the highest hurdle to the lowest.")
 strawberry.enum(
     Status,

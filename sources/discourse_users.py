@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sources.files import BROKEN, existing, streams, without_bom
+from sources.csvrows import split, text_lines
+from sources.files import BROKEN, existing, streams
 from sources.mapping import PERSONAL, DiscourseUsersMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
@@ -29,8 +27,6 @@ _READ: Final = (
 )
 #: Times of what happened to a member: the list was exported no earlier than the newest of all.
 _TIMES: Final = ("created_at", "last_seen_at", "last_posted_at", "last_emailed_at")
-#: A cell may go on over so many lines; what goes on for longer lacks a quotation mark.
-_MOST_LINES: Final = 100
 _ROW_BEGINS: Final = re.compile(r"-?[0-9]+,")
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
 
@@ -108,11 +104,7 @@ class DiscourseUsersReader(BaseReader):
         for path in self._paths:
             for name, stream in streams(path, (".csv",), _EXPECTED):
                 found = True
-                # A byte that is not UTF-8 costs a letter of somebody's name, not the import.
-                text = io.TextIOWrapper(
-                    without_bom(stream), encoding="utf-8", errors="replace", newline=""
-                )
-                yield from self._rows_of(name, text)
+                yield from self._rows_of(name, text_lines(stream, name))
         if not found:
             raise SourceError(f"{self._paths[0]}: holds no .csv file; expected {_EXPECTED}")
 
@@ -120,8 +112,7 @@ class DiscourseUsersReader(BaseReader):
         self, name: str, text: Iterable[str]
     ) -> Iterator[tuple[Place, list[str], list[str] | None]]:
         try:
-            # A NUL ends the row for some readers of CSV and is never part of an export.
-            rows = _split(line.replace("\0", "") for line in text)
+            rows = split(text, _ROW_BEGINS)
             _, first = next(rows, (1, None))
             header = [column.strip().lower() for column in first or ()]
             self._check_header(name, header)
@@ -239,45 +230,6 @@ def discourse_users(
     Raises SourceError for what is no such list.
     """
     return DiscourseUsersReader(paths, mapping, source=source, as_of=as_of, now=now)
-
-
-def _split(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | None]]:
-    """The number of each row's first line and its cells; None where its quotation marks are odd.
-
-    Left to itself, csv.reader takes a stray mark for the beginning of a cell that ends at the next
-    one, however many rows away. Here it costs its own line, and reading goes on with the next.
-    """
-    source = iter(lines)
-    waiting: deque[str] = deque()
-    number = 0
-    while (line := waiting.popleft() if waiting else next(source, None)) is not None:
-        number += 1
-        row = [line]
-        marks = line.count('"')
-        while marks % 2 and len(row) < _MOST_LINES:
-            more = waiting.popleft() if waiting else next(source, None)
-            if more is None:
-                break
-            row.append(more)
-            marks += more.count('"')
-        cells = _cells(row)
-        yield number, cells
-        if cells is None:
-            waiting.extendleft(reversed(row[1:]))
-        else:
-            number += len(row) - 1
-
-
-def _cells(row: Sequence[str]) -> list[str] | None:
-    """The cells of one row; None where these lines are not one whole row."""
-    # Two stray marks make a pair, and one cell of all the rows that begin between them.
-    if any(_ROW_BEGINS.match(line) for line in row[1:]):
-        return None
-    try:
-        found = list(csv.reader(row, strict=True))
-    except csv.Error:
-        return None
-    return found[0] if len(found) == 1 else None
 
 
 def _true(cell: str) -> bool:

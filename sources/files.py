@@ -17,6 +17,8 @@ from sources.reader import SourceError
 #: What reading a damaged file or archive may raise.
 BROKEN: Final = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile)
 
+_PART: Final = 1_000_000
+
 
 def existing(path: Path, expected: str) -> Path:
     """The path, if there is something; SourceError naming what was ``expected`` if not."""
@@ -118,6 +120,19 @@ def _maybe_gzip(name: str, stream: IO[bytes]) -> IO[bytes]:
     if name.lower().endswith(".gz"):
         return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
     return stream
+
+
+def whole(stream: IO[bytes], most: int) -> bytes | None:
+    """What a stream holds; None where that is more than ``most`` bytes, of which no more are read.
+
+    Asked for all at once, a stream may set aside as much memory as it is allowed to fill.
+    """
+    content = bytearray()
+    while part := stream.read(_PART):
+        content += part
+        if len(content) > most:
+            return None
+    return bytes(content)
 
 
 def without_bom(stream: IO[bytes]) -> IO[bytes]:

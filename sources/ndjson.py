@@ -11,8 +11,9 @@ from typing import IO, Any, Final
 
 import orjson
 
+from sources.cloudevents import is_event, opened_event
 from sources.files import BROKEN, existing, shown, unpacked
-from sources.parse import FIELDS, WORD
+from sources.parse import Fault, show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
 #: A record with the longest text allowed, every character of it escaped, stays below this.
@@ -29,9 +30,9 @@ class NdjsonReader(BaseReader):
 
     A record without ``source`` gets the reader's. Of a key that stands twice in an object the last
     one counts. Two envelopes are opened: that of a file of rejected rows, whose ``value`` is the
-    record; and that of CloudEvents, whose ``data`` is the record. What it leaves out of ``source``,
-    ``id`` and ``time`` is taken from the event; if the event's source is no word, the reader's
-    stands for it, but for one only: ids of events are unique within their own source.
+    record; and that of CloudEvents, see sources/cloudevents.py. If an event's source is no word,
+    the reader's stands for it, but for one only: ids of events are unique within their own source.
+    A line may be a list of them: what CloudEvents calls a batch.
 
     ``total`` and ``done`` count bytes as stored; ``total`` is None when reading standard input.
     """
@@ -91,9 +92,9 @@ class NdjsonReader(BaseReader):
             elif line.isspace() or not line:
                 self._account("lines", "skipped_empty")
             else:
-                yield self._line_item(line, place)
+                yield from self._line_items(line, place)
 
-    def _line_item(self, line: bytes, place: Place) -> Item | Read:
+    def _line_items(self, line: bytes, place: Place) -> Iterator[Item | Read]:
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
@@ -102,9 +103,20 @@ class NdjsonReader(BaseReader):
                 line.decode()
             except UnicodeDecodeError as wrong:
                 code, message = "not_utf8", f"is not UTF-8: {wrong.reason} at byte {wrong.start}"
-            return self._refuse_line(place, code, message, _shown(line))
+            yield self._refuse_line(place, code, message, _shown(line))
+            return
+        if not isinstance(value, list):
+            yield self._item(value, place, line, len(line))
+            return
+        # A batch of events, as CloudEvents has it; it may well be empty.
+        self._account("batches", "batch")
+        for number, one in enumerate(value, 1):
+            part = Place(place.file, f"{place.row}, item {number}")
+            yield self._item(one, part, line, len(line) // len(value))
+
+    def _item(self, value: object, place: Place, line: bytes, size: int) -> Item | Read:
         if not isinstance(value, dict):
-            message = f"is {_shown(line)[:60]!r}; expected a JSON object"
+            message = f"is {show(value)}; expected a JSON object"
             return self._refuse_line(place, "not_an_object", message, _shown(line))
         if value.keys() >= REJECTED_ROW:
             value = value.get("value")
@@ -114,10 +126,17 @@ class NdjsonReader(BaseReader):
                     "`value`"
                 )
                 return self._refuse_line(place, "not_an_object", message, _shown(line))
-        return self._record_item(value, place, len(line))
+        sender = None
+        if is_event(value):
+            opened = opened_event(value)
+            if isinstance(opened, Fault):
+                return self._refuse_line(place, opened.code, opened.message, value, opened.field)
+            value, sender = opened
+        return self._record_item(value, sender, place, size)
 
-    def _record_item(self, value: dict[str, Any], place: Place, size: int) -> Item | Read:
-        record, sender = _opened_event(value)
+    def _record_item(
+        self, record: Mapping[str, Any], sender: str | None, place: Place, size: int
+    ) -> Item | Read:
         if record.get("source") is None and self._source is not None:
             if sender is not None and self._stood_for not in (None, sender):
                 message = (
@@ -125,7 +144,7 @@ class NdjsonReader(BaseReader):
                     f"{str(self._stood_for)[:60]!r} already, and ids are unique within a source "
                     "only; expected `source` in `data`, or an import of its own with --source"
                 )
-                return self._refuse_line(place, "another_source", message, value, "source")
+                return self._refuse_line(place, "another_source", message, record, "source")
             self._stood_for = self._stood_for or sender
             record = {**record, "source": self._source}
         kind = record.get("kind")
@@ -170,24 +189,6 @@ def _files(path: Path) -> list[Path]:
     if not found:
         raise SourceError(f"{path}: the folder holds none; expected {_EXPECTED}")
     return found
-
-
-def _opened_event(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None]:
-    """The record in a CloudEvent and the event's source, if no word; or the record as it is."""
-    data = value.get("data")
-    if "specversion" not in value or not isinstance(data, dict):
-        return value, None
-    sender = value.get("source")
-    named = isinstance(sender, str) and WORD.fullmatch(sender) is not None
-    kind = data.get("kind")
-    fields = FIELDS.get(kind, {}) if isinstance(kind, str) else {}
-    taken = {
-        name: value[name]
-        for name in ("source", "id", "time")
-        if name in fields and name in value and data.get(name) is None
-        if name != "source" or named
-    }
-    return {**data, **taken}, sender if isinstance(sender, str) and not named else None
 
 
 def _pass_over(stream: IO[bytes]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
@@ -10,12 +11,14 @@ from typing import IO, Final
 from sources.discourse import discourse
 from sources.discourse_users import discourse_users
 from sources.mapping import load_discourse, load_discourse_users, load_stackexchange
+from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
 from sources.ndjson import ndjson
+from sources.note_likes import note_likes
+from sources.polis import polis
 from sources.reader import BaseReader, SourceError
+from sources.slack import slack
+from sources.sourcecred import sourcecred
 from sources.stackexchange import stackexchange
-
-#: The formats that ``open_source`` reads.
-FORMATS: Final = ("ndjson", "discourse", "discourse-users", "stackexchange")
 
 
 def open_source(
@@ -50,11 +53,67 @@ def open_source(
         return ndjson(paths, source=source, now=now, stdin=stdin)
     if not source:
         raise SourceError(f"{format} needs the name of the source that its ids belong to")
-    if format == "discourse":
-        return discourse(paths, load_discourse(mapping), source=source, now=now)
-    if format == "discourse-users":
-        rules = load_discourse_users(mapping)
-        return discourse_users(paths, rules, source=source, as_of=as_of, now=now)
-    if len(paths) != 1:
-        raise SourceError("stackexchange reads one dump at a time; expected one folder or zip")
-    return stackexchange(paths[0], load_stackexchange(mapping), source=source, now=now)
+    return _OPENERS[format](_Asked(format, paths, mapping, source, now, as_of))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What ``open_source`` was asked for."""
+
+    format: str
+    paths: Sequence[Path]
+    mapping: Path | None
+    source: str
+    now: datetime
+    as_of: datetime | None
+
+    @property
+    def path(self) -> Path:
+        """The one path; SourceError where there are several."""
+        if len(self.paths) != 1:
+            raise SourceError(
+                f"{self.format} reads one export at a time; expected one folder or zip"
+            )
+        return self.paths[0]
+
+
+def _discourse(a: _Asked) -> BaseReader:
+    return discourse(a.paths, load_discourse(a.mapping), source=a.source, now=a.now)
+
+
+def _discourse_users(a: _Asked) -> BaseReader:
+    rules = load_discourse_users(a.mapping)
+    return discourse_users(a.paths, rules, source=a.source, as_of=a.as_of, now=a.now)
+
+
+def _stackexchange(a: _Asked) -> BaseReader:
+    return stackexchange(a.path, load_stackexchange(a.mapping), source=a.source, now=a.now)
+
+
+def _sourcecred(a: _Asked) -> BaseReader:
+    return sourcecred(a.paths, load_sourcecred(a.mapping), source=a.source, now=a.now)
+
+
+def _slack(a: _Asked) -> BaseReader:
+    return slack(a.path, load_slack(a.mapping), source=a.source, now=a.now)
+
+
+def _polis(a: _Asked) -> BaseReader:
+    return polis(a.path, load_polis(a.mapping), source=a.source, now=a.now)
+
+
+def _note_likes(a: _Asked) -> BaseReader:
+    return note_likes(a.path, load_note_likes(a.mapping), source=a.source, now=a.now)
+
+
+_OPENERS: Final[Mapping[str, Callable[[_Asked], BaseReader]]] = {
+    "discourse": _discourse,
+    "discourse-users": _discourse_users,
+    "stackexchange": _stackexchange,
+    "sourcecred": _sourcecred,
+    "slack": _slack,
+    "polis": _polis,
+    "note-likes": _note_likes,
+}
+#: The formats that ``open_source`` reads.
+FORMATS: Final = ("ndjson", *_OPENERS)

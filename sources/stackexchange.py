@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sources.mapping import Rule, StackExchangeMapping
+from sources.mapping import StackExchangeMapping
+from sources.mapping_file import Rule
 from sources.reader import BaseReader, Item, Place, SourceError
 from sources.records import ActionRecord, CounterRecord, Record
 from sources.xmltables import TABLES, Row, XmlTables

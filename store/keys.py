@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
+from typing import Any
 
 import asyncpg
 
+from store import audit
+from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, Read, StoreError, Write
 from store.listen import KEYS
 
@@ -52,6 +55,7 @@ async def create(
     scopes: Collection[Scope],
     now: datetime,
     expires_at: datetime | None = None,
+    by: Actor = COMMAND_LINE,
 ) -> tuple[str, Key]:
     """Make a key and return its text, which is nowhere kept, with what is kept of it.
 
@@ -69,13 +73,15 @@ async def create(
     key = Key(prefix, name, frozenset(scopes), now, expires_at, None)
 
     async def insert(connection: Write) -> None:
-        await connection.execute(
+        id_ = await connection.fetchval(
             """
             insert into api_key (name, prefix, hash, scopes, created_at, expires_at)
-            values ($1, $2, $3, $4, $5, $6)
+            values ($1, $2, $3, $4, $5, $6) returning id
             """,
             *(name, prefix, _hash(text), sorted(scopes), now, expires_at),
         )
+        about = (by, "createKey", Kind.KEY, [id_])
+        await audit.write(connection, *about, after=_told(key), now=now)
 
     await database.in_write(insert)
     return text, key
@@ -110,7 +116,9 @@ async def list_all(connection: Read) -> list[Key]:
     return [_key(row) for row in rows]
 
 
-async def revoke(database: Database, prefix: str, now: datetime) -> Key:
+async def revoke(
+    database: Database, prefix: str, now: datetime, *, by: Actor = COMMAND_LINE
+) -> Key:
     """End a key at once; one that is revoked already stays as it is.
 
     Raises StoreError when there is no such key.
@@ -119,17 +127,37 @@ async def revoke(database: Database, prefix: str, now: datetime) -> Key:
     async def update(connection: Write) -> Key:
         row = await connection.fetchrow(
             """
-            update api_key set revoked_at = coalesce(revoked_at, $2) where prefix = $1
-            returning prefix, name, scopes, created_at, expires_at, revoked_at
+            select id, prefix, name, scopes, created_at, expires_at, revoked_at
+            from api_key where prefix = $1 for update
             """,
-            *(prefix, now),
+            prefix,
         )
         if row is None:
             raise StoreError(f"there is no key {prefix!r}; `ikusei keys list` shows all")
+        key = _key(row)
+        if key.revoked_at is not None:
+            return key
+        ended = replace(key, revoked_at=now)
+        await connection.execute(
+            "update api_key set revoked_at = $2 where id = $1", *(row["id"], now)
+        )
+        about = (by, "revokeKey", Kind.KEY, [row["id"]])
+        await audit.write(connection, *about, before=_told(key), after=_told(ended), now=now)
         await connection.execute("select pg_notify($1, '')", KEYS)
-        return _key(row)
+        return ended
 
     return await database.in_write(update)
+
+
+def _told(key: Key) -> dict[str, Any]:
+    """A key as the audit log tells it."""
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "expires": key.expires_at,
+        "revoked": key.revoked_at,
+    }
 
 
 def _hash(text: str) -> bytes:

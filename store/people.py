@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from engagement.words import STATUSES, Cause, Role, Status
-from store import effects, names, rules, standings
+from store import audit, effects, names, rules, standings
 from store.announce import Change, announce
-from store.db import Database, StoreError, Write
+from store.audit import COMMAND_LINE, Actor, Kind
+from store.db import Database, StoreError, Write, day_date
 from store.erasure import hide
 from store.record_counters import rise
 from store.rules import ActiveRules
@@ -34,7 +35,7 @@ async def lock_status(
     *,
     until_day: int | None,
     reason: str,
-    by: str,
+    by: Actor = COMMAND_LINE,
     now: datetime,
 ) -> None:
     """Keep a member at a status from today to the day before ``until_day`` (None: until ended).
@@ -50,31 +51,48 @@ async def lock_status(
         (role,) = await _living(connection, [member_id])
         if role is not Role.MEMBER:
             raise NotAllowed(f"they are {_CALLED[role]}, who has no status; expected a member")
+        before = await _kept(connection, member_id, today)
         await connection.execute(_END_LOCKS, member_id, today)
         code = STATUSES.index(status)
-        await connection.execute(_LOCK, member_id, code, today, until_day, reason, by, now)
+        await connection.execute(_LOCK, member_id, code, today, until_day, reason, by.name, now)
         changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        after = await _kept(connection, member_id, today)
+        about = (by, "lockStatus", Kind.MEMBER, [member_id])
+        await audit.write(connection, *about, before=before, after=after, now=now)
         await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
 
-async def end_lock(database: Database, member_id: int, *, now: datetime) -> None:
+async def end_lock(
+    database: Database, member_id: int, *, by: Actor = COMMAND_LINE, now: datetime
+) -> None:
     """End the lock of a member today. Raises UnknownMember, NotAllowed when there is none."""
     today = database.day(now)
 
     async def work(connection: Write) -> None:
         active = await rules.in_force(database, connection)
         await _living(connection, [member_id])
+        before = await _kept(connection, member_id, today)
         if await connection.execute(_END_LOCKS, member_id, today) == "UPDATE 0":
             raise NotAllowed("the member's status is not locked")
         changes = await _refold(connection, member_id, active, Cause.LOCK, today=today, now=now)
+        after = await _kept(connection, member_id, today)
+        about = (by, "endLock", Kind.MEMBER, [member_id])
+        await audit.write(connection, *about, before=before, after=after, now=now)
         await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
 
-async def merge_members(database: Database, keep_id: int, other_id: int, *, now: datetime) -> None:
+async def merge_members(
+    database: Database,
+    keep_id: int,
+    other_id: int,
+    *,
+    by: Actor = COMMAND_LINE,
+    now: datetime,
+) -> None:
     """Make one person of two: everything of ``other_id`` becomes that of ``keep_id``.
 
     What each did to the other becomes an action on oneself. Raises UnknownMember, NotAllowed.
@@ -92,6 +110,8 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
         met = await connection.fetch(_MET, [keep_id, other_id], guarded)
         others = {row["member_id"] for row in met}
         locked = await standings.lock(connection, [keep_id, other_id, *others])
+        both = (("keep", keep_id), ("merge", other_id))
+        before = {word: await _status(connection, number) for word, number in both}
         for statement in _MERGE:
             await connection.execute(statement, keep_id, other_id)
         await rise(connection, effects.Effects(), [keep_id], None)
@@ -108,12 +128,17 @@ async def merge_members(database: Database, keep_id: int, other_id: int, *, now:
             now=now,
             cause=Cause.MERGE,
         )
+        after = {"keep": await _status(connection, keep_id)}
+        about = (by, "mergeMembers", Kind.MEMBER, [keep_id, other_id])
+        await audit.write(connection, *about, before=before, after=after, now=now)
         await announce(connection, changes, active, now=now)
 
     await database.in_write(work)
 
 
-async def erase_member(database: Database, member_id: int, *, now: datetime) -> None:
+async def erase_member(
+    database: Database, member_id: int, *, by: Actor = COMMAND_LINE, now: datetime
+) -> None:
     """Take away whatever tells who a member is; what they did keeps counting for others.
 
     Their texts go, and every id that a source gave to them, their posts and what they did or
@@ -129,6 +154,10 @@ async def erase_member(database: Database, member_id: int, *, now: datetime) -> 
         await hide(connection, secret, _IDENTIFYING, member_id)
         for statement in _ERASE:
             await connection.execute(statement, member_id, now)
+        await audit.forget(connection, member_id)
+        await audit.write(
+            connection, by, "eraseMember", Kind.MEMBER, [member_id], after=_ERASED, now=now
+        )
 
     await database.in_write(work)
 
@@ -164,6 +193,37 @@ async def _refold(
         connection, locked, [member_id], active, today=today, now=now, cause=cause
     )
 
+
+async def _kept(connection: Write, member_id: int, today: int) -> dict[str, Any]:
+    """Status and lock of a member as they are kept, for the audit log."""
+    row = await connection.fetchrow(_LOCKED, member_id, today)
+    lock = None
+    if row is not None:
+        until = row["until_day"]
+        lock = {
+            "status": STATUSES[row["status"]].value,
+            "until": None if until is None else day_date(until - 1).isoformat(),
+            "reason": row["reason"],
+        }
+    return {**await _status(connection, member_id), "lock": lock}
+
+
+async def _status(connection: Write, member_id: int) -> dict[str, str | None]:
+    code = await connection.fetchval(_STATUS, member_id)
+    return {"status": None if code is None else STATUSES[code].value}
+
+
+#: All that the audit log says of an erasure.
+_ERASED: Final = {"state": "erased"}
+
+_STATUS = "select status from standing where member_id = $1 and state <> ''"
+
+_LOCKED = """
+    select status, until_day, reason from hold
+    where member_id = $1 and kind = 'lock' and from_day <= $2
+        and (until_day is null or until_day > $2)
+    order by id desc limit 1
+"""
 
 _LIVING = """
     select id, role from member

@@ -6,12 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any, Final
 
 from engagement.points import Compiled, compile_rules
-from engagement.rules import checksum, load
+from engagement.rules import checksum, diff, load
 from engagement.words import RuleSet
-from store import names
+from store import audit, names
+from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, Read, StoreError, Write
+
+#: How many changes of a rule set the audit log tells; the whole text is kept with the version.
+_TOLD: Final = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +139,9 @@ async def version(connection: Read | Write, number: int) -> RuleSetVersion | Non
     return None if row is None else RuleSetVersion(**row)
 
 
-async def save_draft(database: Database, toml: str, *, now: datetime) -> RuleSetVersion:
+async def save_draft(
+    database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
+) -> RuleSetVersion:
     """Keep a rule set as a draft; the same content again gives the version that there is.
 
     Raises engagement.rules.RuleErrors, naming every mistake.
@@ -144,12 +151,19 @@ async def save_draft(database: Database, toml: str, *, now: datetime) -> RuleSet
     async def save(connection: Write) -> RuleSetVersion:
         row = await connection.fetchrow(_SAVE, rules.name, toml, checksum(rules), now)
         assert row is not None
-        return RuleSetVersion(**row)
+        saved = dict(row)
+        if saved.pop("is_new"):
+            told = {"name": rules.name, "checksum": saved["checksum"]}
+            about = (by, "saveRuleSet", Kind.RULE_SET, [saved["id"]])
+            await audit.write(connection, *about, after=told, now=now)
+        return RuleSetVersion(**saved)
 
     return await database.in_write(save)
 
 
-async def activate(database: Database, number: int, *, now: datetime) -> RuleSetVersion:
+async def activate(
+    database: Database, number: int, *, by: Actor = COMMAND_LINE, now: datetime
+) -> RuleSetVersion:
     """Put a version in force and retire the one before.
 
     Everybody is folded again by due work, while recording goes on; until then a standing names the
@@ -163,12 +177,23 @@ async def activate(database: Database, number: int, *, now: datetime) -> RuleSet
             raise UnknownRuleSet(f"there is no rule set with the number {number}")
         if found.state == "active":
             return found
+        last = await active(database, connection)
         await connection.execute(_RETIRE, now)
         row = await connection.fetchrow(_ACTIVATE, number, now)
         assert row is not None
+        before = {"version": last.id, "name": last.name}
+        after = {"version": number, "name": found.name, **_changes(last.rules, load(found.toml))}
+        about = (by, "activateRuleSet", Kind.RULE_SET, [number])
+        await audit.write(connection, *about, before=before, after=after, now=now)
         return RuleSetVersion(**row)
 
     return await database.in_write(put)
+
+
+def _changes(before: RuleSet, after: RuleSet) -> dict[str, Any]:
+    """What a rule set changes, as the audit log tells it."""
+    changes = [str(change) for change in diff(before, after)]
+    return {"changes": changes[:_TOLD], "more": len(changes[_TOLD:])}
 
 
 _STAY = "select pg_advisory_xact_lock_shared($1)"
@@ -193,7 +218,7 @@ _EARLIER = """
 _SAVE = """
     insert into rule_set (name, toml, checksum, created_at) values ($1, $2, $3, $4)
     on conflict (checksum) do update set checksum = excluded.checksum
-    returning *
+    returning *, xmax = 0 as is_new
 """
 
 _RETIRE = "update rule_set set state = 'retired', retired_at = $1 where state = 'active'"

@@ -458,6 +458,26 @@ class ApiKey(Table, table=True):
     revoked_at: datetime | None = _time(nullable=True)
 
 
+class AuditEntry(Table, table=True):
+    """A change that somebody made, as it was before and after; see store/audit.py."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (
+        Index("ix_audit_entry_subject_ids", "subject_ids", postgresql_using="gin"),
+        CheckConstraint("subject_kind in ('Member', 'RuleSet', 'Key')", name="subject_kind"),
+    )
+    id: int = _bigint(Identity(), primary_key=True)
+    at: datetime = _time()
+    actor: str = _text()
+    key_prefix: str | None = _text(nullable=True)
+    request_id: str | None = _text(nullable=True)
+    action: str = _text()
+    subject_kind: str = _text()
+    subject_ids: list[int] = Field(sa_column=Column(ARRAY(Integer), nullable=False))
+    before: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
+    after: dict[str, Any] | None = Field(sa_column=Column(JSONB, nullable=True))
+
+
 class ImportRun(Table, table=True):
     """How far an import got, so that an interrupted one goes on where it stopped."""
 

@@ -99,6 +99,20 @@ def test_one_place_commits() -> None:
     assert found == []
 
 
+def test_the_audit_log_is_only_added_to() -> None:
+    """But for what erasing a member takes out of it."""
+    changes = re.compile(
+        r"\b(?:update|delete\s+from|truncate)\s+(?:only\s+)?audit_entry\b", re.IGNORECASE
+    )
+    found = [
+        name
+        for name, tree in _trees(*ROOMS)
+        for node in _strings(tree)
+        if isinstance(node.value, str) and changes.search(node.value)
+    ]
+    assert found == ["store/audit.py"]
+
+
 def test_thought_takes_time_chance_and_surroundings_as_arguments() -> None:
     found = []
     for name, tree in _trees(*THOUGHT):

@@ -26,6 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and 
 Actions = Annotated[int, typer.Option(min=10_000, help="How many actions there are.")]
 Members = Annotated[int, typer.Option(min=1_000, help="How many members do them.")]
 Batch = Annotated[int, typer.Option(min=100, help="Actions per transaction; an import has 2,000.")]
+Minutes = Annotated[float, typer.Option(min=0.2, help="How long the load lasts.")]
 Requests = Annotated[int, typer.Option(min=100, help="Requests per round.")]
 
 #: Records per member beside the actions: the account and two posts.
@@ -67,16 +68,23 @@ def refuse(json: Json = False) -> None:
     _tell([_refuse], json)
 
 
+@app.command()
+def soak(minutes: Minutes = 30.0, json: Json = False) -> None:
+    """A mixed load for some time: no error, nothing lost, and memory that does not grow."""
+    _tell([partial(_soak, minutes)], json)
+
+
 @app.command("all")
 def all_(json: Json = False) -> None:
-    """All comparisons one after the other, ingest with 3,000,000 actions; takes most of an hour."""
+    """All comparisons one after the other, with a soak of half an hour; takes most of an hour."""
     works: list[Work] = [
         _refuse,
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
+        partial(_soak, 30.0),
         # At its full size it alone takes forty minutes where the disk is slow.
-        partial(_ingest, 3_000_000, 100_000, 2_000),
+        partial(_ingest, 1_000_000, 50_000, 2_000),
     ]
     _tell(works, json, several=True)
 
@@ -113,6 +121,15 @@ async def _refuse() -> Document:
     from bench.refuse import bench_refuse  # noqa: PLC0415
 
     return await bench_refuse(server=Settings.load().database_url)
+
+
+async def _soak(minutes: float) -> Document:
+    from bench.soak import bench_soak  # noqa: PLC0415
+
+    with progress("seconds of load", total=int(minutes * 60)) as advance:
+        return await bench_soak(
+            server=Settings.load().database_url, minutes=minutes, advance=advance
+        )
 
 
 async def _watched(

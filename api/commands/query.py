@@ -18,8 +18,9 @@ from api.execution import Engine, Invalid, Request, is_subscription
 from api.reading import dumps_escaped
 from api.settings import Settings
 from schema.context import Caller
+from schema.words import Scope
+from store.audit import COMMAND_LINE
 from store.feed import Feed
-from store.keys import Scope
 
 
 def command(
@@ -55,7 +56,7 @@ async def answer_query(settings: Settings, request: Request) -> dict[str, Any]:
             raise CommandError("a subscription goes on and on: ask a running service for it")
         async with open_database(settings) as database:
             make = Contexts(database, settings.make_clock(), Feed(database))
-            context = make(Caller("command line", frozenset(Scope)))
+            context = make(Caller(COMMAND_LINE.name, frozenset(Scope)))
             result = (await engine.run(request, document, context)).result
     except Refusal as refusal:
         return {"errors": [refusal.shown(request_id)]}

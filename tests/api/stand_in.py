@@ -109,7 +109,7 @@ def app_of(database: Database, **changes: Any) -> Starlette:
         database=database,
         clock=MovableClock(NOW),
         schema=schema,
-        make_context=lambda _database, _clock, _feed: lambda caller: caller,
+        make_context=lambda _database, _clock, _feed: lambda caller, _request_id: caller,
         worker=False,
     )
 

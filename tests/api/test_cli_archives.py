@@ -1,4 +1,4 @@
-"""Two whole forums through the command line: everything accounted for, everybody explained.
+"""Whole communities through the command line: everything accounted for, everybody explained.
 
 The archives are real and lie beside the repository, never in it (IKUSEI_SHARED_DATA, or
 ../shared/data); where they are not, these tests are skipped.
@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ _SHARED = os.environ.get("IKUSEI_SHARED_DATA") or str(HOUSE.parent / "shared" / 
 _COMMUNITIES = Path(_SHARED) / "communities"
 _QUANTUM = _COMMUNITIES / "se-quantumcomputing-2018-09.zip"
 _URHO = _COMMUNITIES / "urho3d-discourse-topics.tar.gz"
+_BADGER = _COMMUNITIES / "badger-sourcecred-graph.json.gz"
+_HOUSTON = _COMMUNITIES / "slack-houstondatavis.zip"
+_VTAIWAN = _COMMUNITIES / "polis-vtaiwan-uberx.zip"
+_NOTE = _COMMUNITIES / "note-ja-likes.zip"
 _CLOCK = "2026-11-21T09:00:00Z"
 
 
@@ -65,6 +69,32 @@ def quantum() -> Iterator[Imported]:
 @pytest.fixture(scope="module")
 def urho() -> Iterator[Imported]:
     yield from _import("discourse", _URHO)
+
+
+@pytest.fixture(scope="module")
+def badger() -> Iterator[Imported]:
+    yield from _import("sourcecred", _BADGER)
+
+
+@pytest.fixture(scope="module")
+def houston() -> Iterator[Imported]:
+    yield from _import("slack", _HOUSTON)
+
+
+@pytest.fixture(scope="module")
+def vtaiwan() -> Iterator[Imported]:
+    yield from _import("polis", _VTAIWAN)
+
+
+@pytest.fixture(scope="module")
+def note() -> Iterator[Imported]:
+    yield from _import("note-likes", _NOTE)
+
+
+async def _rows(imported: Imported, query: str) -> list[Any]:
+    settings = imported.settings_here()
+    async with open_database(settings) as database, database.read() as connection:
+        return [tuple(row) for row in await connection.fetch(query)]
 
 
 def _accounted(report: dict[str, Any]) -> None:
@@ -226,3 +256,141 @@ def test_nobody_unknown_is_found(urho: Imported) -> None:
     assert done.returncode == 1
     assert "nobody has the name" in done.stderr
     assert json.loads(ikusei("report", "health", "--json", **urho.settings).stdout)["rows"]
+
+
+@pytest.mark.xdist_group("badger")
+async def test_every_like_of_the_graph_has_both_sides_and_a_time(badger: Imported) -> None:
+    report = badger.report
+    assert report["checks"] == {
+        "members": 713,
+        "topics": 348,
+        "posts": 4_224,
+        "replies": 3_857,
+        "mentions": 506,
+        "likes": 6_408,
+        "likes_with_target_author": 6_408,
+        "likes_later_than_post": 6_408,
+        "likers": 464,
+        "authors_liked": 478,
+    }
+    assert sum(report["rows"]["edges"].values()) == 28_441
+    assert report["unclassified"] == {}
+    _accounted(report)
+    span = "select min(occurred_at), max(occurred_at) from action"
+    (first, last), *_ = await _rows(badger, span)
+    assert first == datetime(2020, 12, 9, 22, 5, 33, 171_000, tzinfo=UTC)
+    assert last == datetime(2021, 3, 30, 18, 41, 35, 64_000, tzinfo=UTC)
+    opening = "select count(*) from post where form = 'topic' and title is not null"
+    assert await _rows(badger, opening) == [(348,)]
+    likes = """
+        select count(*), count(distinct a.actor_id), count(distinct a.target_id)
+        from action a join action_type t on t.id = a.type_id join post p on p.id = a.post_id
+        where t.verb = 'like' and a.precision = 0 and a.occurred_at > p.written_at
+    """
+    assert await _rows(badger, likes) == [(6_408, 464, 478)]
+    _adds_up(badger.told("report", "tiers"))
+
+
+@pytest.mark.xdist_group("badger")
+def test_a_second_import_of_the_graph_adds_nothing(badger: Imported) -> None:
+    _nothing_new(badger)
+
+
+@pytest.mark.xdist_group("houston")
+async def test_every_entry_of_the_chat_is_accounted_for(houston: Imported) -> None:
+    report = houston.report
+    checks = report["checks"]
+    assert (checks["members"], checks["channels"], checks["messages"]) == (71, 16, 1_382)
+    assert (checks["reactions"], checks["reactors"]) == (199, 17)
+    skipped = {name: n for name, n in report["rows"]["messages"].items() if "skipped" in name}
+    told_of = {name: n for name, n in report["rows"]["messages"].items() if name not in skipped}
+    assert told_of == {"post": 964, "share_file": 61, "reply": 6, "join": 320}
+    assert sum(skipped.values()) == 31
+    assert report["unclassified"] == {}
+    _accounted(report)
+    reactions = """
+        select count(*), count(distinct a.actor_id), bool_and(a.precision = 2)
+        from action a join action_type t on t.id = a.type_id where t.verb = 'react'
+    """
+    assert await _rows(houston, reactions) == [(199, 17, True)]
+
+
+@pytest.mark.xdist_group("houston")
+def test_a_second_import_of_the_chat_adds_nothing(houston: Imported) -> None:
+    _nothing_new(houston)
+
+
+@pytest.mark.xdist_group("vtaiwan")
+async def test_the_last_vote_of_each_voter_holds(vtaiwan: Imported) -> None:
+    report = vtaiwan.report
+    assert report["checks"] == {
+        "proposals": 197,
+        "authors": 105,
+        "voters": 1_921,
+        "vote_rows": 49_997,
+        "votes": 49_443,
+        "votes_up": 31_029,
+        "votes_down": 11_894,
+        "votes_pass": 6_520,
+        "participants": 1_921,
+        "participants_votes": 49_443,
+        "participants_agree": 31_029,
+        "participants_disagree": 11_894,
+        "participants_differing": 0,
+    }
+    assert report["rows"]["votes"] == {
+        "vote_up": 31_352,
+        "vote_down": 12_021,
+        "vote_pass": 6_624,
+    }
+    assert report["unclassified"] == {}
+    _accounted(report)
+    held = """
+        select t.verb, count(*) from action a join action_type t on t.id = a.type_id
+        where a.state = 0 and t.verb like 'vote%' group by 1 order by 1
+    """
+    votes = [("vote_down", 11_894), ("vote_pass", 6_520), ("vote_up", 31_029)]
+    assert await _rows(vtaiwan, held) == votes
+    given = """
+        select t.verb, sum(y.n)::int from tally y join action_type t on t.id = y.type_id
+        where y.side = 0 and t.verb like 'vote%' group by 1 order by 1
+    """
+    # The tallies leave out the 197 votes on one's own statement, which Polis casts by itself.
+    counted = [("vote_down", 11_894), ("vote_pass", 6_485), ("vote_up", 30_867)]
+    assert await _rows(vtaiwan, given) == counted
+    assert sum(n for _, n in votes) - sum(n for _, n in counted) == 197
+    precise = "select count(*) from action where occurred_at = '2015-06-30T08:49:52.085Z'"
+    assert await _rows(vtaiwan, precise) != [(0,)]
+
+
+@pytest.mark.xdist_group("vtaiwan")
+def test_a_second_import_of_the_votes_adds_nothing(vtaiwan: Imported) -> None:
+    _nothing_new(vtaiwan)
+
+
+@pytest.mark.xdist_group("note")
+async def test_likes_in_both_directions_are_accounted_for(note: Imported) -> None:
+    report = note.report
+    assert report["checks"] == {
+        "articles": 220,
+        "articles_without_title": 2,
+        "likes_received": 9_564,
+        "likes_given": 3_258,
+        "likers": 1_932,
+        "authors_liked": 471,
+        "both_directions": 334,
+    }
+    assert sum(report["rows"]["daily_summary"].values()) == 155
+    assert report["unclassified"] == {}
+    assert report["waiting"] == {"action": 0, "retraction": 0}
+    _accounted(report)
+    latest = "select max(occurred_at) from action a where post_id is not null and wrote_id is null"
+    assert await _rows(note, latest) == [(datetime(2026, 7, 12, 22, 50, 7, tzinfo=UTC),)]
+    titles = "select count(*) from post where title ~ '[ぁ-んァ-ン一-龥]'"
+    ((japanese,),) = await _rows(note, titles)
+    assert japanese > 3_000
+
+
+@pytest.mark.xdist_group("note")
+def test_a_second_import_of_the_likes_adds_nothing(note: Imported) -> None:
+    _nothing_new(note)

@@ -129,3 +129,25 @@ def test_activating_what_there_is_not(tmp_path: Path, url: str) -> None:
         ikusei("rules", "activate", bad, database_url=url), "expected a whole number", "1 mistake"
     )
     assert len(told("rules", "list", database_url=url)) == 1
+
+
+def test_what_commands_change_is_in_the_audit_log(tmp_path: Path, url: str) -> None:
+    low = _rules(tmp_path / "low.toml", _LOW, _NAME)
+    works("rules", "activate", low, database_url=url)
+    prefix = told("keys", "create", "the site", "--scope", "site", database_url=url)["prefix"]
+    works("keys", "revoke", prefix, database_url=url)
+    file = tmp_path / "log.graphql"
+    file.write_text("{ auditLog(first: 9) { nodes { action actor key requestId after } } }")
+    log = json.loads(works("query", str(file), database_url=url))["data"]["auditLog"]["nodes"]
+    actions = ["revokeKey", "createKey", "activateRuleSet", "saveRuleSet"]
+    assert [entry["action"] for entry in log] == actions
+    assert {(entry["actor"], entry["key"], entry["requestId"]) for entry in log} == {
+        ("command line", None, None)
+    }
+    assert log[0]["after"]["prefix"] == prefix
+    assert log[2]["after"]["name"] == "gentle"
+
+
+def test_no_key_can_be_a_member(url: str) -> None:
+    done = ikusei("keys", "create", "x", "--scope", "member", database_url=url)
+    fails(done, "'member' is not one of 'site', 'manager'", code=2)

@@ -82,3 +82,63 @@ def test_a_fixed_clock_stands_still_until_it_is_moved() -> None:
 def test_what_names_no_clock_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected 'system'"):
         parse_clock(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALGORITHMS", "RS256,HS256", "HS256 cannot be taken.*public key.*expected some of RS256"),
+        ("ALGORITHMS", "none", "none cannot be taken"),
+        ("ALGORITHMS", "EdDSA", "EdDSA cannot be taken.*Ed25519"),
+        ("ALGORITHMS", ",", "nothing cannot be taken"),
+        ("JWKS", "http://site.example/jwks.json", "http only for this machine"),
+        ("JWKS", "http://127.0.0.1.site.example/", "http only for this machine"),
+        ("JWKS", "https://name:secret@site.example/jwks.json", "without a password"),
+        ("JWKS", "ftp://site.example/jwks.json", "https://site.example"),
+        ("JWKS", "https://", "expected the path of a file"),
+        ("JWKS", "https://[", "expected the path of a file"),
+        ("SOURCE", "My Site", "the name of a source"),
+        ("LEEWAY", "-1", "greater than or equal to 0"),
+        ("LEEWAY", "301", "less than or equal to 300"),
+        ("LIFETIME", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_setting_of_tokens_says_what_would_be_right(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("IKUSEI_JWT_JWKS", "jwks.json")
+    monkeypatch.setenv("IKUSEI_JWT_ISSUER", "https://site.example")
+    monkeypatch.setenv(f"IKUSEI_JWT_{name}", value)
+    with pytest.raises(SettingsError, match=f"^IKUSEI_JWT_{name}: .*{said}") as caught:
+        Settings.load()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("there", "missing"), [("JWKS", "ISSUER"), ("ISSUER", "JWKS")])
+def test_settings_of_tokens_come_together(
+    monkeypatch: pytest.MonkeyPatch, there: str, missing: str
+) -> None:
+    monkeypatch.setenv(f"IKUSEI_JWT_{there}", "jwks.json")
+    with pytest.raises(SettingsError, match=f"^IKUSEI_JWT_{missing}: missing, but .*_{there} is"):
+        Settings.load()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://site.example/jwks.json",
+        "http://127.0.0.1:8000/jwks",
+        "http://[::1]/jwks",
+        "http://localhost/jwks",
+        "/etc/jwks.json",
+        "jwks.json",
+    ],
+)
+def test_where_a_key_set_may_be(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("IKUSEI_JWT_JWKS", place)
+    monkeypatch.setenv("IKUSEI_JWT_ISSUER", "https://site.example")
+    monkeypatch.setenv("IKUSEI_JWT_ALGORITHMS", "ES256, PS256")
+    settings = Settings.load()
+    assert settings.jwt_jwks == place
+    assert settings.jwt_algorithms == ("ES256", "PS256")
+    assert Settings(jwt_jwks=None, jwt_issuer=None).jwt_audience == "ikusei"

@@ -319,15 +319,17 @@ def test_the_dormant_are_asked_back_and_the_locked_nothing() -> None:
     )
     assert standing.next is not None and standing.next.status is Status.MEMBER
     assert standing.next.text() == (
-        "Any one action, a log-in included, ends the dormancy and makes them a member",
+        "Any one action, a log-in included, ends the dormancy; member comes next",
         "何か一つ行動すれば(ログインだけでもよい)休眠が終わり、「一般」になる",
     )
     locked = Hold("lock", Status.FAN, 20_000, 20_100)
     standing = explain(replace(silent, status=Status.FAN), rules, holds=[locked])
     assert standing.because[0].code == "lock"
     assert locked.applies(20_099) and not locked.applies(20_100)
-    assert standing.because[0].text_en.endswith("locked by a manager until the end of 11 Jan 2025")
-    assert standing.because[0].text_ja.endswith("管理者が2025年1月11日まで固定")
+    assert standing.because[0].text_en.endswith(
+        "set by the community's managers until the end of 11 Jan 2025"
+    )
+    assert standing.because[0].text_ja.endswith("運営が2025年1月11日まで設定")
     assert standing.next is None
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from schema.context import Caller, Context
 from schema.schema import schema
+from schema.words import Scope
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from store.db import Database
 from store.feed import Feed
-from store.keys import Scope
+from store.members import AccountRow
 from store.moment import Newest
 from store.record import record
 
@@ -29,6 +30,8 @@ class Asker:
     now: datetime = NOW
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     newest: Newest = field(default_factory=Newest)
+    key: str | None = "0a1b2c3d"
+    member: AccountRow | None = None
 
     async def __call__(self, document: str, **variables: Any) -> dict[str, Any]:
         """The data of a document that must be answered without an error."""
@@ -45,17 +48,22 @@ class Asker:
 
     async def result(self, document: str, **variables: Any) -> Any:
         """Whatever comes of a document."""
-        context = Context(
-            database=self.database,
-            now=lambda: self.now,
-            caller=Caller("tests", self.scopes),
-            feed=Feed(self.database),
-            newest=self.newest,
-        )
+        context = self.context()
         if not document.startswith("subscription"):
             return await schema.execute(document, variables, context_value=context)
         events = await schema.subscribe(document, variables, context)
         return await anext(events) if isinstance(events, AsyncIterator) else events
+
+    def context(self) -> Context:
+        """What resolvers get."""
+        return Context(
+            database=self.database,
+            now=lambda: self.now,
+            caller=Caller("tests", self.scopes, self.key, self.member),
+            feed=Feed(self.database),
+            newest=self.newest,
+            request_id="req-1",
+        )
 
 
 @asynccontextmanager

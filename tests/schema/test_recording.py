@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from schema.records import read
+from schema.words import Scope
 from store.db import Database
-from store.keys import Scope
 from store.record import record
 from tests.schema.asking import NOW, Asker, statements, warmed
 
@@ -301,7 +301,7 @@ async def test_a_status_is_locked_and_the_lock_ended(database: Database, ask: As
     standing = done["member"]["standing"]
     assert (standing["status"], standing["next"]) == ("CONTRIBUTOR", None)
     assert standing["because"][0]["text"].endswith(
-        "locked by a manager until the end of 1 Apr 2026"
+        "set by the community's managers until the end of 1 Apr 2026"
     )
     for variables in (
         {"m": id_, "until": "2026-02-28", "reason": "past"},

@@ -32,8 +32,8 @@ from schema.errors import CODES, PROBLEMS
 from schema.ids import to_cursor
 from schema.schema import schema
 from schema.scopes import denied, stated
+from schema.words import Scope
 from sources.records import MemberRecord
-from store.keys import Scope
 from tests.schema.asking import NOW, Asker, community, likes, seed
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"
@@ -265,7 +265,9 @@ async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.Mo
             assert _refused(await walker.at(name, [field], walker.ask)) == {field}, name
 
 
-@pytest.mark.parametrize("scopes", [set(), {Scope.SITE}, {Scope.MANAGER}, set(Scope)])
+@pytest.mark.parametrize(
+    "scopes", [set(), {Scope.SITE}, {Scope.MANAGER}, {Scope.MEMBER}, set(Scope)]
+)
 async def test_every_field_is_refused_to_whom_it_does_not_concern(
     walker: Walker, scopes: set[Scope]
 ) -> None:
@@ -335,6 +337,9 @@ async def test_scopes_are_those_of_the_design() -> None:
     for mutation in ("lockStatus", "endLock", "saveRuleSet", "activateRuleSet"):
         assert ("Mutation", mutation) in site
         assert ("Mutation", mutation) not in manager
+    member = denied(CORE, frozenset({Scope.MEMBER}))
+    assert {name for type_, name in set(stated(CORE)) - member if type_ == "Query"} == {"me"}
+    assert not [name for type_, name in set(stated(CORE)) - member if type_ == "Mutation"]
     everything = denied(CORE, frozenset())
     assert set(stated(CORE)) == set(everything)
 

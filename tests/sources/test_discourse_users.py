@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.discourse_users import DiscourseUsersReader, discourse_users
-from sources.mapping import DiscourseUsersMapping, Rule, load_discourse_users, shipped_text
+from sources.mapping import DiscourseUsersMapping, load_discourse_users
+from sources.mapping_file import Rule, shipped_text
 from sources.reader import SourceError
 from sources.records import ActionRecord, CounterRecord, Direction, MemberRecord
 

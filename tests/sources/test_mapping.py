@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +11,12 @@ import pytest
 import sources
 from sources.mapping import (
     CategoryRule,
-    MappingError,
-    Rule,
     load_discourse,
     load_discourse_users,
     load_stackexchange,
-    shipped_text,
 )
+from sources.mapping_file import MappingError, Rule, shipped_text
+from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
 from sources.reader import SourceError
 from sources.records import Direction
 
@@ -40,7 +40,7 @@ def test_the_shipped_mappings_load() -> None:
     assert load_discourse_users().counters[1].direction is Direction.RECEIVED
 
 
-@pytest.mark.parametrize("format", ["stackexchange", "discourse", "discourse-users"])
+@pytest.mark.parametrize("format", ["stackexchange", "discourse", "discourse-users", "slack"])
 def test_the_commented_examples_are_right_too(tmp_path: Path, format: str) -> None:
     lines = []
     example = False
@@ -53,6 +53,7 @@ def test_the_commented_examples_are_right_too(tmp_path: Path, format: str) -> No
         "stackexchange": load_stackexchange,
         "discourse": load_discourse,
         "discourse-users": load_discourse_users,
+        "slack": load_slack,
     }[format]
     assert load(path) != load()
 
@@ -163,3 +164,47 @@ def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
     ]:
         with pytest.raises(SourceError, match=complaint):
             load_discourse(path)
+
+
+@pytest.mark.parametrize(
+    ("format", "load", "changes", "complaints"),
+    [
+        (
+            "polis",
+            load_polis,
+            [("[votes]", "[votes]\nmaybe = 1"), ('verb = "vote_pass"', 'verb = "Pass"')],
+            ["votes.maybe: is not known here", "votes.pass.verb: is 'Pass'"],
+        ),
+        (
+            "note-likes",
+            load_note_likes,
+            [('id = "owner"', "id = 3"), ('role = "staff"', 'role = "boss"')],
+            ["owner.id: is 3", "owner.role: is 'boss'; expected 'staff'"],
+        ),
+        (
+            "sourcecred",
+            load_sourcecred,
+            [('reply = "reply"', ""), ("link = false", 'lnk = "x"')],
+            ["posts.reply: is missing", "verbs.lnk: is not known here"],
+        ),
+        (
+            "slack",
+            load_slack,
+            [("private_channels = false", "private_channels = 1"), ('file = "share_file"', "")],
+            ["private_channels: is 1; expected true or false", "default.file: is missing"],
+        ),
+    ],
+)
+def test_mistakes_in_the_mappings_of_other_systems(
+    tmp_path: Path,
+    format: str,
+    load: Callable[[Path], object],
+    changes: list[tuple[str, str]],
+    complaints: list[str],
+) -> None:
+    path = edited(tmp_path, format, *changes)
+    with pytest.raises(MappingError) as raised:
+        load(path)
+    assert len(raised.value.mistakes) == len(complaints)
+    for complaint in complaints:
+        assert complaint in str(raised.value)

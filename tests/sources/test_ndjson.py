@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -39,14 +40,17 @@ def test_bad_lines_are_refused_with_their_number() -> None:
         ("line 1", None),
         ("line 3", "not_json"),
         ("line 4", "not_utf8"),
-        ("line 5", "not_an_object"),
+        ("line 5, item 1", "not_an_object"),
         ("line 6", "not_allowed"),
         ("line 7", "missing"),
         ("line 8", "not_json"),
         ("line 9", None),
     ]
     assert reads[0].place.file == "standard input"
-    assert read.rows == {"lines": {"member": 2, "skipped_empty": 1, "rejected": 6}}
+    assert read.rows == {
+        "lines": {"member": 2, "skipped_empty": 1, "rejected": 6},
+        "batches": {"batch": 1},
+    }
     assert read.total is None
 
 
@@ -122,6 +126,51 @@ def test_a_cloud_event_is_an_envelope() -> None:
 def test_every_kind_of_record_fits_an_event(data: dict[str, object]) -> None:
     (read,) = standard_input(event("shop", data=data)).records()
     assert read.faults == ()
+
+
+def test_events_come_in_batches() -> None:
+    content = b"[" + event("shop", "e1") + b"," + event("shop", "e2") + b"]\n[]\n" + MEMBER
+    read = standard_input(content)
+    reads = list(read.records())
+    assert [r.place.row for r in reads] == ["line 1, item 1", "line 1, item 2", "line 3"]
+    assert all(r.record is not None for r in reads)
+    assert read.rows == {"lines": {"action": 2, "member": 1}, "batches": {"batch": 2}}
+
+
+def test_data_may_be_in_base64() -> None:
+    packed = {**json.loads(event("shop")), "data": None}
+    packed["data_base64"] = base64.b64encode(json.dumps(LIKE).encode()).decode()
+    (plain,) = standard_input(event("shop")).records()
+    (read,) = standard_input(json.dumps(packed).encode()).records()
+    assert read.record == plain.record
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"id": None}, "id", "is missing; every event has it: expected what the event's source"),
+        ({"id": 5}, "id", "is 5; every event"),
+        ({"source": ""}, "source", "is ''; every event has it: expected where the event comes"),
+        ({"type": None}, "type", "is missing"),
+        ({"specversion": None}, "specversion", "is missing; every event has it: expected '1.0'"),
+        ({"specversion": "0.3"}, "specversion", "is '0.3'; expected '1.0'"),
+        ({"data": None}, "data", "is missing; expected the record as a JSON object"),
+        ({"data": '{"kind":"member"}'}, "data", "expected the record as a JSON object"),
+        ({"data_base64": "e30="}, "data_base64", "stands beside data"),
+        ({"data": None, "data_base64": "?"}, "data_base64", "cannot be read"),
+        ({"data": None, "data_base64": 7}, "data_base64", "cannot be read"),
+        ({"data": None, "data_base64": "W10="}, "data_base64", "holds []; expected a JSON object"),
+    ],
+)
+def test_a_faulty_event_says_which_attribute(
+    change: dict[str, object], field: str, message: str
+) -> None:
+    whole = {**json.loads(event("shop")), **change}
+    kept = {name: value for name, value in whole.items() if value is not None}
+    (read,) = standard_input(json.dumps(kept).encode()).records()
+    (fault,) = read.faults
+    assert fault.field == field
+    assert message in fault.message
 
 
 def test_two_sources_of_events_are_not_mixed_up() -> None:

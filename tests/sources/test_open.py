@@ -11,8 +11,20 @@ import pytest
 from sources.open import FORMATS, open_source
 from sources.reader import SourceError
 from sources.records import MemberRecord
+from tests.sources.graphs import forum
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+POLLED = "participant,n-votes,n-agree,n-disagree\n1,0,0,0\n"
+#: What else an export must hold to be one.
+BESIDE = {
+    "slack": {"channels.json": "[]"},
+    "polis": {
+        "comments.csv": "timestamp,comment-id,author-id,comment-body\n",
+        "votes.csv": "timestamp,comment-id,voter-id,vote\n",
+    },
+}
 
 
 def example(folder: Path, format: str) -> Path:
@@ -24,8 +36,14 @@ def example(folder: Path, format: str) -> Path:
         ),
         "discourse-users": ("a.csv", "id,username\n1,ann\n"),
         "stackexchange": ("Users.xml", '<users><row Id="1" DisplayName="Ann" /></users>'),
+        "sourcecred": ("graph.json", forum().written().decode()),
+        "slack": ("users.json", '[{"id": "U1", "name": "ann"}]'),
+        "polis": ("participants-votes.csv", POLLED),
+        "note-likes": ("likes.csv", "note_key,like_user_id,liked_at\n"),
     }[format]
     (folder / file).write_text(content)
+    for other, text in BESIDE.get(format, {}).items():
+        (folder / other).write_text(text)
     return folder
 
 
@@ -45,8 +63,10 @@ def test_what_cannot_be_opened_says_what_was_expected(tmp_path: Path) -> None:
         ("usenet", [folder], {"source": "s"}, "expected one of ndjson, discourse"),
         ("ndjson", [], {}, "expected at least one file"),
         ("stackexchange", [folder], {}, "needs the name of the source"),
-        ("stackexchange", [folder, folder], {"source": "s"}, "one dump at a time"),
+        ("stackexchange", [folder, folder], {"source": "s"}, "one export at a time"),
         ("stackexchange", [folder], {"source": "s", "mapping": mapping}, "cannot be read"),
+        ("slack", [folder, folder], {"source": "s"}, "slack reads one export at a time"),
+        ("polis", [folder], {"source": "s"}, r"holds no comments\.csv"),
         ("ndjson", [folder], {"mapping": mapping}, "takes no mapping"),
         ("discourse", [folder], {"source": "s", "as_of": NOW}, "only discourse-users takes"),
     ]:

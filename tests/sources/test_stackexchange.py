@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping import load_stackexchange, shipped_text
+from sources.mapping import load_stackexchange
+from sources.mapping_file import shipped_text
 from sources.reader import Read, SourceError
 from sources.records import ActionRecord, CounterRecord, MemberRecord, PostRecord, Precision
 from sources.stackexchange import IdMap, StackExchangeReader, stackexchange

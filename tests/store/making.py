@@ -18,11 +18,13 @@ from sources.records import (
     Record,
     RetractionRecord,
 )
+from store.audit import Actor
 from store.db import Database
 from store.receipt import Counts, Receipt
 from store.record import record
 
 #: The moment of most tests; days are counted back from it.
+EVE = Actor("eve")
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 

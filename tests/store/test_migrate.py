@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
@@ -15,10 +16,12 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from engagement import rules
-from store import migrate
+from engagement.words import Status
+from store import keys, migrate, people
 from store.db import NEWEST, Database, StoreError, connect
 from store.tables import Table
 from tests.conftest import MIGRATED
+from tests.store.making import EVE, NOW, act, ago, member, number, put
 
 _CATALOG = {
     "tables": """
@@ -90,7 +93,7 @@ async def test_a_fresh_schema_equals_the_migrated_one(empty_url: str, url: str) 
     await engine.dispose()
     fresh, migrated = await catalog(empty_url), await catalog(url)
     for part, rows in fresh.items():
-        assert migrated[part] == rows, f"{part} differ: run python -m migrations.regenerate"
+        assert migrated[part] == rows, f"{part} differ: run python -m migrations.next"
     for special in (
         "USING brin (day) WITH (pages_per_range",
         "fillfactor=75",
@@ -211,3 +214,51 @@ async def test_a_database_that_is_not_in_utf8_is_refused(empty_url: str, encodin
         await connection.execute(f"drop database {name} with (force)")
     finally:
         await connection.close()
+
+
+async def test_a_filled_database_is_upgraded_from_the_first_migration_on(
+    url: str, empty_url: str
+) -> None:
+    """As one of the first release: what it holds stays, and what is new works on it."""
+
+    def to_first(config: Config) -> None:
+        command.upgrade(config, "0001")
+
+    def back_to_first(config: Config) -> None:
+        command.downgrade(config, "0001")
+
+    opened = await connect(url)
+    await put(opened, member("ann", joined=ago(400)), act("a1", verb="like", post="p1"))
+    _, key = await keys.create(opened, name="site", scopes=[keys.Scope.SITE], now=NOW)
+    await opened.close()
+    await migrate.in_alembic(url, back_to_first)
+    await migrate.in_alembic(empty_url, to_first)
+    assert await catalog(url) == await catalog(empty_url)
+    with pytest.raises(StoreError, match=r"at migration 0001, not at .*; run `ikusei migrate`"):
+        await connect(url)
+    before = await _contents(url)
+    await migrate.migrate(url, now=MIGRATED)
+    assert {table: rows for table, rows in (await _contents(url)).items() if rows} == before
+    opened = await connect(url)
+    await keys.revoke(opened, key.prefix, NOW)
+    ann = await number(opened, "ann")
+    await people.lock_status(opened, ann, Status.FAN, until_day=None, reason="r", by=EVE, now=NOW)
+    async with opened.read() as connection:
+        actions = await connection.fetch("select action from audit_entry order by id")
+    assert [row["action"] for row in actions] == ["revokeKey", "lockStatus"]
+    await opened.close()
+
+
+async def _contents(url: str) -> dict[str, list[str]]:
+    """Every row of every table that has some."""
+    connection = await asyncpg.connect(url)
+    found = {}
+    for (table,) in await connection.fetch(
+        "select relname from pg_class where relkind = 'r' "
+        "and relnamespace = 'public'::regnamespace and relname <> 'alembic_version'"
+    ):
+        rows = await connection.fetch(f"select t::text from {table} t order by 1")
+        if rows:
+            found[table] = [row[0] for row in rows]
+    await connection.close()
+    return found

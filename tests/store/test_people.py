@@ -19,7 +19,7 @@ from store.people import (
     merge_members,
 )
 from store.refresh import refresh
-from tests.store.making import NOW, act, ago, counted, member, number, post, put, tally, undo
+from tests.store.making import EVE, NOW, act, ago, counted, member, number, post, put, tally, undo
 from tests.store.recount import assert_consistent
 
 
@@ -39,7 +39,7 @@ async def test_a_lock_gives_its_status_until_its_last_day(database):
     ann = await number(database, "ann")
     today = database.day(NOW)
     await lock_status(
-        database, ann, Status.CONTRIBUTOR, until_day=today + 3, reason="pilot", by="eve", now=NOW
+        database, ann, Status.CONTRIBUTOR, until_day=today + 3, reason="pilot", by=EVE, now=NOW
     )
     assert await status(database, ann) is Status.CONTRIBUTOR
     await assert_consistent(database, NOW)
@@ -58,7 +58,7 @@ async def test_a_second_lock_ends_the_first_and_a_lock_can_be_ended(database):
     await put(database, member("ann", joined=ago(400)), act("a1", verb="like", post="p1"))
     ann = await number(database, "ann")
     for to in (Status.FAN, Status.CONNECTOR):
-        await lock_status(database, ann, to, until_day=None, reason="r", by="eve", now=NOW)
+        await lock_status(database, ann, to, until_day=None, reason="r", by=EVE, now=NOW)
         assert await status(database, ann) is to
     await end_lock(database, ann, now=NOW)
     assert await status(database, ann) is Status.MEMBER
@@ -72,11 +72,11 @@ async def test_locks_are_refused_where_they_make_no_sense(database):
     ann = await number(database, "ann")
     with pytest.raises(NotAllowed, match="end before it begins"):
         await lock_status(
-            database, ann, Status.FAN, until_day=database.day(NOW), reason="", by="eve", now=NOW
+            database, ann, Status.FAN, until_day=database.day(NOW), reason="", by=EVE, now=NOW
         )
     with pytest.raises(UnknownMember):
         await lock_status(
-            database, ann + 99, Status.FAN, until_day=None, reason="", by="eve", now=NOW
+            database, ann + 99, Status.FAN, until_day=None, reason="", by=EVE, now=NOW
         )
 
 
@@ -85,9 +85,7 @@ async def test_who_has_no_status_cannot_be_locked(database):
     for who, called in (("eve", "staff"), ("r2", "a bot")):
         one = await number(database, who)
         with pytest.raises(NotAllowed, match=f"they are {called}, who has no status"):
-            await lock_status(
-                database, one, Status.FAN, until_day=None, reason="", by="eve", now=NOW
-            )
+            await lock_status(database, one, Status.FAN, until_day=None, reason="", by=EVE, now=NOW)
     assert await rows(database, "select 1 from hold") == []
 
 
@@ -352,4 +350,4 @@ async def test_an_erased_member_cannot_be_changed(database):
     with pytest.raises(UnknownMember):
         await erase_member(database, ann, now=NOW)
     with pytest.raises(UnknownMember):
-        await lock_status(database, ann, Status.FAN, until_day=None, reason="", by="eve", now=NOW)
+        await lock_status(database, ann, Status.FAN, until_day=None, reason="", by=EVE, now=NOW)

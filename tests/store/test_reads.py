@@ -24,6 +24,7 @@ from store.db import Database, Read
 from store.members import Filter, MemberRow, Order
 from store.moment import Moment, Newest, moment
 from store.record import record
+from tests.store.making import EVE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VERBS = ["answer", "comment", "like", "best_answer", "login", "something_new"]
@@ -87,7 +88,7 @@ async def test_kept_standings_equal_folded_ones_and_those_of_the_population(
     async with database.read() as connection:
         first = (await everybody(connection))[3].id
     await people.lock_status(
-        database, first, STATUSES[2], until_day=database.day(NOW) + 10, reason="x", by="t", now=NOW
+        database, first, STATUSES[2], until_day=database.day(NOW) + 10, reason="x", by=EVE, now=NOW
     )
     later = NOW + timedelta(days=days_later)
     async with database.read() as connection:

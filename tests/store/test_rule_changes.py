@@ -15,6 +15,7 @@ from store import explained, members, people, reports, rules
 from store.db import Database
 from store.refresh import refresh
 from tests.store.making import (
+    EVE,
     NOW,
     act,
     ago,
@@ -213,7 +214,7 @@ async def test_a_lock_leaves_no_grace(database: Database, ended_by_hand: bool) -
     ann = await number(database, "ann")
     until = None if ended_by_hand else database.day(NOW) + 3
     await people.lock_status(
-        database, ann, Status.CONTRIBUTOR, until_day=until, reason="r", by="eve", now=NOW
+        database, ann, Status.CONTRIBUTOR, until_day=until, reason="r", by=EVE, now=NOW
     )
     await _activate(database, _with(favorability=7), later(3))
     if ended_by_hand:
@@ -229,7 +230,7 @@ async def test_behind_a_lock_the_own_status_is_kept(database: Database) -> None:
     ann = await number(database, "ann")
     until = database.day(NOW) + 8
     await people.lock_status(
-        database, ann, Status.CONTRIBUTOR, until_day=until, reason="r", by="eve", now=NOW
+        database, ann, Status.CONTRIBUTOR, until_day=until, reason="r", by=EVE, now=NOW
     )
     await _activate(database, _with(support=20), later(3))
     await pass_days(database, 3)

@@ -19,6 +19,7 @@ from store.migrate import migrate
 from store.record import record
 from store.refresh import RefreshReport, refresh
 from tests.store.making import (
+    EVE,
     NOW,
     act,
     ago,
@@ -205,7 +206,7 @@ async def test_who_was_first_heard_of_tomorrow_is_placed_all_the_same(database: 
     await put(database, act("1", "bob", target="ann", time=midnight), now=midnight)
     ann = await number(database, "ann")
     await people.lock_status(
-        database, ann, Status.FAN, until_day=None, reason="r", by="eve", now=early
+        database, ann, Status.FAN, until_day=None, reason="r", by=EVE, now=early
     )
     assert await status(database, "ann") is Status.FAN
     async with database.read() as c:
@@ -256,9 +257,7 @@ async def test_a_day_is_placed_again_though_its_news_are_worth_nothing(database:
 async def test_a_lock_that_never_held_is_no_cause(database: Database) -> None:
     await put(database, member("ann", joined=ago(50)), act("1"))
     ann = await number(database, "ann")
-    await people.lock_status(
-        database, ann, Status.FAN, until_day=None, reason="r", by="eve", now=NOW
-    )
+    await people.lock_status(database, ann, Status.FAN, until_day=None, reason="r", by=EVE, now=NOW)
     await people.end_lock(database, ann, now=NOW)
     await likes(database, "ann", 12)
     today = database.day(NOW)

@@ -1,0 +1,176 @@
+"""Mapping files of chats, votes, likes and graphs: SourceCred, Slack, Polis, note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sources.mapping_file import Checker, Key, Rule, load_mapping
+
+#: The three votes of Polis, as its export writes them.
+POLIS_VOTES: Final[Mapping[str, str]] = {"1": "agree", "-1": "disagree", "0": "pass"}
+
+
+@dataclass(frozen=True, slots=True)
+class PolisMapping:
+    """What a proposal is, and each of the three votes (``agree``, ``disagree``, ``pass``)."""
+
+    comments: Rule
+    votes: Mapping[str, Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMapping:
+    """Whose blog it is, and what its articles and likes are, and those of others that it likes."""
+
+    owner: str
+    role: str
+    articles: Rule
+    likes: Rule
+    liked_articles: Rule
+    my_likes: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCredMapping:
+    """What a topic and a reply are; a verb that is None is not imported."""
+
+    venue: str
+    topic: str
+    reply: str
+    like: str | None = "like"
+    mention: str | None = "mention"
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRule:
+    """What the messages of one channel become; ``skip`` is the reason not to import them."""
+
+    venue: str = ""
+    message: str = ""
+    reply: str = ""
+    file: str = ""
+    skip: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlackMapping:
+    """``channels`` by name; a verb that is None is not imported, nor is such an emoji."""
+
+    default: ChannelRule
+    channels: Mapping[str, ChannelRule] = field(default_factory=dict)
+    emoji: Mapping[str, str | None] = field(default_factory=dict)
+    private_channels: bool = False
+    join: str | None = "join"
+    mention: str | None = "mention"
+    react: str | None = "react"
+
+
+def load_polis(path: Path | None = None) -> PolisMapping:
+    """The mapping of Polis exports: the shipped one, or the file at ``path``.
+
+    Raises MappingError with every mistake in the file.
+    """
+    return load_mapping("polis", path, _polis)
+
+
+def load_note_likes(path: Path | None = None) -> NoteMapping:
+    """The mapping of the likes of a note blog: the shipped one, or the file at ``path``.
+
+    Raises MappingError with every mistake in the file.
+    """
+    return load_mapping("note-likes", path, _note)
+
+
+def load_sourcecred(path: Path | None = None) -> SourceCredMapping:
+    """The mapping of SourceCred graphs: the shipped one, or the file at ``path``.
+
+    Raises MappingError with every mistake in the file.
+    """
+    return load_mapping("sourcecred", path, _sourcecred)
+
+
+def load_slack(path: Path | None = None) -> SlackMapping:
+    """The mapping of Slack exports: the shipped one, or the file at ``path``.
+
+    Raises MappingError with every mistake in the file.
+    """
+    return load_mapping("slack", path, _slack)
+
+
+def _polis(checker: Checker) -> PolisMapping:
+    checker.only(checker.data, (), ("format", "comments", "votes"))
+    return PolisMapping(
+        comments=checker.rule(checker.data.get("comments"), ("comments",), "type"),
+        votes=checker.named_rules("votes", "verb", tuple(POLIS_VOTES.values())),
+    )
+
+
+def _note(checker: Checker) -> NoteMapping:
+    data = checker.data
+    names = ("owner", "articles", "likes", "liked_articles", "my_likes")
+    checker.only(data, (), ("format", *names))
+    owner = checker.table(data.get("owner"), ("owner",))
+    checker.only(owner, ("owner",), ("id", "role"))
+    member = owner.get("id")
+    if not isinstance(member, str) or not member.strip():
+        checker.wrong(("owner", "id"), f"is {member!r}; expected the owner's id as a string")
+    role = owner.get("role")
+    if role not in ("member", "staff", "bot"):
+        checker.wrong(("owner", "role"), f"is {role!r}; expected 'staff', 'member' or 'bot'")
+    return NoteMapping(
+        owner=str(member),
+        role=str(role),
+        articles=checker.rule(data.get("articles"), ("articles",), "type"),
+        likes=checker.rule(data.get("likes"), ("likes",), "verb"),
+        liked_articles=checker.rule(data.get("liked_articles"), ("liked_articles",), "type"),
+        my_likes=checker.rule(data.get("my_likes"), ("my_likes",), "verb"),
+    )
+
+
+def _sourcecred(checker: Checker) -> SourceCredMapping:
+    checker.only(checker.data, (), ("format", "posts", "verbs"))
+    posts = checker.table(checker.data.get("posts"), ("posts",))
+    checker.only(posts, ("posts",), ("venue", "topic", "reply"))
+    venue, topic, reply = (
+        checker.word(posts, ("posts",), name) for name in ("venue", "topic", "reply")
+    )
+    return SourceCredMapping(venue, topic, reply, **checker.verbs(("like", "mention", "link")))
+
+
+def _slack(checker: Checker) -> SlackMapping:
+    data = checker.data
+    checker.only(data, (), ("format", "private_channels", "default", "channels", "verbs", "emoji"))
+    private = data.get("private_channels", False)
+    if not isinstance(private, bool):
+        checker.wrong(("private_channels",), f"is {private!r}; expected true or false")
+    emoji = checker.table(data.get("emoji"), ("emoji",), required=False)
+    channels = checker.table(data.get("channels"), ("channels",), required=False)
+    return SlackMapping(
+        default=_channel(checker, data.get("default"), ("default",)),
+        channels={
+            name: _channel(checker, value, ("channels", name)) for name, value in channels.items()
+        },
+        emoji={
+            name: None if value is False else checker.word(emoji, ("emoji",), name)
+            for name, value in emoji.items()
+        },
+        private_channels=private is True,
+        **checker.verbs(("join", "mention", "react")),
+    )
+
+
+def _channel(checker: Checker, value: object, key: Key) -> ChannelRule:
+    before = len(checker.mistakes)
+    table = checker.table(value, key)
+    if len(checker.mistakes) > before:
+        return ChannelRule()
+    if "skip" in table:
+        checker.only(table, key, ("skip",))
+        return ChannelRule(skip=checker.word(table, key, "skip"))
+    names = ("venue", "message", "reply", "file")
+    checker.only(table, key, (*names, "skip"))
+    return ChannelRule(**{name: checker.word(table, key, name) for name in names})

@@ -1,0 +1,416 @@
+"""SourceCred graphs: who wrote, answered, mentioned and liked what in a Discourse forum."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final
+
+import orjson
+
+from sources.files import BROKEN, existing, streams, unpacked, whole
+from sources.mapping_others import SourceCredMapping
+from sources.parse import show
+from sources.reader import BaseReader, Item, Place, Read, SourceError
+from sources.records import ActionRecord, MemberRecord, Record
+from sources.times import since_1970
+
+_EXPECTED: Final = (
+    "a graph of SourceCred (output/graphs/…/graph.json, also gzipped), or a folder or archive of "
+    "them"
+)
+_SUFFIXES: Final = (".json", ".json.gzip")
+#: A graph is read whole; beyond that it is something else.
+MAX_FILE_BYTES: Final = 200_000_000
+_TITLE: Final = re.compile(r"\[(.*)\]\(\S*\)", re.DOTALL)
+#: What each kind of edge tells; a kind that is not here is unmapped.
+_TELLS: Final[Mapping[str, str]] = {
+    "authors/post": "author",
+    "authors/topic": "author",
+    "topicContainsPost": "topic",
+    "replyTo": "parent",
+    "createsLike": "liker",
+    "topicHasLikedPost": "skipped_derived",
+}
+#: Those who are nobody in every Discourse forum.
+_BOTS: Final = frozenset({"system", "discobot"})
+_NODES: Final = ("user", "topic", "post", "like")
+_SHOWN: Final = 30
+
+
+@dataclass(slots=True)
+class _Edge:
+    """An edge of the forum: its kind, the nodes it joins, and its time."""
+
+    place: Place
+    kind: str
+    source: int
+    target: int
+    time: datetime | None
+
+
+@dataclass(slots=True)
+class _Graph:
+    """The nodes and edges of one forum, by the position of a node's address.
+
+    ``nodes`` are the kind and the id (a username, a number) of what belongs to the forum, whether
+    or not the graph describes it: of a member who was only ever mentioned it has the address.
+    """
+
+    file: str
+    nodes: dict[int, tuple[str, str]] = field(default_factory=dict)
+    times: dict[int, datetime | None] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
+    author: dict[int, int] = field(default_factory=dict)
+    topic: dict[int, int] = field(default_factory=dict)
+    parent: dict[int, int] = field(default_factory=dict)
+    liker: dict[int, int] = field(default_factory=dict)
+    opener: dict[int, int] = field(default_factory=dict)
+    deeds: list[_Edge] = field(default_factory=list)
+
+    def id(self, node: int | None) -> str | None:
+        """What the forum calls a member or a post; a topic goes by the post that opens it.
+
+        None for what is no node of the forum.
+        """
+        if node is None or node not in self.nodes:
+            return None
+        kind, name = self.nodes[node]
+        if kind != "topic":
+            return name
+        return self.id(self.opener[node]) if node in self.opener else f"topic-{name}"
+
+    def find_openers(self) -> None:
+        """A topic's first post is its opener, if it is by the topic's author."""
+        posts: defaultdict[int, list[tuple[datetime, int, int]]] = defaultdict(list)
+        for post, topic in self.topic.items():
+            time = self.times.get(post)
+            if time is not None:
+                number = self.nodes[post][1]
+                posts[topic].append((time, int(number) if number.isdecimal() else 0, post))
+        for topic, found in posts.items():
+            first = min(found)[2]
+            if self.author.get(topic) in (None, self.author.get(first)):
+                self.opener[topic] = first
+
+
+class SourceCredReader(BaseReader):
+    """Members, posts, then likes and mentions, graph by graph.
+
+    A graph tells titles and no texts. A member's id is the username; posts have Discourse's own
+    numbers. A topic is the post that opens it; where that is not in the graph, the topic stands
+    for it. Of several forums in a graph the one with the most nodes is read, what belongs to the
+    others and to other plugins (GitHub, Discord, …) is counted as unmapped. Each graph is
+    held whole while it is read: some 5 kB an edge.
+    """
+
+    format = "sourcecred"
+
+    def __init__(
+        self, paths: Sequence[Path], mapping: SourceCredMapping, *, source: str, now: datetime
+    ) -> None:
+        for path in paths:
+            existing(path, _EXPECTED)
+        self._paths = tuple(paths)
+        self._mapping = mapping
+        self._source = source
+        super().__init__(now=now, settings=(source, mapping))
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._likers: set[str] = set()
+        self._liked: set[str] = set()
+        self._written: dict[str, datetime] = {}
+        self._checks.update(members=0, topics=0, posts=0, replies=0, mentions=0, likes=0)
+        self._checks.update(likes_with_target_author=0, likes_later_than_post=0)
+
+    @property
+    def checks(self) -> Mapping[str, int]:
+        """``replies`` are posts that answer a post; the first posts of topics are in ``posts``."""
+        people = {"likers": len(self._likers), "authors_liked": len(self._liked)}
+        return {**self._checks, **people}
+
+    def _items(self) -> Iterator[Item | Read]:
+        found = False
+        for path in self._paths:
+            for name, stream in streams(path, _SUFFIXES, _EXPECTED):
+                content = _graph_of(name, _content(name, stream))
+                if content is None:
+                    self._account("files", "skipped_not_a_graph")
+                    continue
+                found = True
+                self._account("files", "graph")
+                yield from self._graph_items(name, content)
+        if not found:
+            names = ", ".join(map(str, self._paths))
+            raise SourceError(f"{names}: holds no graph; expected {_EXPECTED}")
+
+    def _graph_items(self, name: str, content: Mapping[str, Any]) -> Iterator[Item | Read]:
+        addresses, nodes, edges = (
+            content[key] for key in ("sortedNodeAddresses", "nodes", "edges")
+        )
+        self.total = (self.total or 0) + len(nodes) + len(edges)
+        server = _main_server(addresses)
+        graph = _Graph(name)
+        for position, address in enumerate(addresses):
+            kind, _ = _kind(address, server, _NODES)
+            if kind is not None:
+                graph.nodes[position] = (kind, address[-1])
+        told = list(self._nodes(graph, addresses, nodes, server))
+        for number, edge in enumerate(edges, 1):
+            if (refused := self._edge(graph, edge, number, server)) is not None:
+                yield refused
+        graph.find_openers()
+        for node, place in told:
+            yield from self._node_items(graph, node, place)
+            self.done += 1
+        for deed in graph.deeds:
+            yield from self._deed(graph, deed)
+        self.done += len(nodes) - len(told) + len(edges)
+
+    # Learning
+
+    def _nodes(
+        self, graph: _Graph, addresses: Sequence[Any], nodes: Sequence[Any], server: str
+    ) -> Iterator[tuple[int, Place]]:
+        """The nodes that are told; users come first, as members are recorded before their posts."""
+        told: list[tuple[int, Place]] = []
+        for number, node in enumerate(nodes, 1):
+            index = node.get("index") if isinstance(node, dict) else None
+            if not isinstance(index, int) or not 0 <= index < len(addresses):
+                self._account("nodes", "unmapped_without_address")
+                continue
+            kind, outcome = _kind(addresses[index], server, _NODES)
+            if kind is None:
+                self._account("nodes", outcome)
+                continue
+            graph.times[index] = _moment(node.get("timestampMs"))
+            if kind == "topic":
+                title = _TITLE.fullmatch(str(node.get("description", "")))
+                graph.titles[index] = title[1] if title else ""
+            place = Place(graph.file, f"node {number} ({'/'.join(map(str, addresses[index]))})")
+            told.append((index, place))
+        yield from sorted(told, key=lambda one: graph.nodes[one[0]][0] != "user")
+
+    def _edge(self, graph: _Graph, edge: object, number: int, server: str) -> Read | None:
+        """Put what an edge tells into the graph; or refuse it."""
+        place = Place(graph.file, f"edge {number}")
+        value: Mapping[str, Any] = edge if isinstance(edge, dict) else {}
+        kind, outcome = _kind(value.get("address"), server, None)
+        if kind is None:
+            self._account("edges", outcome)
+            return None
+        if kind in ("authors", "references"):
+            kind = f"{kind}/{str(value['address'][3])[:_SHOWN]}"
+        for name in ("srcIndex", "dstIndex"):
+            index = value.get(name)
+            if not isinstance(index, int) or index not in graph.nodes:
+                message = f"is {show(index)}; expected the position of one of the forum's addresses"
+                return self._refuse(place, "unknown_node", message, table="edges", field=name)
+        time = _moment(value.get("timestampMs"))
+        self._learn(graph, _Edge(place, kind, value["srcIndex"], value["dstIndex"], time))
+        return None
+
+    def _learn(self, graph: _Graph, edge: _Edge) -> None:
+        if edge.kind in ("likes", "references/user", "references/post", "references/topic"):
+            graph.deeds.append(edge)
+            return
+        self._account("edges", _TELLS.get(edge.kind, f"unmapped_{edge.kind[:_SHOWN]}"))
+        match edge.kind:
+            case "authors/post" | "authors/topic":
+                graph.author[edge.target] = edge.source
+            case "topicContainsPost":
+                graph.topic[edge.target] = edge.source
+            case "replyTo":
+                graph.parent[edge.source] = edge.target
+            case "createsLike":
+                graph.liker[edge.target] = edge.source
+
+    # Telling
+
+    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
+        return {"kind": kind, "source": self._source, **values}
+
+    def _node_items(self, graph: _Graph, node: int, place: Place) -> Iterator[Item]:
+        kind, name = graph.nodes[node]
+        match kind:
+            case "user":
+                role = "bot" if name in _BOTS else None
+                value = self._record("member", id=name, name=self._name(name), role=role)
+                yield Item(place, value, "nodes", "member")
+            case "post":
+                yield self._post(graph, node, place)
+            case "topic" if node in graph.opener:
+                self._account("nodes", "title")
+            case "topic":
+                yield self._post(graph, node, place)
+            case _:
+                # Its two edges say who liked what.
+                self._account("nodes", "like")
+        self._checks["topics"] += kind == "topic"
+
+    def _post(self, graph: _Graph, node: int, place: Place) -> Item:
+        itself = graph.nodes[node][0] == "topic"
+        topic = node if itself else graph.topic.get(node, -1)
+        opens = itself or graph.opener.get(topic) == node
+        root = graph.id(topic)
+        parent = None if opens else graph.id(graph.parent.get(node)) or root
+        word = self._mapping.topic if opens else self._mapping.reply
+        # A topic is there a moment before the post that opens it: the two are one act.
+        time = graph.times.get(topic if opens else node) or graph.times.get(node)
+        value = self._record(
+            "post",
+            id=graph.id(node),
+            venue=self._mapping.venue,
+            type=word,
+            author=graph.id(graph.author.get(node)),
+            time=time,
+            root=root,
+            parent=parent,
+            title=self._title(graph.titles.get(topic)) if opens else None,
+        )
+        if not itself:
+            self._checks["posts"] += 1
+            self._checks["replies"] += node in graph.parent
+        if time is not None:
+            self._written[value["id"]] = time
+        return Item(place, value, "nodes", word)
+
+    def _deed(self, graph: _Graph, edge: _Edge) -> Iterator[Item]:
+        deed = {"likes": "like", "references/user": "mention"}.get(edge.kind, "link")
+        verb = {
+            "like": self._mapping.like,
+            "mention": self._mapping.mention,
+            "link": self._mapping.link,
+        }[deed]
+        if verb is None:
+            self._account("edges", f"skipped_{deed}")
+            return
+        post, target = graph.id(edge.target), graph.id(graph.author.get(edge.target))
+        if deed == "like":
+            # Early graphs join a member to the post, later ones a like to it.
+            actor = graph.id(graph.liker.get(edge.source, edge.source))
+            name = f"like-{post}-{actor}"
+        else:
+            actor = graph.id(graph.author.get(edge.source))
+            name = f"{deed}-{graph.id(edge.source)}-{post}"
+        if deed == "mention":
+            post, target = None, post
+        value = self._record(
+            "action",
+            id=name,
+            venue=self._mapping.venue,
+            verb=verb,
+            actor=actor,
+            post=post,
+            target=target,
+            time=edge.time,
+        )
+        yield Item(edge.place, value, "edges", deed)
+
+    def _read(self, item: Item) -> Read:
+        read = super()._read(item)
+        match read.record:
+            case ActionRecord() as action if item.outcome == "like":
+                self._liking(action)
+            case ActionRecord() if item.outcome == "mention":
+                self._checks["mentions"] += 1
+        return read
+
+    def _liking(self, like: ActionRecord) -> None:
+        self._checks["likes"] += 1
+        self._likers.add(like.actor or "")
+        if like.target is not None:
+            self._checks["likes_with_target_author"] += 1
+            self._liked.add(like.target)
+        written = self._written.get(like.post or "")
+        self._checks["likes_later_than_post"] += written is not None and written < like.time
+
+    def _check(self, record: Record) -> None:
+        self._checks["members"] += isinstance(record, MemberRecord)
+
+
+def sourcecred(
+    paths: Sequence[Path], mapping: SourceCredMapping, *, source: str, now: datetime
+) -> SourceCredReader:
+    """Read the graphs in files, folders and archives.
+
+    Raises SourceError where a path does not exist or, on reading, where no graph is found.
+    """
+    return SourceCredReader(paths, mapping, source=source, now=now)
+
+
+def _content(name: str, stream: IO[bytes]) -> object:
+    try:
+        content = whole(unpacked(stream), MAX_FILE_BYTES)
+    except BROKEN as error:
+        raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
+    if content is None:
+        raise SourceError(f"{name}: has more than {MAX_FILE_BYTES} bytes; expected {_EXPECTED}")
+    try:
+        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise SourceError(f"{name}: is not JSON ({error}); expected {_EXPECTED}") from error
+
+
+def _graph_of(name: str, content: object) -> Mapping[str, Any] | None:
+    """The graph in a weighted graph, or by itself; None for another kind of file."""
+    kind, value = _typed(content)
+    if kind == "sourcecred/weightedGraph":
+        kind, value = _typed(value.get("graphJSON"))
+    if kind != "sourcecred/graph":
+        return None
+    for key in ("sortedNodeAddresses", "nodes", "edges"):
+        if not isinstance(value.get(key), list):
+            raise SourceError(
+                f"{name}: the graph has no list {key}; expected a sourcecred/graph of version 0.5 "
+                "or later"
+            )
+    return value
+
+
+def _typed(content: object) -> tuple[object, Mapping[str, Any]]:
+    """Every file of SourceCred is a pair: what it is, and that."""
+    match content:
+        case [{"type": kind}, dict() as value]:
+            return kind, value
+    return None, {}
+
+
+def _main_server(addresses: Sequence[Any]) -> str:
+    count: defaultdict[str, int] = defaultdict(int)
+    for address in addresses:
+        match address:
+            case ["sourcecred", "discourse", str(), str() as server, *_]:
+                count[server] += 1
+    return max(count, key=lambda server: count[server], default="")
+
+
+def _kind(address: object, server: str, known: tuple[str, ...] | None) -> tuple[str | None, str]:
+    """What a node or edge of the forum at ``server`` is; or None, and how it is counted.
+
+    ``known`` are the kinds of nodes. The server stands behind the kind, which has two parts for
+    some edges.
+    """
+    match address:
+        case ["sourcecred", "discourse", str() as kind, *rest] if all(
+            isinstance(part, str) for part in rest
+        ):
+            if server not in rest[:2]:
+                return None, "unmapped_another_forum"
+            if known is not None and (kind not in known or len(rest) < 2):
+                return None, f"unmapped_{kind[:_SHOWN]}"
+            return kind, ""
+        case [_, str() as plugin, str() as kind, *_]:
+            return None, f"unmapped_{plugin[:_SHOWN]}_{kind[:_SHOWN]}".lower()
+    return None, "unmapped_without_address"
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int | float) or isinstance(milliseconds, bool):
+        return None
+    return since_1970(microseconds=int(milliseconds) * 1000)
