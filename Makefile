@@ -66,7 +66,9 @@ bench: setup  ## all comparisons, or one: make bench NAME=ingest
 
 lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrade: the newest ones)
 	@$(COMPILE) $(UPGRADE) pyproject.toml --output-file requirements/run.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --output-file requirements/otel.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
+	@$(COMPILE) $(UPGRADE) --group pyproject.toml:build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group clients --output-file requirements/clients.txt
 	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.txt
 

@@ -17,7 +17,7 @@ from api.errors import Refusal, show
 from api.execution import Answer, Document, Engine, Invalid, Request, is_subscription
 from api.limits import Limits
 from api.logs import Trace
-from api.rates import Rate
+from api.rates import Rates
 from schema.context import Caller
 from schema.words import Scope
 
@@ -47,18 +47,18 @@ class Answering:
         engine: Engine,
         limits: Limits,
         documents: Documents,
-        rate: Rate,
+        rates: Rates,
         make_context: MakeContext,
     ) -> None:
         self._engine = engine
         self._limits = limits
         self._documents = documents
-        self._rate = rate
+        self._rates = rates
         self._make_context = make_context
 
     def admit(self, caller: Caller) -> None:
         """Count a request of ``caller``; raises Refusal when there were too many."""
-        self._rate.take(caller.who)
+        self._rates.take(caller)
 
     def prepare(self, request: Request, caller: Caller, trace: Trace) -> Prepared:
         """Find the operation of a request.

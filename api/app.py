@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from starlette.applications import Starlette
@@ -29,8 +30,12 @@ from api.execution import Engine, Invalid
 from api.limits import Limits
 from api.live import Live, ended
 from api.logs import RequestLog, answer_json, trace_of
-from api.rates import Rate
+from api.metrics import Metrics
+from api.rates import Rates
+from api.readiness import Deafness
+from api.scrape import Scrape
 from api.settings import Settings, SettingsError
+from api.traces import TraceRequests, Tracing, tracing_of
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
 from api.worker import Worker
@@ -40,24 +45,33 @@ from store.feed import Feed
 from store.listen import CHANGES, KEYS, Listener
 
 _READY_SECONDS: Final = 5.0
-_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready"})
+#: Seconds between two looks at the pool of connections.
+_SAMPLE_SECONDS: Final = 5.0
+_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
 
 
 @dataclass(slots=True)
 class Service:
-    """What lives as long as the application; ``door`` is there while a database is open."""
+    """What lives as long as the application; ``door`` is there while a database is open.
+
+    ``checks`` say, beyond the database, why the service is not ready; None where it is.
+    """
 
     settings: Settings
     clock: Clock
     schema: Schema
     limits: Limits
     documents: Documents
+    metrics: Metrics
     make_context: Callable[[Database, Clock, Feed], MakeContext]
     tokens: Finder | None = None
     database: Database | None = None
     door: GraphQLDoor | None = None
     socket_door: SocketDoor | None = None
+    scrape: Scrape | None = None
     live: Live = field(init=False)
+    checks: list[Callable[[], str | None]] = field(default_factory=list)
+    stopping: bool = False
     _text: bytes = b""
     _asking: asyncio.Task[str | None] | None = field(default=None)
 
@@ -79,7 +93,7 @@ class Service:
             engine,
             self.limits,
             self.documents,
-            Rate(self.settings.key_rate),
+            Rates(keys=self.settings.key_rate, members=self.settings.member_rate),
             self.make_context(database, self.clock, feed),
         )
         self.door = GraphQLDoor(
@@ -91,15 +105,24 @@ class Service:
             profile=self.settings.http_profile,
         )
         self.socket_door = SocketDoor(
-            answering, callers, self.live, origins=frozenset(self.settings.origins)
+            answering,
+            callers,
+            self.live,
+            origins=frozenset(self.settings.origins),
+            noted=self.metrics.request,
         )
 
         def forget_keys() -> None:
             keyring.forget()
             self.live.keys_changed()
 
+        database.watchers.append(self.metrics.transaction)
+        self.scrape = Scrape(
+            self.metrics, database, self.clock, keyring, self.live, self.settings.metrics
+        )
         listener = Listener(database, {CHANGES: feed.wake, KEYS: forget_keys})
         keyring.told_by(listener)
+        self.checks.append(Deafness(listener).reason)
         listening = asyncio.create_task(listener.run(), name="listener")
         try:
             yield
@@ -142,12 +165,19 @@ class Service:
         """GET /health: the process answers."""
         await answer_json(send, 200, {"healthy": True})
 
+    async def prometheus(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /metrics."""
+        if self.scrape is None:
+            await _refuse(scope, send, database_gone())
+            return
+        try:
+            await self.scrape(scope, receive, send)
+        except Refusal as refusal:
+            await _refuse(scope, send, refusal)
+
     async def ready(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """GET /ready: the database answers and is migrated."""
-        # However many ask at once, the database is asked by one of them.
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._reason_not_ready())
-        reason = await asyncio.shield(self._asking)
+        """GET /ready: the database answers and is migrated, and we are not about to go."""
+        reason = "stopping" if self.stopping else await self._ask_once()
         if reason is not None:
             trace_of(scope).outcome = "NOT_READY"
             await answer_json(
@@ -156,6 +186,12 @@ class Service:
         else:
             await answer_json(send, 200, {"ready": True})
 
+    async def _ask_once(self) -> str | None:
+        """However many ask at once, the database is asked by one of them."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._reason_not_ready())
+        return await asyncio.shield(self._asking)
+
     async def _reason_not_ready(self) -> str | None:
         if self.database is None:
             return "starting"
@@ -163,12 +199,47 @@ class Service:
             async with asyncio.timeout(_READY_SECONDS), self.database.read() as connection:
                 await db.check(connection, self.settings.database_url or "")
         except TimeoutError:
+            if self.database.exhausted:
+                return "all connections to the database are in use"
             return "the database does not answer in time"
         except StoreError as error:
             if unavailable(error):
                 return "the database cannot be reached"
             return "the database is not at this version's migration"
-        return None
+        return next((reason for check in self.checks if (reason := check()) is not None), None)
+
+    @asynccontextmanager
+    async def alive(
+        self, database: Database, tracing: Tracing | None, *, works: bool
+    ) -> AsyncIterator[None]:
+        """Answer from ``database``, and where it ``works`` do due work as well."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.open(database))
+            around: Callable[[], AbstractContextManager[object]] = nullcontext
+            if tracing is not None:
+                database.watchers.append(tracing.transaction)
+                stack.push_async_callback(asyncio.to_thread, tracing.close)
+                around = tracing.round
+            await stack.enter_async_context(self.sampled())
+            if works:
+                worker = Worker(database, self.clock, worked=self.metrics.worked, around=around)
+                self.checks.append(worker.trouble)
+                await stack.enter_async_context(worker.running())
+            yield
+
+    @asynccontextmanager
+    async def sampled(self) -> AsyncIterator[None]:
+        """Look at the pool every few seconds: another process may be asked for its numbers."""
+        sampling = asyncio.create_task(self._sample())
+        try:
+            yield
+        finally:
+            sampling.cancel()
+
+    async def _sample(self) -> None:
+        while self.scrape is not None:
+            self.scrape.sample()
+            await asyncio.sleep(_SAMPLE_SECONDS)
 
 
 def create_app(
@@ -179,6 +250,7 @@ def create_app(
     schema: Schema | None = None,
     make_context: Callable[[Database, Clock, Feed], MakeContext] | None = None,
     worker: bool | None = None,
+    tracing: Tracing | None = None,
 ) -> Starlette:
     """The application, as a server runs it.
 
@@ -190,44 +262,51 @@ def create_app(
         from schema.schema import schema as whole  # noqa: PLC0415 - tests have smaller ones
 
         schema = whole
+    metrics = Metrics()
     service = Service(
         settings=settings,
+        metrics=metrics,
         clock=clock or settings.make_clock(),
         schema=schema,
         limits=limits_of(settings),
         documents=documents_of(settings, schema),
-        make_context=make_context or Contexts,
+        make_context=make_context or partial(Contexts, recorded=metrics.recorded),
     )
     works = settings.database_url is None if worker is None else worker
+    tracing = tracing or tracing_of(settings)
+    middleware = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]
+    if tracing is not None:
+        middleware.append(Middleware(TraceRequests, tracing=tracing))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             opened = database
             if opened is None:
-                opened = await stack.enter_async_context(open_database(settings))
+                opened = await stack.enter_async_context(open_database(settings, hurried=True))
             if settings.jwt_jwks is not None:
                 # What checks signatures is slow to load, and few commands need it.
                 from api.tokens import tokens_of  # noqa: PLC0415
 
                 service.tokens = await stack.enter_async_context(tokens_of(settings, service.clock))
-            await stack.enter_async_context(service.open(opened))
-            if works:
-                await stack.enter_async_context(Worker(opened, service.clock).running())
+            await stack.enter_async_context(service.alive(opened, tracing, works=works))
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", _Door(service.graphql)),
             WebSocketRoute("/graphql", _Door(service.socket)),
             Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
             Route("/health", _Door(service.health), methods=["GET"]),
             Route("/ready", _Door(service.ready), methods=["GET"]),
+            Route("/metrics", _Door(service.prometheus), methods=["GET"]),
         ],
-        middleware=[Middleware(RequestLog, paths=_PATHS), *_cross_origin(settings)],
+        middleware=[*middleware, *_cross_origin(settings)],
         exception_handlers={HTTPException: _not_there},
         lifespan=lifespan,
     )
+    app.state.service = service
+    return app
 
 
 def _cross_origin(settings: Settings) -> list[Middleware]:

@@ -7,36 +7,40 @@ from contextlib import asynccontextmanager
 
 from api.settings import Settings
 from store.db import Database, connect
-from store.embedded import ensure
+from store.embedded import Embedded, ensure
 from store.migrate import migrate
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, migrated and ready.
+async def open_database(settings: Settings, *, hurried: bool = False) -> AsyncIterator[Database]:
+    """The database, migrated and ready; where it is ``hurried``, statements have a time limit.
 
     The embedded one is started and migrated as needed, and stopped again by its last user; one
     given by URL must have been migrated. Raises StoreError when it cannot be had.
     """
-    url = settings.database_url
-    embedded = None if url else await ensure(settings.data_dir)
-    try:
-        if embedded:
-            url = embedded.url
-            await migrate(url, zone=settings.time_zone, now=settings.make_clock().now())
+    async with _server(settings) as (url, embedded):
         database = await connect(
-            url or "",
+            url,
             least=min(settings.pool_least, settings.pool_most),
             most=settings.pool_most,
+            statement_seconds=settings.statement_seconds if hurried else None,
             revive=embedded.revive if embedded else None,
         )
         try:
             yield database
         finally:
             await database.close()
-    finally:
-        if embedded:
-            await embedded.release()
+
+
+@asynccontextmanager
+async def hold_database(settings: Settings) -> AsyncIterator[None]:
+    """See that the database can be opened, and keep the embedded one there for other processes.
+
+    Raises StoreError when it cannot be had.
+    """
+    async with _server(settings) as (url, _):
+        await (await connect(url, least=0, most=1)).close()
+        yield
 
 
 async def migrate_database(settings: Settings) -> None:
@@ -44,10 +48,20 @@ async def migrate_database(settings: Settings) -> None:
 
     Raises StoreError when that is not possible.
     """
+    async with _server(settings) as (url, embedded):
+        if embedded is None:
+            await migrate(url, zone=settings.time_zone, now=settings.make_clock().now())
+
+
+@asynccontextmanager
+async def _server(settings: Settings) -> AsyncIterator[tuple[str, Embedded | None]]:
+    """The address of the database, and the use of the embedded one, which is migrated."""
     embedded = None if settings.database_url else await ensure(settings.data_dir)
     try:
-        url = embedded.url if embedded else settings.database_url
-        await migrate(url or "", zone=settings.time_zone, now=settings.make_clock().now())
+        if embedded:
+            now = settings.make_clock().now()
+            await migrate(embedded.url, zone=settings.time_zone, now=now)
+        yield (embedded.url if embedded else settings.database_url or ""), embedded
     finally:
         if embedded:
             await embedded.release()

@@ -94,6 +94,11 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
         "NOT_ACCEPTABLE": Meaning(
             406, "`Accept` names neither `application/graphql-response+json` nor JSON."
         ),
+        "REQUEST_TIMEOUT": Meaning(
+            408,
+            "The request did not arrive as a whole in time (`IKUSEI_REQUEST_SECONDS`). Send it "
+            "again over a better line, or fewer records in a call.",
+        ),
         "BODY_TOO_LARGE": Meaning(413, "Send fewer records in a call; the message says the limit."),
         "URI_TOO_LONG": Meaning(
             414, "The query string is too long. Send the same by POST; the message says the limit."
@@ -112,6 +117,9 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             "The answer took too long and was given up. Ask for less; a mutation can be sent "
             "again, a repeated record counts once.",
         ),
+        "HEADERS_TOO_LARGE": Meaning(
+            431, "The request line and the headers are larger than any request needs."
+        ),
         "INTERNAL": Meaning(
             500,
             "A mistake of ours. Nothing is told but `requestId`, under which it stands in the log.",
@@ -121,6 +129,11 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             "The database, or for a token the site's key set, cannot be used just now. Send the "
             "same call again later: what was acknowledged is kept, and a repeated record counts "
             "once.",
+        ),
+        "OVERLOADED": Meaning(
+            503,
+            "More clients are connected than this process takes (`IKUSEI_MAX_CONNECTIONS`). Come "
+            "back after the seconds of `Retry-After`.",
         ),
         "REFUSED": Meaning(
             200, "What was asked for cannot be done; the message says why and what would help."

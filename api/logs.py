@@ -5,12 +5,14 @@ Exceptions are logged as their kinds and places only (errors.origin): their mess
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import secrets
 import sys
+import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -65,12 +67,17 @@ def trace_of(scope: Scope) -> Trace:
     return trace if isinstance(trace, Trace) else Trace(secrets.token_hex(8))
 
 
+#: Told of every request that was answered: its path, what is known of it, seconds.
+Noted = Callable[[str, Trace, float], None]
+
+
 class RequestLog:
     """Gives every request its id, logs it, and answers 500 where something unforeseen happened."""
 
-    def __init__(self, app: ASGIApp, paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, paths: frozenset[str], noted: Noted) -> None:
         self._app = app
         self._paths = paths
+        self._noted = noted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -99,7 +106,11 @@ class RequestLog:
             if scope["type"] == "http":
                 await answer_json(send_marked, 500, {"errors": [internal(trace.request_id)]})
         finally:
-            self._write(scope, trace, time.perf_counter() - begin)
+            seconds = time.perf_counter() - begin
+            if scope["type"] == "http":
+                # What is asked over a WebSocket is noted operation by operation.
+                self._noted(scope["path"], trace, seconds)
+            self._write(scope, trace, seconds)
 
     def _write(self, scope: Scope, trace: Trace, seconds: float) -> None:
         path = scope["path"]
@@ -114,7 +125,7 @@ class RequestLog:
         }
         if trace.kind:
             fields.update(kind=trace.kind, operation=trace.operation, key=trace.key)
-        quiet = path in ("/health", "/ready") and trace.outcome == "ok"
+        quiet = path in {"/health", "/ready", "/metrics"} and trace.outcome == "ok"
         # A log that cannot be written (its disk is full, its reader is gone) must not cost answers.
         with suppress(OSError, ValueError):
             (log.debug if quiet else log.info)("request", **fields)
@@ -163,13 +174,52 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_data)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder({"logger", "place"}), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def log_uncaught() -> None:
+    """Let what nobody catches, and warnings, go to the log too: Python would show the values."""
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda found: _log_lost("thread", found.exc_value)
+    sys.unraisablehook = lambda found: _log_lost("unraisable", found.exc_value)
+
+
+def log_unhandled(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody waited for: asyncio would show the values in it."""
+    _log_lost("event loop", context.get("exception"))
+
+
+def _log_lost(where: str, error: BaseException | None) -> None:
+    with suppress(OSError, ValueError):
+        log.error("unhandled", where=where, origin=list(origin(error)) if error else [])
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, _trace: object) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    _log_lost("program", error)
+
+
+def _without_data(record: logging.LogRecord) -> bool:
+    """Take what a library says without the values in it: they may be what members wrote.
+
+    A text that was put together before it got here cannot be told from one that holds none: only
+    those of uvicorn, which we have read, are kept. Of others the place says which one it was.
+    """
+    known = record.name.partition(".")[0] == "uvicorn" and isinstance(record.msg, str)
+    record.msg = str(record.msg) if known else "library"
+    record.args = ()
+    record.logger = record.name
+    record.place = f"{record.module}:{record.lineno} {record.funcName}"
+    return True
 
 
 def _without_messages(

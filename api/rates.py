@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable
 from typing import Final
 
 from api.errors import Refusal
+from schema.context import Caller
 
 #: Seconds of requests that may come at once.
 BURST: Final = 10.0
@@ -55,3 +56,16 @@ class Rate:
         self._due.move_to_end(caller)
         if len(self._due) > _MOST_KEPT:
             self._due.popitem(last=False)
+
+
+class Rates:
+    """The rates of whoever has a key, and of members, each a number of requests a second."""
+
+    def __init__(self, *, keys: float, members: float) -> None:
+        self._keys = Rate(keys)
+        self._members = Rate(members)
+
+    def take(self, caller: Caller) -> None:
+        """Count a request; raises Refusal as Rate does."""
+        rate = self._keys if caller.member is None else self._members
+        rate.take(caller.who)

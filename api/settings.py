@@ -118,6 +118,35 @@ class Settings(BaseSettings):
     pool_most: int = _field(10, "Most connections to the database at a time.", ge=1, le=1000)
     host: str = _field("127.0.0.1", "The address to serve on; `0.0.0.0` for every one.")
     port: int = _field(8420, "The port to serve on; 0 for any that is free.", ge=0, le=65535)
+    processes: int = _field(
+        1, "How many processes `ikusei serve` answers with, on one port.", ge=1, le=256
+    )
+    drain_seconds: float = _field(
+        0,
+        "Seconds for which new connections are still taken after SIGTERM, while `/ready` answers "
+        "503: as long as a load balancer takes to notice.",
+        ge=0,
+        le=3600,
+    )
+    request_seconds: float = _field(
+        20,
+        "Seconds in which a request must have arrived as a whole (else 408), and in which a client "
+        "must take what it is answered (else it is cut off).",
+        gt=0,
+    )
+    max_connections: int = _field(
+        1_000, "Most connections of clients to a process; requests on others get 503.", ge=1
+    )
+    metrics: Literal["local", "open", "off"] = _field(
+        "local",
+        "Who may read `/metrics`: callers on this machine and whoever has a key, everybody, or "
+        "nobody.",
+    )
+    traces: Literal["off", "otlp", "console"] = _field(
+        "off",
+        "Where OpenTelemetry traces go: to a collector, which the standard variables `OTEL_…` "
+        "name, or to standard error. Needs the packages of `ikusei[otel]`.",
+    )
     log_format: Literal["console", "json"] = _field("console", "How log lines are written.")
     log_level: Literal["debug", "info", "warning", "error"] = _field(
         "info", "The least serious log lines that are written."
@@ -141,6 +170,14 @@ class Settings(BaseSettings):
         200.0,
         "Requests a second of a key in the long run; ten seconds of them at once. 0: any.",
         ge=0,
+    )
+    member_rate: float = _field(
+        5.0,
+        "Requests a second of a member in the long run; ten seconds of them at once. 0: any.",
+        ge=0,
+    )
+    statement_seconds: float = _field(
+        20.0, "Seconds after which a statement in the database is given up.", gt=0, le=3600
     )
     max_streams: int = _field(
         1_000, "Most open WebSocket and event stream connections of a process.", ge=0

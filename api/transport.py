@@ -78,7 +78,9 @@ class GraphQLDoor:
         except (Refusal, Invalid) as error:
             await self._refuse(error, accepted.form, trace, send)
         except reading.Gone:
-            trace.outcome = "DISCONNECTED"
+            # Unless it was the connection that gave up, and noted why.
+            if trace.outcome == "ok":
+                trace.outcome = "DISCONNECTED"
         else:
             form = self._forms[OK if trace.outcome == "ok" else PARTIAL, accepted.form]
             await answer_json(send, form.status, body, content_type=form.content_type)

@@ -8,6 +8,7 @@ protocol ``graphql-ws`` is refused: it let operations run before anybody was kno
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Final
@@ -21,7 +22,7 @@ from api.auth import Finder
 from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
-from api.logs import Trace, trace_of
+from api.logs import Noted, Trace, trace_of
 from schema.context import Caller
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -56,12 +57,14 @@ class SocketDoor:
         live: Live,
         *,
         origins: frozenset[str],
+        noted: Noted,
         init_seconds: float = _INIT_SECONDS,
     ) -> None:
         self._answering = answering
         self._callers = callers
         self._live = live
         self._origins = origins
+        self._noted = noted
         self._init_seconds = init_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,7 +82,7 @@ class SocketDoor:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection = _Connection(
-            self._answering, self._callers, receive, send, trace_of(scope),
+            self._answering, self._callers, receive, send, trace_of(scope), self._noted,
             authorization=headers.get(b"authorization"),
         )  # fmt: skip
         try:
@@ -118,6 +121,7 @@ class _Connection:
         receive: Receive,
         send: Send,
         trace: Trace,
+        noted: Noted,
         *,
         authorization: bytes | None,
     ) -> None:
@@ -126,6 +130,7 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._trace = trace
+        self._noted = noted
         self._authorization = authorization
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -201,6 +206,7 @@ class _Connection:
     async def _run(self, id_: str, payload: Mapping[str, Any], *, is_full: bool) -> None:
         """Run one operation and tell what comes of it."""
         trace = Trace(self._trace.request_id, key=self._trace.key)
+        begin = time.perf_counter()
         try:
             self._answering.admit(self._caller)
             _check_room(is_full=is_full)
@@ -212,12 +218,14 @@ class _Connection:
         except (Refusal, Invalid) as error:
             await self._tell_raw(id_, "error", dumps(self._answering.refused(error, trace)))
         except Exception as error:  # noqa: BLE001 - the others on this connection go on
+            trace.outcome = "INTERNAL"
             trace.failed(error)
             refusal = Refusal("INTERNAL", "internal error")
             await self._tell_raw(id_, "error", dumps([refusal.shown(trace.request_id)]))
         else:
             await self._tell({"id": id_, "type": "complete"})
         finally:
+            self._noted("/graphql", trace, time.perf_counter() - begin)
             if self._operations.get(id_) is asyncio.current_task():
                 del self._operations[id_]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -21,6 +21,8 @@ SHARE: Final = 20.0
 #: Seconds after failures: this, doubled each time, up to the other.
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 60.0
+#: So many failures in a row that are not the database's are no accident.
+_TROUBLE: Final = 3
 #: Seconds that work under way gets to finish its transaction when the service stops; what is cut
 #: off then is rolled back and due again.
 _GRACE: Final = 10.0
@@ -32,6 +34,14 @@ class Refresh(Protocol):
     def __call__(self, database: Database, *, now: Callable[[], datetime]) -> Awaitable[Any]:
         """Do it; raises StoreError when the database cannot be used."""
         ...
+
+
+#: Told of every look for due work: its outcome, the members looked at, seconds.
+Worked = Callable[[str, int, float], None]
+
+
+def _untold(_outcome: str, _members: int, _seconds: float) -> None:
+    """Nobody measures."""
 
 
 async def _refresh(database: Database, *, now: Callable[[], datetime]) -> Any:
@@ -51,17 +61,32 @@ class Worker:
         refresh: Refresh = _refresh,
         pause: float = PAUSE,
         share: float = SHARE,
+        worked: Worked = _untold,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._database = database
         self._clock = clock
         self._refresh = refresh
         self._pause = pause
         self._share = share
+        self._worked = worked
+        self._around = around
         self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._mistakes = 0
 
     def stop(self) -> None:
         """Let the work under way be the last."""
         self._stop.set()
+
+    def trouble(self) -> str | None:
+        """Why due work is not done as it should be, where it runs in the background.
+
+        That the database is away is not for us to tell: whoever asks finds it out.
+        """
+        if self._task is not None and self._task.done() and not self._stop.is_set():
+            return "due work has ended"
+        return "due work fails" if self._mistakes >= _TROUBLE else None
 
     async def run(self) -> None:
         """Work until stop() is called. Failures are logged and tried again."""
@@ -78,7 +103,7 @@ class Worker:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work in the background of what is inside; stops with it."""
-        task = asyncio.create_task(self.run(), name="worker")
+        task = self._task = asyncio.create_task(self.run(), name="worker")
         try:
             yield
         finally:
@@ -91,17 +116,24 @@ class Worker:
     async def _once(self) -> bool:
         """Do what is due; whether that went well."""
         begin = time.perf_counter()
+        outcome, report = "ok", None
         try:
-            report = await self._refresh(self._database, now=self._clock.now)
+            with self._around():
+                report = await self._refresh(self._database, now=self._clock.now)
         except StoreError as error:
-            kind = "UNAVAILABLE" if unavailable(error) else "REFUSED"
-            log.warning("due work", outcome=kind, origin=list(origin(error)))
-            return False
+            outcome = "UNAVAILABLE" if unavailable(error) else "REFUSED"
+            log.warning("due work", outcome=outcome, origin=list(origin(error)))
         except Exception as error:  # noqa: BLE001 - the loop must outlive whatever one round meets
-            log.error("due work", outcome="INTERNAL", origin=list(origin(error)))
+            outcome = "INTERNAL"
+            log.error("due work", outcome=outcome, origin=list(origin(error)))
+        seconds = time.perf_counter() - begin
+        counts = _counts(report)
+        self._worked(outcome, counts.get("members", 0), seconds)
+        if outcome != "ok":
+            self._mistakes += outcome != "UNAVAILABLE"
             return False
-        ms = round((time.perf_counter() - begin) * 1000, 1)
-        log.debug("due work", outcome="ok", ms=ms, report=_counts(report))
+        self._mistakes = 0
+        log.debug("due work", outcome=outcome, ms=round(seconds * 1000, 1), report=counts)
         return True
 
 

@@ -16,6 +16,7 @@ import strawberry
 from engagement import words
 from engagement.rules import load
 from schema.context import Asked, Context, Siblings
+from schema.costs import about
 from schema.ids import to_id
 from schema.node import Node
 from schema.scalars import Count
@@ -152,11 +153,11 @@ class RuleSet(Node):
     async def precedence(self) -> list[str]:
         return list((await self._read()).precedence)
 
-    @strawberry.field(description="When each index is met.")
+    @strawberry.field(description="When each index is met.", directives=about(4))
     async def thresholds(self) -> list[Threshold]:
         return [_threshold(index, t) for index, t in (await self._read()).thresholds.items()]
 
-    @strawberry.field(description="Its catalog.")
+    @strawberry.field(description="Its catalog.", directives=about(200))
     async def action_types(self) -> list[ActionType]:
         return [action_type(row) for row in (await self._read()).catalog]
 

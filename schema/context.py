@@ -45,6 +45,14 @@ class Caller:
         return self.member or self.key or self.name
 
 
+#: Told how many records of a kind had an outcome: (kind, outcome, how many).
+Recorded = Callable[[str, str, int], None]
+
+
+def untold(_kind: str, _outcome: str, _count: int) -> None:
+    """Nobody measures."""
+
+
 @dataclass(slots=True)
 class Context:
     """One request, with its id. ``feed`` and ``newest`` are shared by all of a process."""
@@ -55,6 +63,7 @@ class Context:
     feed: Feed
     newest: Newest = field(default_factory=Newest)
     request_id: str | None = None
+    recorded: Recorded = untold
     raw_records: dict[str, Any] = field(default_factory=dict)
     _moment: Moment | None = None
     _catalog: dict[tuple[str, str], ActionType] | None = None

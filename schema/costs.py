@@ -43,14 +43,14 @@ class Price:
     assumed: int | None = None
 
 
-def dear(weight: int) -> Cost:
-    """States that a field takes as much as ``weight`` objects."""
-    return Cost(weight=str(weight))
+def about(size: int, *, cost: int = 0) -> list[object]:
+    """The directives of a list that has no ``first``: how long it is, and what it costs."""
+    return [ListSize(assumed_size=size), *costs(cost)]
 
 
-def about(size: int) -> ListSize:
-    """States how long a list is that has no ``first``."""
-    return ListSize(assumed_size=size)
+def costs(weight: int) -> list[object]:
+    """The directives of a field that takes as much as ``weight`` objects."""
+    return [Cost(weight=str(weight))] if weight else []
 
 
 @functools.cache

@@ -18,6 +18,7 @@ from schema.audit import AuditEntry, AuditFilter
 from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
 from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
+from schema.costs import about, costs
 from schema.errors import Refused
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
@@ -39,6 +40,9 @@ from schema.words import PostState, Role, Status
 from store import actions, listing, members, past, posts, reports, rules
 from store.listing import Wanted
 from store.members import MemberRow, Order
+
+#: What looking at everybody costs, in objects.
+_OF_ALL = 200
 
 
 @strawberry.input(description="Which members; what is left out does not matter.")
@@ -234,7 +238,7 @@ class Query:
 
     @strawberry.field(
         description="The active catalog and whatever else was recorded, with how often.",
-        directives=[Needs(scopes=[*BOTH])],
+        directives=[Needs(scopes=[*BOTH]), *about(250)],
     )
     async def action_types(
         self,
@@ -280,7 +284,10 @@ class Query:
             after=after,
         )
 
-    @strawberry.field(description="How many members have each status, and who moved.")
+    @strawberry.field(
+        description="How many members have each status, and who moved.",
+        directives=costs(_OF_ALL),
+    )
     async def tier_report(
         self,
         info: Asked,
@@ -326,7 +333,7 @@ class Query:
     async def standing_cursor(self, info: Asked) -> str:
         return await newest_cursor(info)
 
-    @strawberry.field(description="What is odd or missing in the data.")
+    @strawberry.field(description="What is odd or missing in the data.", directives=costs(_OF_ALL))
     async def data_health(self, info: Asked) -> DataHealth:
         return health_of(await info.context.moment())
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 import strawberry
 
-from schema.context import Asked
+from schema.context import Asked, Recorded
 from schema.records import MOST, given, read, source_fault
 from schema.scalars import Count
 from schema.scopes import BOTH, needs
@@ -115,7 +117,21 @@ async def record_given(info: Asked, argument: str, kind: str, source: str) -> Re
         for r in done.rejected
     ]
     rejected.sort(key=lambda one: one.index)
-    return _receipt(done, "action" if kind == "reaction" else kind, rejected)
+    kind = "action" if kind == "reaction" else kind
+    _tell(info.context.recorded, done, kind, rejected)
+    return _receipt(done, kind, rejected)
+
+
+def _tell(
+    recorded: Recorded, done: receipt.Receipt, kind: str, rejected: Sequence[Rejection]
+) -> None:
+    """Tell who measures what became of the records, those that were implied included."""
+    for name, counts in done.counts.items():
+        for outcome, count in asdict(counts).items():
+            if count:
+                recorded(name, outcome, count)
+    if rejected:
+        recorded(kind, "rejected", len({one.index for one in rejected}))
 
 
 def _rejection(index: int, fault: Fault) -> Rejection:

@@ -12,6 +12,7 @@ import strawberry
 
 from schema.catalog import ActionTypeSeen, recorded, unclassified
 from schema.context import Asked, Siblings
+from schema.costs import about
 from schema.ids import to_id
 from schema.scalars import Count
 from schema.scopes import MANAGER, needs
@@ -50,7 +51,7 @@ class TierReport:
         "after the newest action."
     )
     rule_set: str
-    tiers: list[Tier]
+    tiers: list[Tier] = strawberry.field(directives=about(7))
     total: int = strawberry.field(description="The sum of the counts of `tiers`.")
     unplaced: int = strawberry.field(
         description="How many are counted as MEMBER because their history is still being folded."
@@ -87,7 +88,8 @@ class DataHealth:
     group: strawberry.Private[Siblings[None]]
 
     @strawberry.field(
-        description="What was recorded and no row of the active catalog speaks of, by frequency."
+        description="What was recorded and no row of the active catalog speaks of, by frequency.",
+        directives=about(20),
     )
     async def unclassified(self, info: Asked) -> list[ActionTypeSeen]:
         there = await recorded(info.context, self.group)
@@ -127,7 +129,7 @@ class DataHealth:
     async def counters_whole(self, info: Asked) -> Count:
         return Count((await self._backlog(info)).counters_whole)
 
-    @strawberry.field(description="How many times are known how well.")
+    @strawberry.field(description="How many times are known how well.", directives=about(4))
     async def times(self, info: Asked) -> list[TimesKnown]:
         there = await recorded(info.context, self.group)
         return [TimesKnown(precision=p, actions=Count(n)) for p, n in there.times.items()]

@@ -15,6 +15,7 @@ import strawberry
 
 from engagement import explain
 from schema.context import Asked
+from schema.costs import about
 from schema.scopes import MANAGER, OWN, Needs, needs
 from schema.words import Index, Status
 from store.db import day_date
@@ -59,7 +60,10 @@ class IndexStanding:
     day: strawberry.Private[int]
     known: strawberry.Private[explain.IndexStanding]
 
-    @strawberry.field(description="Conditions for entering, with what there is inside the window.")
+    @strawberry.field(
+        description="Conditions for entering, with what there is inside the window.",
+        directives=about(2),
+    )
     async def guards(self, info: Asked) -> list[Guard]:
         known = self.known
         if any(guard.have is None for guard in known.guards):
@@ -98,7 +102,7 @@ class NextStep:
     day: strawberry.Private[int]
     known: strawberry.Private[explain.NextStep]
 
-    @strawberry.field(description="Conditions that do not hold yet.")
+    @strawberry.field(description="Conditions that do not hold yet.", directives=about(2))
     async def guards(self, info: Asked) -> list[Guard]:
         return _guards((await self._counted(info)).guards)
 
@@ -131,8 +135,8 @@ class Standing:
         description="The name of the rule set that decided.",
         directives=[Needs(scopes=[*MANAGER])],
     )
-    indices: list[IndexStanding]
-    because: list[Reason]
+    indices: list[IndexStanding] = strawberry.field(directives=about(4))
+    because: list[Reason] = strawberry.field(directives=about(2))
     next: NextStep | None
     next_review_day: date | None = strawberry.field(
         description="The next day on which it may change though nothing happens."

@@ -17,9 +17,9 @@ import strawberry
 from schema.context import Asked, Siblings
 from schema.errors import Refused
 from schema.ids import Big, from_cursor, member_number, to_cursor, to_id
-from schema.scopes import MANAGER, needs
+from schema.scopes import MANAGER, OWN, Needs, needs
 from schema.types import Member, member_of
-from schema.words import Cause, Status
+from schema.words import Cause, Scope, Status
 from store import announce, members
 from store.announce import Announced
 from store.db import day_date
@@ -28,7 +28,7 @@ from store.feed import UnknownChange
 _ORDER = "changes"
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type(description="Somebody's status has changed.")
 class StandingChange:
     cursor: str = strawberry.field(
@@ -42,14 +42,16 @@ class StandingChange:
     rule_set_id: strawberry.ID
     row: strawberry.Private[Announced]
 
-    @strawberry.field(description="Whose it is, as they are now.")
+    @strawberry.field(
+        description="Whose it is, as they are now.", directives=[Needs(scopes=[*MANAGER])]
+    )
     async def member(self, info: Asked) -> Member:
         async with info.context.read() as (connection, _):
             row = (await members.by_ids(connection, [self.row.member_id]))[self.row.member_id]
         return member_of(row, Siblings([row]))
 
 
-@needs(*MANAGER)
+@needs(*OWN)
 @strawberry.type
 class Subscription:
     @strawberry.subscription(
@@ -61,7 +63,10 @@ class Subscription:
         info: Asked,
         member: Annotated[
             strawberry.ID | None,
-            strawberry.argument(description="Whose changes; without it, everybody's."),
+            strawberry.argument(
+                description="Whose changes; without it, everybody's. A member follows their own, "
+                "with or without it."
+            ),
         ] = None,
         after: Annotated[
             str | None,
@@ -69,7 +74,7 @@ class Subscription:
         ] = None,
     ) -> AsyncGenerator[StandingChange, None]:
         context = info.context
-        number = None if member is None else member_number(member)
+        number = await _whose(info, member)
         key = from_cursor(after, _ORDER, Big)
         try:
             begin = await context.feed.begin(None if key is None else key[0])
@@ -81,6 +86,22 @@ class Subscription:
                 # What was read for the change before this one is no longer so.
                 context.changed()
                 yield _change(change)
+
+
+async def _whose(info: Asked, asked: str | None) -> int | None:
+    """The number of the member who is followed; None: all are.
+
+    Raises Refused where a member asks for somebody else, or is not known here.
+    """
+    number = None if asked is None else member_number(asked)
+    if Scope.MANAGER in info.context.caller.scopes:
+        return number
+    own = await info.context.own_member()
+    if own is None:
+        raise Refused("UNKNOWN_MEMBER", "the site has not told of you yet; `me` is null until then")
+    if number not in (None, own):
+        raise Refused("FORBIDDEN", "a member follows their own changes only; leave `member` out")
+    return own
 
 
 async def newest_cursor(info: Asked) -> str:

@@ -17,6 +17,7 @@ from schema import loading
 from schema.catalog import ActionType, action_type
 from schema.connections import Connection, connection, page_size
 from schema.context import Asked, Siblings, asked_day
+from schema.costs import about, costs
 from schema.ids import Big, from_cursor, to_cursor, to_id
 from schema.node import Node
 from schema.records import AccountState, TextFormat
@@ -38,6 +39,8 @@ class LockKind(Enum):
 
 #: What members may see of themselves; all else of a member is for managers.
 _OWN = [Needs(scopes=[*OWN])]
+#: What folding a member's whole history costs, in objects.
+_FOLD = 10
 
 First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
 After = Annotated[
@@ -115,7 +118,7 @@ class Member(Node):
     group: strawberry.Private[loading.Members]
     day: strawberry.Private[date | None]
 
-    @strawberry.field(description="What the sources call them.", directives=_OWN)
+    @strawberry.field(description="What the sources call them.", directives=[*_OWN, *about(2)])
     async def accounts(self, info: Asked) -> list[Account]:
         found = await loading.accounts(info.context, self.group)
         return [Account(source=a.source, external_id=a.external_id) for a in found[self.row.id]]
@@ -144,7 +147,7 @@ class Member(Node):
     @strawberry.field(
         description="Their changes of status up to a day, newest first, under the active rules. "
         "None for staff and bots, and for who is erased.",
-        directives=_OWN,
+        directives=[*_OWN, *costs(_FOLD)],
     )
     async def history(
         self, info: Asked, first: First, after: After = None, as_of: AsOf = None
@@ -208,7 +211,9 @@ class Member(Node):
         found, group = await loading.member_posts(info.context, self.group, size + 1, key)
         return post_page(found[self.row.id], size, group, after)
 
-    @strawberry.field(description="Locks and graces, past ones too, newest first.")
+    @strawberry.field(
+        description="Locks and graces, past ones too, newest first.", directives=about(3)
+    )
     async def locks(self, info: Asked) -> list[Lock]:
         found = await loading.locks(info.context, self.group)
         return [lock_of(row) for row in found[self.row.id]]

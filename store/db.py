@@ -8,11 +8,12 @@ wrong with the database itself comes out as StoreError with a message for people
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, Final, NewType, TypeVar, cast
+from typing import Any, Final, Literal, NewType, Self, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -48,6 +49,12 @@ class Unavailable(StoreError):
     """The database cannot be used just now; the same call may work later."""
 
 
+class TooSlow(StoreError):
+    """A statement took longer than it may."""
+
+    code = "TIMEOUT"
+
+
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""
     return (day - _EPOCH).days
@@ -59,13 +66,34 @@ def day_date(number: int) -> date:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """One transaction, for who measures: ``seconds`` in all, ``waited`` of them for a connection.
+
+    ``failed`` says that the database was at fault, not what was done inside.
+    """
+
+    kind: Literal["read", "write"]
+    waited: float
+    seconds: float
+    failed: bool
+
+
+#: Told of every transaction when it is over, in the task that had it; quick, and never raises.
+Watcher = Callable[[Use], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
-    """A pool of connections to one migrated database, and the community's time zone."""
+    """A pool of connections to one migrated database, and the community's time zone.
+
+    Whoever measures what the database is used for adds to ``watchers``.
+    """
 
     pool: asyncpg.Pool
     zone: ZoneInfo
     #: Opens a connection beside the pool, for what holds on to one; raises StoreError.
     dial: Callable[[], Awaitable[asyncpg.Connection]]
+    watchers: list[Watcher] = field(default_factory=list, repr=False, compare=False)
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def remembered(self, kind: type[Result]) -> Result:
@@ -83,27 +111,33 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Read]:
         """A connection that sees one snapshot and refuses to write."""
-        with _told():
-            async with (
-                self.pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                yield Read(cast(asyncpg.Connection, connection))
+        with _Measured("read", self.watchers) as use, _told():
+            async with self.pool.acquire() as connection:
+                use.connected()
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    yield Read(cast(asyncpg.Connection, connection))
 
     async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
         """Run ``work`` in one transaction and commit it.
 
         ``work`` may run more than once: it must not change anything but the database.
         """
-        with _told():
+        with _Measured("write", self.watchers) as use, _told():
             for attempt in range(_RETRIES):
                 try:
-                    async with self.pool.acquire() as connection, connection.transaction():
-                        return await work(Write(cast(asyncpg.Connection, connection)))
+                    async with self.pool.acquire() as connection:
+                        use.connected()
+                        async with connection.transaction():
+                            return await work(Write(cast(asyncpg.Connection, connection)))
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
                         raise
         raise AssertionError("unreachable")
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every connection that there may be is in use."""
+        return self.pool.get_idle_size() == 0 and self.pool.get_size() >= self.pool.get_max_size()
 
     async def close(self) -> None:
         """Close every connection, waiting for those in use."""
@@ -114,24 +148,60 @@ class Database:
             self.pool.terminate()
 
 
+class _Measured:
+    """Measures what is inside and tells the watchers."""
+
+    __slots__ = ("_begin", "_connected", "_kind", "_watchers")
+
+    def __init__(self, kind: Literal["read", "write"], watchers: Sequence[Watcher]) -> None:
+        self._kind = kind
+        self._watchers = watchers
+        self._begin = time.perf_counter()
+        self._connected: float | None = None
+
+    def connected(self) -> None:
+        """Note that the waiting for a connection is over; the first time counts."""
+        if self._connected is None:
+            self._connected = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if self._watchers:
+            end = time.perf_counter()
+            waited = (end if self._connected is None else self._connected) - self._begin
+            failed = isinstance(error, Unavailable | asyncpg.PostgresError)
+            use = Use(self._kind, waited, end - self._begin, failed)
+            for watch in self._watchers:
+                watch(use)
+
+
 async def connect(
     url: str,
     *,
     least: int = 1,
     most: int = 10,
     revive: Callable[[], Awaitable[None]] | None = None,
+    statement_seconds: float | None = None,
 ) -> Database:
     """Open a pool on a migrated database.
 
-    ``revive`` is called when a connection fails, before the next try. Raises StoreError when the
-    database cannot be reached or is not at the newest migration.
+    ``revive`` is called when a connection fails, before the next try. A statement that takes longer
+    than ``statement_seconds`` is given up (TooSlow). Raises StoreError when the database cannot be
+    reached or is not at the newest migration.
     """
 
     async def open_one(*_: object, **options: Any) -> asyncpg.Connection:
         return await open_connection(url, revive=revive, **options)
 
+    async def init(connection: asyncpg.Connection) -> None:
+        await _init(connection)
+        if statement_seconds is not None:
+            await connection.execute(f"set statement_timeout = {round(statement_seconds * 1000)}")
+
     pool = await asyncpg.create_pool(
-        min_size=least, max_size=most, init=_init, connect=open_one, reset=_leave
+        min_size=least, max_size=most, init=init, connect=open_one, reset=_leave
     )
     try:
         async with pool.acquire() as connection:
@@ -241,6 +311,8 @@ def _told() -> Iterator[None]:
             f"the disk of the database is full ({error}): make room there and try again; nothing "
             "that was acknowledged is lost"
         ) from error
+    except asyncpg.QueryCanceledError:
+        raise TooSlow("the database took too long and was stopped: ask for less at once") from None
     except (
         asyncpg.PostgresConnectionError,
         asyncpg.AdminShutdownError,

@@ -42,8 +42,10 @@ class Embedded:
     async def revive(self) -> None:
         """Start the server again if it died; to be called after a connection failed.
 
-        Raises StoreError when it does not start.
+        Raises StoreError when it does not start, or this use has ended: it would run for nobody.
         """
+        if self._use is None:
+            raise StoreError("the embedded database is no longer used by this process")
         await asyncio.to_thread(_start, self._cluster)
 
     async def release(self) -> None:

@@ -75,6 +75,7 @@ async def _chunk(
     today = database.day(now)
 
     async def work(connection: Write) -> tuple[int | None, int]:
+        await connection.execute(_UNHURRIED)
         active = await rules.in_force(database, connection)
         due = await connection.fetch(
             _NEXT if waiting else _NEXT_FREE, active.id, today, _CHUNK, after
@@ -102,6 +103,7 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
     vocabulary = await names.learn(database, (), ())
 
     async def work(connection: Write) -> int:
+        await connection.execute(_UNHURRIED)
         active = await rules.in_force(database, connection)
         recording = Recording(
             connection=connection,
@@ -119,6 +121,9 @@ async def _apply_retractions(database: Database, now: datetime) -> int:
 
     return await database.in_write(work)
 
+
+# Due work may take its time, also where requests may not.
+_UNHURRIED = "set local statement_timeout = 0"
 
 _DUE = """
     select count(*) from standing s

@@ -7,7 +7,7 @@ import signal
 
 from api.console import load_settings, run, say
 from api.database import open_database
-from api.logs import configure
+from api.logs import configure, log_uncaught, log_unhandled
 from api.settings import Settings
 from api.worker import Worker
 
@@ -20,6 +20,7 @@ def command() -> None:
     """
     settings = load_settings()
     configure(settings.log_format, settings.log_level)
+    log_uncaught()
     run(_work(settings))
 
 
@@ -27,6 +28,7 @@ async def _work(settings: Settings) -> None:
     async with open_database(settings) as database:
         worker = Worker(database, settings.make_clock())
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_unhandled)
         for kind in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(kind, worker.stop)
         say("working; Ctrl-C stops it")

@@ -27,6 +27,7 @@ async def on_socket(app: Starlette) -> AsyncIterator[str]:
             assert not serving.done(), serving
         yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
+        app.state.service.live.stop()
         server.should_exit = True
         await serving
         listener.close()

@@ -14,7 +14,8 @@ async def main() -> None:
     settings = Settings.load()
     configure("json", "info")
     async with open_database(settings) as database:
-        await serve(app_of(database), database, listen("127.0.0.1", settings.port))
+        app = app_of(database, **settings.model_dump())
+        await serve(app, database, listen("127.0.0.1", settings.port))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Programs of ours in processes of their own, over real sockets."""
+"""The real program in a process of its own, and what tests do with it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).parents[2]
 IKUSEI = ("-m", "api.cli")
@@ -47,8 +49,16 @@ async def ran(
     return process.returncode, out.decode(), err.decode()
 
 
+@dataclass
+class Held:
+    """A request under way, and what lets it end."""
+
+    request: asyncio.Task[httpx.Response]
+    release: asyncio.Event
+
+
 class Served:
-    """A running service: its process, its address and a key with both scopes."""
+    """A running service: its process, its address and a key."""
 
     def __init__(self, process: asyncio.subprocess.Process, base: str, key: str) -> None:
         self.process = process
@@ -71,16 +81,18 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(data_dir: Path, program: Sequence[str], **more: str) -> AsyncIterator[Served]:
-    """A service that runs on the embedded database, or on the one of ``more``."""
-    scopes = ("--scope", "site", "--scope", "manager")
-    code, key, err = await ran(data_dir, *IKUSEI, "keys", "create", "the tests", *scopes, **more)
+async def serving(data_dir: Path, program: Sequence[str], **settings: str) -> AsyncIterator[Served]:
+    code, key, err = await ran(
+        data_dir,
+        *(*IKUSEI, "keys", "create", "the tests", "--scope", "site", "--scope", "manager"),
+        **{name: one for name, one in settings.items() if name == "IKUSEI_DATABASE_URL"},
+    )
     assert code == 0, err
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *program,
         cwd=ROOT,
-        env=environment(data_dir, **more),
+        env=environment(data_dir, **settings),
         stderr=asyncio.subprocess.PIPE,
     )
     served = Served(process, "", key.strip())
@@ -98,3 +110,41 @@ async def serving(data_dir: Path, program: Sequence[str], **more: str) -> AsyncI
             process.kill()
         # Read to the end, or its pipe is closed when garbage is collected: in another test.
         await served.end()
+
+
+@asynccontextmanager
+async def holding(data_dir: Path, client: httpx.AsyncClient) -> AsyncIterator[Held]:
+    """A request that has arrived and is answered when the test says so."""
+    arrived, release = asyncio.Event(), asyncio.Event()
+
+    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await release.wait()
+        writer.close()
+
+    place = str(data_dir / "held")
+    async with await asyncio.start_unix_server(hold, place):
+        body = {"query": "query ($at: String!) { held(place: $at) }", "variables": {"at": place}}
+        request = asyncio.create_task(client.post("/graphql", json=body))
+        async with asyncio.timeout(120):
+            await arrived.wait()
+        yield Held(request, release)
+        release.set()
+
+
+async def closed(served: Served) -> None:
+    """Wait until the service takes no new connections."""
+    async with asyncio.timeout(120):
+        with suppress(httpx.ConnectError):
+            while True:
+                async with served.client() as other:
+                    with suppress(httpx.ReadError, httpx.RemoteProtocolError):
+                        await other.get("/health")
+
+
+def postgres_of(data_dir: Path) -> list[psutil.Process]:
+    """The processes of the embedded database."""
+    found = [
+        (process, process.info["cmdline"] or [""]) for process in psutil.process_iter(["cmdline"])
+    ]
+    return [one for one, line in found if "postgres" in line[0] and str(data_dir) in " ".join(line)]

@@ -10,10 +10,14 @@ from graphql import OperationDefinitionNode, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.app import create_app
+from api.clock import MovableClock
 from api.cost import Plan, Pricing
+from api.settings import Settings
 from schema.schema import schema
+from store import keys
 from store.db import Database
-from tests.api.stand_in import app_of, client_of
+from tests.api.stand_in import NOW, app_of, client_of
 
 CORE = schema._schema
 
@@ -114,3 +118,24 @@ async def test_introspection_has_a_price_of_its_own(narrow: httpx.AsyncClient):
     assert told["errors"][0]["message"].startswith("the operation would cost 51")
     told = await ask(narrow, "{ __schema { types { name fields { name } } } }")
     assert told["extensions"]["cost"] == {"estimated": 50, "actual": 0, "limit": 50}
+
+
+async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database):
+    key, _ = await keys.create(lively, name="a", scopes=set(keys.Scope), now=NOW)
+    app = create_app(Settings(), database=lively, clock=MovableClock(NOW), worker=False)
+    async with app.router.lifespan_context(app), client_of(app, key) as client:
+        for query in (
+            """{ members(first: 50) { nodes { accounts { source } locks { reason }
+                standing { indices { guards { name } } because { text } next { text } }
+                history(first: 5) { nodes { day } } } pageInfo { endCursor } } }""",
+            "{ members(first: 20) { edges { node { posts(first: 3) { nodes { id } } } } } }",
+            """{ posts(first: 20) { nodes { author { name } replies(first: 10) {
+                nodes { actions(first: 5) { nodes { actor { name } type { points } } } } } } } }""",
+            "{ actionTypes { __typename } }",
+            "{ ruleSet { thresholds { enter } actionTypes { __typename } } }",
+            "{ tierReport { tiers { count } } dataHealth { times { actions } } }",
+        ):
+            told = await ask(client, query)
+            assert "errors" not in told, told["errors"]
+            cost = told["extensions"]["cost"]
+            assert 0 < cost["actual"] <= cost["estimated"], (query, cost)

@@ -11,11 +11,14 @@ import pytest
 
 from api.app import create_app
 from api.clock import MovableClock
+from api.readiness import Deafness
 from api.settings import Settings
+from api.worker import Worker
 from store import keys
-from store.db import Database, connect
+from store.db import Database, Unavailable, connect
 from store.embedded import ensure
 from store.keys import Scope
+from store.listen import Listener
 from store.migrate import migrate
 from tests.api.stand_in import NOW, app_of, client_of
 from tests.processes import kill_server
@@ -152,3 +155,66 @@ async def test_a_database_that_cannot_be_revived_is_away(
     finally:
         await database.close()
         await embedded.release()
+
+
+async def test_a_service_that_hears_no_news_is_not_ready_after_a_while(database: Database):
+    listener = Listener(database, {})
+    now = 0.0
+    deafness = Deafness(listener, clock=lambda: now)
+    assert deafness.reason() is None
+    now = 9.0
+    assert deafness.reason() is None
+    now = 11.0
+    assert deafness.reason() == "changes in the database are not heard of"
+    listener.listening = True
+    assert deafness.reason() is None
+    listener.listening = False
+    assert deafness.reason() is None
+
+
+async def test_due_work_that_fails_is_told_and_a_database_that_is_away_is_not(
+    client: httpx.AsyncClient, database: Database
+):
+    failures: list[Exception] = [Unavailable("gone")] * 4
+
+    async def fail(database: Database, *, now: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    worker = Worker(database, MovableClock(NOW), refresh=fail)
+    for _ in range(4):
+        assert not await worker._once()
+    assert worker.trouble() is None
+    failures += [RuntimeError("a mistake")] * 3
+    for _ in range(3):
+        assert not await worker._once()
+    assert worker.trouble() == "due work fails"
+    assert await worker._once()
+    assert worker.trouble() is None
+
+
+async def test_what_stands_against_it_is_told(database: Database):
+    app = app_of(database)
+    service = app.state.service
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        service.checks.append(lambda: "due work fails")
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "due work fails")
+        service.checks.pop()
+        assert (await client.get("/ready")).status_code == 200
+        service.stopping = True
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["reason"]) == (503, "stopping")
+
+
+async def test_a_pool_without_a_free_connection_is_told(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("api.app._READY_SECONDS", 0.05)
+    database = await connect(url, least=0, most=1)
+    app = app_of(database)
+    try:
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            async with database.read():
+                answer = await client.get("/ready")
+            assert answer.json()["reason"] == "all connections to the database are in use"
+    finally:
+        await database.close()

@@ -9,61 +9,24 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.api.serving import IKUSEI, ROOT, STAND_IN, Served, environment, ran, serving
-
-
-@dataclass
-class Held:
-    """A request under way, and what lets it end."""
-
-    request: asyncio.Task[httpx.Response]
-    release: asyncio.Event
-
-
-@asynccontextmanager
-async def holding(data_dir: Path, client: httpx.AsyncClient) -> AsyncIterator[Held]:
-    """A request that has arrived and is answered when the test says so."""
-    arrived, release = asyncio.Event(), asyncio.Event()
-
-    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.set()
-        await release.wait()
-        writer.close()
-
-    place = str(data_dir / "held")
-    async with await asyncio.start_unix_server(hold, place):
-        body = {"query": "query ($at: String!) { held(place: $at) }", "variables": {"at": place}}
-        request = asyncio.create_task(client.post("/graphql", json=body))
-        async with asyncio.timeout(120):
-            await arrived.wait()
-        yield Held(request, release)
-        release.set()
-
-
-async def closed(served: Served) -> None:
-    """Wait until the service takes no new connections."""
-    async with asyncio.timeout(120):
-        with suppress(httpx.ConnectError):
-            while True:
-                async with served.client() as other:
-                    with suppress(httpx.ReadError, httpx.RemoteProtocolError):
-                        await other.get("/health")
-
-
-def postgres_of(data_dir: Path) -> list[psutil.Process]:
-    """The processes of the embedded database."""
-    found = [
-        (process, process.info["cmdline"] or [""]) for process in psutil.process_iter(["cmdline"])
-    ]
-    return [one for one, line in found if "postgres" in line[0] and str(data_dir) in " ".join(line)]
+from tests.api.serving import (
+    IKUSEI,
+    ROOT,
+    STAND_IN,
+    closed,
+    environment,
+    holding,
+    postgres_of,
+    ran,
+    serving,
+)
 
 
 @pytest.mark.slow

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from graphql import (
 )
 
 from engagement.words import Role
+from schema.ids import to_cursor, to_id
 from schema.schema import schema
 from schema.scopes import stated
 from schema.words import Scope
@@ -33,6 +35,16 @@ CORE = schema._schema
 #: it must be about themself alone.
 OWN = {
     "Query": {"me": []},
+    "Subscription": {"standingChanged": ["after", "member"]},
+    "StandingChange": {
+        "cursor": [],
+        "day": [],
+        "at": [],
+        "before": [],
+        "after": [],
+        "cause": [],
+        "ruleSetId": [],
+    },
     "Member": {
         "id": [],
         "name": [],
@@ -300,3 +312,38 @@ async def test_a_member_changes_nothing(database: Database, ann: Asker) -> None:
     async with database.read() as connection:
         assert await connection.fetchval("select count(*) from audit_entry") == 0
         assert await connection.fetchval("select count(*) from hold") == 0
+
+
+FOLLOW = """subscription ($member: ID, $after: String) {
+    standingChanged(member: $member, after: $after) { cursor before after } }"""
+
+
+async def followed(asker: Asker, count: int, **variables: str) -> list[dict[str, Any]]:
+    """The first changes that somebody hears of."""
+    events = await schema.subscribe(FOLLOW, variables, asker.context())
+    assert isinstance(events, AsyncGenerator)
+    found = []
+    async with asyncio.timeout(60):
+        for _ in range(count):
+            result = await anext(events)
+            assert result.errors is None
+            assert result.data is not None
+            found.append(result.data["standingChanged"])
+    await events.aclose()
+    return found
+
+
+async def test_a_member_follows_their_own_changes_only(ask: Asker, ann: Asker) -> None:
+    begin = to_cursor("changes", 0)
+    everybody = await ask("{ members(first: 100) { nodes { id externalId } } }")
+    ids = {one["externalId"]: one["id"] for one in everybody["members"]["nodes"]}
+    query = """query ($i: ID!) { node(id: $i) { ... on Member { transitions(first: 100) {
+        nodes { before after } } } } }"""
+    told = (await ask(query, i=ids["m1"]))["node"]["transitions"]["nodes"][::-1]
+    for named in ({}, {"member": ids["m1"]}):
+        heard = await followed(ann, len(told), after=begin, **named)
+        assert [{"before": one["before"], "after": one["after"]} for one in heard] == told
+    for other in (ids["m2"], to_id("Member", 10**6)):
+        assert await ann.codes(FOLLOW, member=other) == ["FORBIDDEN"]
+    stranger = as_member(ask, "nobody")
+    assert await stranger.codes(FOLLOW) == ["UNKNOWN_MEMBER"]

@@ -34,6 +34,7 @@ from schema.schema import schema
 from schema.scopes import denied, stated
 from schema.words import Scope
 from sources.records import MemberRecord
+from store.members import AccountRow
 from tests.schema.asking import NOW, Asker, community, likes, seed
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"
@@ -271,7 +272,8 @@ async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.Mo
 async def test_every_field_is_refused_to_whom_it_does_not_concern(
     walker: Walker, scopes: set[Scope]
 ) -> None:
-    asker = replace(walker.ask, scopes=frozenset(scopes))
+    member = AccountRow("site", "fan") if scopes == {Scope.MEMBER} else None
+    asker = replace(walker.ask, scopes=frozenset(scopes), member=member)
     closed = {field for field, needed in stated(CORE).items() if not needed & scopes}
     for name in OBJECTS:
         fields = list(_type(name).fields)

@@ -427,3 +427,11 @@ async def test_a_disk_too_small_to_begin_is_named(small_disk: Path) -> None:
     embedded = await ensure(small_disk / "data")
     await _put(embedded.url, 1)
     await embedded.release()
+
+
+async def test_a_use_that_has_ended_revives_nothing(data_dir: Path):
+    embedded = await ensure(data_dir)
+    await embedded.release()
+    with pytest.raises(StoreError, match="no longer used"):
+        await embedded.revive()
+    assert not (data_dir / "postgres" / "postmaster.pid").exists()

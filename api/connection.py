@@ -1,0 +1,200 @@
+"""One connection of a client: bounded in time, size and number, which uvicorn leaves to others.
+
+uvicorn waits for ever for a request that trickles in and for a client that does not take its
+answer. Here a sweep once a second looks at all connections of the process, so that a request costs
+nothing for it but three marks. docs/decisions/0013-processes-and-connections.md says why.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, cast
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+from api.errors import Refusal
+from api.logs import answer_json, log, trace_of
+
+#: Bytes of an unread answer that must go within the time; a slower reader is taken for none.
+_LEAST_TAKEN: Final = 32_768
+#: Where the service is looked after; these are answered also when it is full.
+_CARE: Final = frozenset({"/health", "/ready", "/metrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a connection may take.
+
+    ``seconds`` is for a whole request to arrive, and for an answer to be taken; ``head`` bytes for
+    request line and headers; beyond ``most`` connections requests are refused. ``cut`` is told the
+    reason when a connection is refused or cut off.
+    """
+
+    seconds: float
+    most: int
+    head: int
+    cut: Callable[[str], None]
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that is looked after; ``bounds`` are those of its process."""
+
+    bounds: ClassVar[Bounds]
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; beyond the bounds it is told so, far beyond them it is closed at once."""
+        super().connection_made(transport)
+        #: When what is arriving began to arrive; None while nothing is.
+        self.since: float | None = self.loop.time()
+        self._begun = False
+        self._in_head = True
+        self._head = 0
+        #: Since when, and how much of, an answer lies unread.
+        self._unread: tuple[float, int] | None = None
+        count = len(self.connections)
+        if count > self.bounds.most:
+            self.app = cast("Any", _full(self.app))
+            self.bounds.cut("full")
+            if count > self.bounds.most * 2:
+                transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived."""
+        self._begun = True
+        if self.since is None:
+            self.since = self.loop.time()
+        if self._in_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self._head > self.bounds.head and not self.transport.is_closing():
+            self._refuse("HEADERS_TOO_LARGE", f"more than {self.bounds.head} bytes of headers")
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins, which may stand in the same packet as the one before."""
+        if self.since is None:
+            self.since = self.loop.time()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note that the body begins."""
+        self._in_head = False
+        self._head = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the whole request is here."""
+        self._in_head = True
+        self.since = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, as JSON like every other error."""
+        self._refuse("BAD_REQUEST", msg.rstrip("."))
+
+    def look(self, now: float) -> None:
+        """Cut this connection off if it is beyond its time."""
+        if self.since is not None and now - self.since > self.bounds.seconds:
+            self._late(now)
+        size = self.transport.get_write_buffer_size()
+        if not size:
+            self._unread = None
+        elif self._unread is None or size <= self._unread[1] - _LEAST_TAKEN:
+            self._unread = now, size
+        elif now - self._unread[0] > self.bounds.seconds:
+            self._end("unread")
+            self.transport.abort()
+        else:
+            self._unread = self._unread[0], max(size, self._unread[1])
+
+    @property
+    def _open(self) -> RequestResponseCycle | None:
+        """The request that is not answered as a whole yet, if there is one."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return None if cycle is None or cycle.response_complete else cycle
+
+    def _late(self, now: float) -> None:
+        cycle = self._open
+        if self.flow.read_paused or (cycle is not None and not cycle.more_body):
+            # It is we who keep the rest waiting.
+            self.since = now
+        elif not self._begun or (cycle is None and not self._in_head):
+            # Nothing was asked, or what is still coming was answered long ago.
+            self._end("slow")
+            self.transport.close()
+        else:
+            self._refuse(
+                "REQUEST_TIMEOUT",
+                f"the request did not arrive as a whole within {self.bounds.seconds:g} seconds",
+            )
+
+    def _refuse(self, code: str, message: str) -> None:
+        """Answer for the application, which has not got the request or waits for its rest."""
+        refusal = Refusal(code, message)
+        request_id = secrets.token_hex(8)
+        cycle = self._open
+        reason = "slow" if code == "REQUEST_TIMEOUT" else "malformed"
+        if cycle is None:
+            log.info("refused", request_id=request_id, status=refusal.status, outcome=code)
+        elif cycle.more_body and not cycle.response_started:
+            trace = trace_of(cast("Scope", cycle.scope))
+            trace.status, trace.outcome, request_id = refusal.status, code, trace.request_id
+            cycle.response_started = True
+        else:
+            # The answer to the request before is under way, into which nothing can be put.
+            self._end(reason)
+            self.transport.close()
+            return
+        self._end(reason)
+        body = orjson.dumps({"errors": [refusal.shown(request_id)]})
+        self.transport.write(
+            STATUS_LINE[refusal.status] + b"content-type: application/json; charset=utf-8\r\n"
+            b"content-length: %d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n%s"
+            % (len(body), request_id.encode(), body)
+        )
+        self.transport.close()
+
+    def _end(self, reason: str) -> None:
+        """Count it, and tell an application that waits for this client that it is gone."""
+        self.since = None
+        self.bounds.cut(reason)
+        cycle = self._open
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self.flow.resume_writing()
+
+
+def bounded(bounds: Bounds) -> type[Connection]:
+    """The kind of connection of a process."""
+    return type("BoundedConnection", (Connection,), {"bounds": bounds})
+
+
+def sweep(connections: Iterable[object], now: float) -> None:
+    """Look at all connections."""
+    for one in list(connections):
+        if isinstance(one, Connection):
+            one.look(now)
+
+
+def _full(app: ASGIApp) -> ASGIApp:
+    """The application for a connection too many: it only answers whoever looks after it."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in _CARE:
+            await app(scope, receive, send)
+            return
+        refusal = Refusal("OVERLOADED", "too many clients are connected; try again in a while")
+        trace = trace_of(scope)
+        headers = ((b"retry-after", b"5"), (b"connection", b"close"))
+        shown = {"errors": [refusal.shown(trace.request_id)]}
+        await answer_json(send, refusal.status, shown, headers)
+
+    return answer

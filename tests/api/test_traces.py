@@ -1,0 +1,118 @@
+"""Traces: one span per request with its transactions below, and nothing that members wrote."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from api.app import create_app
+from api.clock import MovableClock
+from api.settings import Settings
+from api.traces import Tracing
+from api.worker import Worker
+from store import keys
+from store.db import Database, Unavailable
+from tests.api.command_line import HOUSE, environment
+from tests.api.stand_in import NOW, client_of
+
+#: As the specification of the header has it.
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+NAME = "a name that nobody else has"
+
+
+@pytest.fixture
+def spans() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracing(spans: InMemorySpanExporter) -> Tracing:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    return Tracing(provider)
+
+
+def everything(spans: Sequence[ReadableSpan]) -> str:
+    return "".join(span.to_json() for span in spans)
+
+
+async def test_a_request_and_its_transactions_are_one_trace(
+    database: Database, spans: InMemorySpanExporter, tracing: Tracing
+):
+    key, _ = await keys.create(database, name="t", scopes=set(keys.Scope), now=NOW)
+    app = create_app(
+        Settings(), database=database, clock=MovableClock(NOW), worker=False, tracing=tracing
+    )
+    document = """mutation Record($members: [MemberInput!]!) {
+        recordMembers(source: "site", members: $members) { ... on Receipt { recorded } } }"""
+    body = {"query": document, "variables": {"members": [{"id": "m-4711", "name": NAME}]}}
+    async with app.router.lifespan_context(app), client_of(app, key) as client:
+        answer = await client.post("/graphql", json=body, headers={"traceparent": PARENT})
+        assert answer.json()["data"]["recordMembers"] == {"recorded": 1}
+        await client.get("/health")
+        wrong = await client.post(
+            "/graphql", json={"query": f'{{ member(id: "{NAME}") {{ id }} }}'}
+        )
+        assert "errors" in wrong.json()
+        finished = spans.get_finished_spans()
+    (span,) = [one for one in finished if one.name == "mutation"]
+    assert span.kind is SpanKind.SERVER
+    assert span.parent is not None
+    assert f"{span.parent.trace_id:032x}-{span.parent.span_id:016x}" in PARENT
+    assert dict(span.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.response.status_code": 200,
+        "graphql.operation.type": "mutation",
+        "graphql.operation.name": "Record",
+        "ikusei.outcome": "ok",
+        "ikusei.request_id": answer.headers["x-request-id"],
+    }
+    below = [one for one in finished if one.parent and one.parent.span_id == span.context.span_id]
+    assert {"read", "write"} == {one.name for one in below}
+    assert all(span.start_time <= one.start_time <= one.end_time <= span.end_time for one in below)  # type: ignore[operator]
+    for secret in (NAME, "m-4711", "/health", key):
+        assert secret not in everything(finished)
+
+
+async def test_a_failure_is_marked_without_its_message(
+    database: Database, spans: InMemorySpanExporter, tracing: Tracing
+):
+    async def due(database: Database, *, now: Any) -> None:
+        raise Unavailable(NAME)
+
+    worker = Worker(database, MovableClock(NOW), refresh=due, around=tracing.round)
+    assert not await worker._once()
+    (span,) = spans.get_finished_spans()
+    assert (span.name, span.status.status_code) == ("due work", StatusCode.ERROR)
+    assert dict(span.attributes or {}) == {"error.type": "Unavailable"}
+    assert NAME not in everything([span])
+
+
+def test_without_its_packages_it_says_which_to_install() -> None:
+    blocked = (
+        "import sys; sys.modules['opentelemetry.sdk.trace'] = None\n"
+        "from api.console import run\n"
+        "from api.settings import Settings\n"
+        "from api.traces import tracing_of\n"
+        "async def main(): tracing_of(Settings.load())\n"
+        "run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", blocked],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=HOUSE,
+        env=environment(traces="otlp"),
+    )
+    assert done.returncode != 0
+    assert "IKUSEI_TRACES is otlp" in done.stderr
+    assert "ikusei[otel]" in done.stderr
