@@ -1,7 +1,7 @@
 # `make help` lists the targets. The environment is .venv; data are in IKUSEI_DATA_DIR (.ikusei).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast shows lint bench lock clean
+.PHONY: help setup demo test test-fast shows lint bench lock clean tools
 
 BIN := .venv/bin
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Each test process has a PostgreSQL of its own: more than four help no further. Tests of one group
 # share what is dear to make, such as an imported archive, and so a process.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+# npm writes it when it is done.
+NODE := tests/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
 	--custom-compile-command "make lock"
@@ -33,10 +35,20 @@ setup: .venv/.ready  ## make the environment in .venv with the locked packages
 demo: setup  ## a synthetic community on an embedded database, served until Ctrl-C
 	@$(BIN)/ikusei demo
 
-test: lint  ## every check that fits in 15 minutes
+tools: $(NODE) .venv/clients/.ready  ## what tests need beside: packages of Node, generators of clients
+
+$(NODE): tests/node/package-lock.json tests/node/package.json | setup
+	@$(BIN)/python -m tests.node_scripts
+
+.venv/clients/.ready: requirements/clients.txt | setup
+	@$(BIN)/python -m venv --without-pip .venv/clients
+	@$(PIP) --python .venv/clients install --require-hashes -r requirements/clients.txt
+	@touch $@
+
+test: lint tools  ## every check that fits in 15 minutes
 	@$(PYTEST) -m 'not shows'
 
-test-fast: setup  ## the tests without the slow ones, in under 2 minutes
+test-fast: setup tools  ## the tests without the slow ones, in under 2 minutes
 	@$(PYTEST) -m 'not slow and not shows'
 
 shows: setup  ## what takes longer: crash runs, statistics, benches; under 60 minutes
@@ -57,7 +69,9 @@ lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrad
 	@$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --output-file requirements/otel.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(COMPILE) $(UPGRADE) --group pyproject.toml:build --output-file requirements/build.txt
+	@$(COMPILE) $(UPGRADE) --group clients --output-file requirements/clients.txt
+	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.txt
 
 clean:  ## remove what setup and the checks made, never data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -not -path './.ikusei/*' -prune -exec rm -rf {} +

@@ -97,7 +97,12 @@ class Service:
             self.make_context(database, self.clock, feed),
         )
         self.door = GraphQLDoor(
-            answering, self.limits, callers, self.live, by_get=self.settings.get_requests
+            answering,
+            self.limits,
+            callers,
+            self.live,
+            by_get=self.settings.get_requests,
+            profile=self.settings.http_profile,
         )
         self.socket_door = SocketDoor(
             answering,

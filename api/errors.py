@@ -18,10 +18,16 @@ from store.db import StoreError, Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """Of a code: the HTTP status it comes with, and what it tells the caller to do."""
+    """Of a code: the HTTP status it comes with, and what it tells the caller to do.
+
+    ``legacy`` is the status for who only takes application/json, ``draft`` the one under the
+    profile draft-2026, each where it is another; api/profiles.py makes one table of them.
+    """
 
     status: int
     text: str
+    legacy: int | None = None
+    draft: int | None = None
 
 
 #: Every code of the doors themselves. Those of single fields stand in the schema.
@@ -31,28 +37,45 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             400,
             "The body, or the query string, is not a GraphQL request. The message says what is "
             "wrong; correct the client.",
+            draft=422,
         ),
-        "SYNTAX": Meaning(400, "The document is not GraphQL. The place is in `locations`."),
+        "NOT_JSON": Meaning(
+            400, "The body is not JSON. The message says where; correct the client."
+        ),
+        "SYNTAX": Meaning(
+            400, "The document is not GraphQL. The place is in `locations`.", legacy=200
+        ),
         "INVALID_DOCUMENT": Meaning(
             400,
             "The document asks for what the schema does not have, or names no operation to run.",
+            legacy=200,
+            draft=422,
         ),
         "INVALID_VARIABLES": Meaning(
-            400, "A variable or an argument does not fit its type. The message names it."
+            400,
+            "A variable or an argument does not fit its type. The message names it.",
+            legacy=200,
+            draft=422,
         ),
         "LIMIT": Meaning(
             400,
             "The document is larger, deeper or wider than the service accepts, or its variables "
             "hold too many values ([limits](http.md#limits)). Ask for less at once; send records "
             "as variables, not as literals.",
+            legacy=200,
+            draft=422,
         ),
         "INTROSPECTION_OFF": Meaning(
-            400, "This service does not describe its schema. Use the published `schema.graphql`."
+            400,
+            "This service does not describe its schema. Use the published `schema.graphql`.",
+            legacy=200,
+            draft=422,
         ),
         "PERSISTED_QUERY_NOT_FOUND": Meaning(
             404,
             "No document is known by this `documentId` or hash. Send the text along once, or "
             "register it ([documents](http.md#documents-by-name)).",
+            legacy=200,
         ),
         "UNAUTHENTICATED": Meaning(
             401,
@@ -77,6 +100,9 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             "again over a better line, or fewer records in a call.",
         ),
         "BODY_TOO_LARGE": Meaning(413, "Send fewer records in a call; the message says the limit."),
+        "URI_TOO_LONG": Meaning(
+            414, "The query string is too long. Send the same by POST; the message says the limit."
+        ),
         "UNSUPPORTED_MEDIA_TYPE": Meaning(
             415, "Send `Content-Type: application/json` in UTF-8, not compressed."
         ),
@@ -134,7 +160,7 @@ class Refusal(Exception):
 
     @property
     def status(self) -> int:
-        """The HTTP status of the code."""
+        """The HTTP status of the code, where no profile has a say."""
         return CODES[self.code].status
 
     def shown(self, request_id: str) -> dict[str, Any]:
@@ -252,14 +278,17 @@ def page(fields: Mapping[str, str], problems: Mapping[str, str]) -> str:
         "",
         "## Of the whole request",
         "",
-        "The status is that of `Accept: application/graphql-response+json`. With",
-        "`application/json`, a document that is refused (`SYNTAX`, `INVALID_DOCUMENT`,",
-        "`INVALID_VARIABLES`, `LIMIT`, `INTROSPECTION_OFF`) is answered with 200, as clients of",
-        "that type expect.",
+        "The first status is that of `Accept: application/graphql-response+json`, the second",
+        "that of `application/json`; the third is that of both under the",
+        "[profile](http.md#profiles) `draft-2026`.",
         "",
-        "| code | status | meaning |",
-        "|---|---|---|",
-        *(f"| `{code}` | {m.status} | {m.text} |" for code, m in CODES.items() if m.status != 200),
+        "| code | status | `application/json` | `draft-2026` | meaning |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{code}` | {m.status} | {m.legacy or m.status} | {m.draft or m.status} | {m.text} |"
+            for code, m in CODES.items()
+            if m.status != 200
+        ),
         "",
         "## Of single fields",
         "",

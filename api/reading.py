@@ -107,7 +107,7 @@ def from_query(raw: bytes, most: int) -> Request:
     Raises Refusal when there is none in it.
     """
     if len(raw) > most:
-        raise _too_large(len(raw), most)
+        raise Refusal("URI_TOO_LONG", f"the query string is longer than {most} bytes: use POST")
     try:
         pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
     except ValueError:
@@ -142,7 +142,7 @@ def _loads_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
             return json.loads(raw, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             pass
-    raise _bad(f"the body is not JSON: {error}") from None
+    raise Refusal("NOT_JSON", f"the body is not JSON: {error}") from None
 
 
 def _no_constant(name: str) -> None:

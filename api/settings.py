@@ -21,6 +21,9 @@ ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519"
 )  # fmt: skip
 
+#: States of GraphQL over HTTP; api/profiles.py says what they differ in.
+Profile = Literal["audit", "draft-2026"]
+
 
 class SettingsError(Exception):
     """A variable of the environment is not what it should be; the message says which and how."""
@@ -152,6 +155,11 @@ class Settings(BaseSettings):
     max_tokens: int = _field(1_000, "Most tokens in a GraphQL document.", ge=100)
     max_depth: int = _field(12, "Deepest nesting of fields in a GraphQL document.", ge=1)
     max_aliases: int = _field(30, "Most aliases in a GraphQL document.", ge=0)
+    http_profile: Profile = _field(
+        "audit",
+        "Which state of GraphQL over HTTP the statuses of answers are of "
+        "([profiles](http.md#profiles)).",
+    )
     max_cost: int = _field(
         5_000, "Most that an operation may cost: objects in the answer, and dear fields.", ge=1
     )

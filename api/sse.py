@@ -18,14 +18,14 @@ from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
 from api.logs import PLAIN
+from api.profiles import EVENTS
 
-TYPE: Final = b"text/event-stream; charset=utf-8"
 #: Seconds after which a comment shows both ends, and all between them, that the connection lives.
 _QUIET: Final = 12.0
 _COMMENT: Final = b":\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _HEADERS: Final = [
-    (b"content-type", TYPE),
+    (b"content-type", EVENTS),
     *PLAIN,
     # nginx would gather events otherwise.
     (b"x-accel-buffering", b"no"),

@@ -17,53 +17,50 @@ from starlette.types import Receive, Scope, Send
 from api import reading, sse
 from api.answering import Answering, Prepared, dumps
 from api.auth import Finder
-from api.errors import CODES, Refusal
+from api.errors import Refusal
 from api.execution import Invalid, Request, is_subscription
 from api.limits import Limits
 from api.live import Live
 from api.logs import Trace, answer_json, trace_of
+from api.profiles import EVENTS, FORMS, GRAPHQL, JSON, OK, PARTIAL
+from api.settings import Profile
 
-_JSON: Final = b"application/json; charset=utf-8"
-_GRAPHQL: Final = b"application/graphql-response+json; charset=utf-8"
 #: What `Accept` may name, and what it is answered with.
 _OFFERED: Final[Mapping[str, bytes]] = {
-    "application/graphql-response+json": _GRAPHQL,
-    "application/json": _JSON,
-    "text/event-stream": sse.TYPE,
-    "application/*": _JSON,
-    "*/*": _JSON,
+    "application/graphql-response+json": GRAPHQL,
+    "application/json": JSON,
+    "text/event-stream": EVENTS,
+    "application/*": JSON,
+    "*/*": JSON,
 }
 _ONLY_POST: Final = (b"allow", b"POST")
-#: Refused although the request was one: clients of application/json expect 200 for these.
-_UNDERSTOOD: Final = frozenset(
-    {
-        "SYNTAX",
-        "INVALID_DOCUMENT",
-        "INVALID_VARIABLES",
-        "LIMIT",
-        "INTROSPECTION_OFF",
-        "PERSISTED_QUERY_NOT_FOUND",
-    }
-)
 
 
 class GraphQLDoor:
     """The HTTP side of the address /graphql of one opened database."""
 
     def __init__(
-        self, answering: Answering, limits: Limits, callers: Finder, live: Live, *, by_get: bool
+        self,
+        answering: Answering,
+        limits: Limits,
+        callers: Finder,
+        live: Live,
+        *,
+        by_get: bool,
+        profile: Profile,
     ) -> None:
         self._answering = answering
         self._limits = limits
         self._callers = callers
         self._live = live
         self._methods = ("GET", "POST") if by_get else ("POST",)
+        self._forms = FORMS[profile]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         trace = trace_of(scope)
         headers = reading.headers_of(scope)
-        accepted = Accepted(_JSON)
+        accepted = Accepted(JSON)
         by_get = scope["method"] == "GET"
         try:
             self._check_method(scope["method"])
@@ -74,7 +71,7 @@ class GraphQLDoor:
             request = await self._read(scope, headers, receive)
             prepared = self._answering.prepare(request, caller, trace)
             _check_way(prepared, accepted, by_get=by_get)
-            if accepted.form is sse.TYPE or is_subscription(prepared.operation):
+            if accepted.form is EVENTS or is_subscription(prepared.operation):
                 await self._tell(prepared, scope, receive, send)
                 return
             body = await self._answering.once(prepared, trace)
@@ -85,7 +82,8 @@ class GraphQLDoor:
             if trace.outcome == "ok":
                 trace.outcome = "DISCONNECTED"
         else:
-            await answer_json(send, 200, body, content_type=accepted.form)
+            form = self._forms[OK if trace.outcome == "ok" else PARTIAL, accepted.form]
+            await answer_json(send, form.status, body, content_type=form.content_type)
 
     async def _read(
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
@@ -110,16 +108,14 @@ class GraphQLDoor:
             )
 
     async def _refuse(
-        self, error: Refusal | Invalid, form: bytes, trace: Trace, send: Send
+        self, error: Refusal | Invalid, liked: bytes, trace: Trace, send: Send
     ) -> None:
         body = dumps({"errors": self._answering.refused(error, trace)})
         headers = error.headers if isinstance(error, Refusal) else ()
-        if form is sse.TYPE and error.code in _UNDERSTOOD:
-            await answer_json(send, 200, sse.only(body), headers, sse.TYPE)
-            return
-        form = _JSON if form is sse.TYPE else form
-        status = _status(error.code, CODES[error.code].status, form)
-        await answer_json(send, status, body, headers, form)
+        form = self._forms[error.code, liked]
+        if form.content_type is EVENTS:
+            body = sse.only(body)
+        await answer_json(send, form.status, body, headers, form.content_type)
 
     def _check_method(self, method: str) -> None:
         if method not in self._methods:
@@ -143,7 +139,7 @@ def negotiate(accept: bytes | None) -> Accepted:
     Raises Refusal when it names none that we have.
     """
     if accept is None or not accept.strip():
-        return Accepted(_JSON)
+        return Accepted(JSON)
     best: tuple[float, bytes] | None = None
     events = False
     for part in accept.decode("latin-1").lower().split(","):
@@ -151,7 +147,7 @@ def negotiate(accept: bytes | None) -> Accepted:
         offered = _OFFERED.get(name.strip())
         liking = _liking(rest)
         if offered is not None and liking > 0:
-            events = events or offered is sse.TYPE
+            events = events or offered is EVENTS
             if best is None or liking > best[0]:
                 best = liking, offered
     if best is None:
@@ -187,7 +183,3 @@ def _check_way(prepared: Prepared, accepted: Accepted, *, by_get: bool) -> None:
             "NOT_ACCEPTABLE",
             "a subscription is told by 'Accept: text/event-stream' or over WebSocket",
         )
-
-
-def _status(code: str, status: int, form: bytes) -> int:
-    return 200 if form is _JSON and code in _UNDERSTOOD else status

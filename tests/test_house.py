@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,19 @@ _IMPURE = re.compile(
 _DRAWS = re.compile(r"^(random|np\.random|numpy\.random|secrets)\.(?P<what>\w+)$")
 #: Generators that are told their seed.
 _SEEDED = {"Random", "default_rng", "Generator", "PCG64", "SeedSequence", "Philox"}
+
+_PERMISSIVE = {
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BlueOak-1.0.0",
+    "CC-BY-4.0",  # a table of browsers that Babel reads; nothing of ours holds it
+    "ISC",
+    "MIT",
+    "(MIT OR Apache-2.0)",
+    "Python-2.0",
+}
 
 
 def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
@@ -143,3 +158,25 @@ def test_the_locks_name_no_registry() -> None:
         pinned = re.findall(r"^([a-z0-9._-]+)(?:\[\S+\])?(==)?", text, re.MULTILINE)
         assert pinned, path.name
         assert all(equals for _, equals in pinned), path.name
+
+
+def _node(name: str) -> Any:
+    return json.loads((HOUSE / "tests" / "node" / name).read_text(encoding="utf-8"))
+
+
+def test_the_lock_of_node_names_no_registry() -> None:
+    packages = _node("package-lock.json")["packages"]
+    assert len(packages) > 100
+    assert [name for name, one in packages.items() if "resolved" in one] == []
+    assert [name for name, one in packages.items() if name and "integrity" not in one] == []
+    pinned = _node("package.json")["devDependencies"]
+    assert [one for one in pinned.values() if not re.fullmatch(r"\d+\.\d+\.\d+", one)] == []
+
+
+def test_packages_of_node_are_permissive() -> None:
+    found = {
+        name: one.get("license")
+        for name, one in _node("package-lock.json")["packages"].items()
+        if one.get("license") not in _PERMISSIVE
+    }
+    assert found == {}

@@ -167,7 +167,7 @@ async def test_body(strict: httpx.AsyncClient):
     assert answer.headers["connection"] == "close"
     assert answer.json()["errors"][0]["extensions"]["code"] == "BODY_TOO_LARGE"
     long = await strict.get("/graphql?query={hello}&a=" + "a" * 3_000)
-    assert long.status_code == 413
+    assert long.status_code == 414
 
 
 async def test_errors_are_capped(client: httpx.AsyncClient):
