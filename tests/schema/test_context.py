@@ -14,18 +14,15 @@ from tests.schema.asking import NOW, Asker, community, seed
 @pytest.mark.parametrize("given_up", [0, 1])
 async def test_whoever_still_waits_for_what_is_loaded_together_gets_it(given_up: int) -> None:
     group = Siblings([1, 2])
-    release = asyncio.Event()
-    begun = 0
+    begun, release = asyncio.Event(), asyncio.Event()
 
     async def load() -> str:
-        nonlocal begun
-        begun += 1
+        begun.set()
         await release.wait()
         return "loaded"
 
     waiting = [asyncio.create_task(group.once("key", load)) for _ in group.rows]
-    while not begun:
-        await asyncio.sleep(0)
+    await begun.wait()
     waiting[given_up].cancel()
     await asyncio.wait([waiting[given_up]])
     release.set()

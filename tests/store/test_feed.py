@@ -10,7 +10,7 @@ import pytest
 
 from store import announce, rules
 from store.announce import Announced, Change
-from store.db import Database, Use, Write
+from store.db import Database, Write
 from store.embedded import Embedded
 from store.feed import Feed, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
@@ -163,14 +163,19 @@ async def test_it_goes_on_when_the_database_let_nobody_in(
     await closed_to_all(server, found["name"], "false")
     await database.pool.expire_connections()
     following = asyncio.create_task(take(feed, 0, 1))
-    tries: list[Use] = []
-    database.watchers.append(tries.append)
-    async with asyncio.timeout(60):
-        while len(tries) < 4:
-            await asyncio.sleep(0)
+    await used(database, 4)
     assert not following.done()
     await closed_to_all(server, found["name"], "true")
     assert [change.id for change in await following] == await numbers(database)
+
+
+async def used(database: Database, times: int) -> None:
+    """Wait until the database was used so often from now on, in vain or not."""
+    often = asyncio.Semaphore(0)
+    database.watchers.append(lambda _: often.release())
+    async with asyncio.timeout(60):
+        for _ in range(times):
+            await often.acquire()
 
 
 async def closed_to_all(server: Embedded, name: str, allowed: str) -> None:
@@ -183,13 +188,9 @@ async def closed_to_all(server: Embedded, name: str, allowed: str) -> None:
 async def test_nobody_reads_once_nobody_follows(database: Database, turns: int) -> None:
     feed = Feed(database)
     await arrive(database, "ann")
-    reads: list[Use] = []
-    database.watchers.append(reads.append)
     waiting = asyncio.create_task(take(feed, 1, 1))
-    async with asyncio.timeout(60):
-        # The follower's one, and two of whoever reads for all, who waits for news then.
-        while len(reads) < 3:
-            await asyncio.sleep(0)
+    # The follower reads once, and twice whoever reads for all, who waits for news then.
+    await used(database, 3)
     readers = [one for one in asyncio.all_tasks() if one.get_name() == "feed"]
     # News come in the very moment at which the last one leaves.
     feed.wake()
