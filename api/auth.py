@@ -80,7 +80,8 @@ class Keyring:
         part was right; another one when the database cannot be asked.
         """
         text = bearer(authorization, _LONGEST)
-        if text is None:
+        if text is None or not keys.formed(text):
+            # Whoever has no key gets nothing of the database either.
             raise unauthenticated()
         digest = sha256(text.encode()).digest()
         kept = self._kept.get(digest)

@@ -39,10 +39,11 @@ _ABORTED: Final = "Parsing aborted."
 class Limits:
     """What one request may ask for.
 
-    ``fields`` are those of all operations, a fragment's wherever it is spread. ``repeats`` is how often a field may stand at one place of the answer: validation compares each
-    with every other. ``introspections`` is how often the schema may be asked for, which costs more
-    than any other field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py
-    may come to, ``seconds`` how long the answer may take.
+    ``fields`` are those of all operations, a fragment's wherever it is spread. ``repeats`` is how
+    often a field may stand at one place of the answer: validation compares each with every other.
+    ``introspections`` is how often the schema may be asked for, which costs more than any other
+    field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py may come to,
+    ``seconds`` how long the answer may take.
     """
 
     body: int = 8 * 1024 * 1024
