@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final, Protocol
 
 from api.clock import Clock
-from api.errors import Refusal, database_gone, unavailable
+from api.errors import Refusal, database_gone
 from schema.context import Caller
 from schema.words import Scope
 from store import keys
@@ -80,7 +80,8 @@ class Keyring:
         part was right; another one when the database cannot be asked.
         """
         text = bearer(authorization, _LONGEST)
-        if text is None:
+        if text is None or not keys.formed(text):
+            # Whoever has no key gets nothing of the database either.
             raise unauthenticated()
         digest = sha256(text.encode()).digest()
         kept = self._kept.get(digest)
@@ -97,8 +98,6 @@ class Keyring:
             async with self._database.read() as connection:
                 key = await keys.find(connection, text, self._clock.now())
         except StoreError as error:
-            if not unavailable(error):
-                raise
             raise database_gone() from error
         if key is None:
             raise unauthenticated()

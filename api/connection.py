@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, cast
 
 import orjson
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.errors import Refusal
 from api.logs import answer_json, log, trace_of
@@ -44,6 +45,28 @@ class Bounds:
     cut: Callable[[str], None]
 
 
+class _Unread:
+    """What a client leaves unread of what it was sent."""
+
+    __slots__ = ("_since", "_size")
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._size = 0
+
+    def too_long(self, size: int, now: float, seconds: float) -> bool:
+        """Whether too little of it, ``size`` bytes now, was taken in ``seconds``."""
+        if not size:
+            self._since = None
+        elif self._since is None or size <= self._size - _LEAST_TAKEN:
+            self._since, self._size = now, size
+        elif now - self._since > seconds:
+            return True
+        else:
+            self._size = max(size, self._size)
+        return False
+
+
 class Connection(HttpToolsProtocol):
     """A connection that is looked after; ``bounds`` are those of its process."""
 
@@ -57,8 +80,7 @@ class Connection(HttpToolsProtocol):
         self._begun = False
         self._in_head = True
         self._head = 0
-        #: Since when, and how much of, an answer lies unread.
-        self._unread: tuple[float, int] | None = None
+        self._unread = _Unread()
         count = len(self.connections)
         if count > self.bounds.most:
             self.app = cast("Any", _full(self.app))
@@ -104,15 +126,9 @@ class Connection(HttpToolsProtocol):
         if self.since is not None and now - self.since > self.bounds.seconds:
             self._late(now)
         size = self.transport.get_write_buffer_size()
-        if not size:
-            self._unread = None
-        elif self._unread is None or size <= self._unread[1] - _LEAST_TAKEN:
-            self._unread = now, size
-        elif now - self._unread[0] > self.bounds.seconds:
+        if self._unread.too_long(size, now, self.bounds.seconds):
             self._end("unread")
             self.transport.abort()
-        else:
-            self._unread = self._unread[0], max(size, self._unread[1])
 
     @property
     def _open(self) -> RequestResponseCycle | None:
@@ -172,15 +188,36 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_writing()
 
 
-def bounded(bounds: Bounds) -> type[Connection]:
-    """The kind of connection of a process."""
-    return type("BoundedConnection", (Connection,), {"bounds": bounds})
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that is looked after: uvicorn closes it in order, for which it must be read."""
+
+    bounds: ClassVar[Bounds]
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin, beyond the bounds to be told so."""
+        super().connection_made(transport)
+        self._unread = _Unread()
+        if len(self.connections) > self.bounds.most:
+            self.app = cast("Any", _full(self.app))
+
+    def look(self, now: float) -> None:
+        """Cut this connection off if its client does not take what it is told."""
+        size = self.transport.get_write_buffer_size()
+        if self._unread.too_long(size, now, self.bounds.seconds):
+            self.bounds.cut("unread")
+            self.transport.abort()
+
+
+def bounded(bounds: Bounds) -> tuple[type[Connection], type[Socket]]:
+    """The kinds of connection of a process, for HTTP and for WebSocket."""
+    named = {"bounds": bounds}
+    return type("BoundedConnection", (Connection,), named), type("BoundedSocket", (Socket,), named)
 
 
 def sweep(connections: Iterable[object], now: float) -> None:
     """Look at all connections."""
     for one in list(connections):
-        if isinstance(one, Connection):
+        if isinstance(one, Connection | Socket):
             one.look(now)
 
 
@@ -191,10 +228,16 @@ def _full(app: ASGIApp) -> ASGIApp:
         if scope["path"] in _CARE:
             await app(scope, receive, send)
             return
+
+        async def send_so(message: Message) -> None:
+            # Before it is accepted, a WebSocket may be answered like any request.
+            await send({**message, "type": f"websocket.{message['type']}"})
+
         refusal = Refusal("OVERLOADED", "too many clients are connected; try again in a while")
         trace = trace_of(scope)
         headers = ((b"retry-after", b"5"), (b"connection", b"close"))
         shown = {"errors": [refusal.shown(trace.request_id)]}
-        await answer_json(send, refusal.status, shown, headers)
+        by = send_so if scope["type"] == "websocket" else send
+        await answer_json(by, refusal.status, shown, headers)
 
     return answer

@@ -8,6 +8,7 @@ there are none.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -30,7 +31,7 @@ from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from api.cost import Plan, Pricing
-from api.errors import Refusal, without_suggestions
+from api.errors import Refusal, show, without_suggestions
 from api.executor import Direct, spent, with_short_way
 from api.limits import Limits, Size, check, check_text, too_long
 
@@ -38,6 +39,8 @@ _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimi
 #: What the kept documents may hold; a document takes up to a hundred times its text in memory.
 _MOST_DOCUMENTS: Final = 1_000
 _MOST_CHARACTERS: Final = 500_000
+#: Seconds between two tries to answer an event while the database is away.
+_AWAY: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +177,7 @@ class Engine:
         async with aclosing(source):
             try:
                 async for event in source:
-                    own = executor.build_per_event_executor(event)
-                    running = cast("Any", execute_subscription_event(own))
-                    result = running if isinstance(running, ExecutionResult) else await running
-                    yield Answer(result, estimated, spent(own))
+                    yield await _event(executor, event, estimated)
             except GraphQLError as error:
                 yield Answer(ExecutionResult(None, [error]), estimated, 0)
             except Exception as error:  # noqa: BLE001 - a mistake of a resolver, which show() masks
@@ -246,6 +246,21 @@ class Engine:
         while len(self._kept) > _MOST_DOCUMENTS or self._characters > _MOST_CHARACTERS:
             gone, _ = self._kept.popitem(last=False)
             self._characters -= len(gone)
+
+
+async def _event(executor: Executor[Any], event: Any, estimated: int) -> Answer:
+    """The answer for one event of a subscription.
+
+    While the database is away it is waited for: an event that is told without what it is about,
+    even without its cursor, is lost to whoever goes on from the next.
+    """
+    while True:
+        own = executor.build_per_event_executor(event)
+        running = cast("Any", execute_subscription_event(own))
+        result = running if isinstance(running, ExecutionResult) else await running
+        if not any(show(error, "").code == "UNAVAILABLE" for error in result.errors or ()):
+            return Answer(result, estimated, spent(own))
+        await asyncio.sleep(_AWAY)
 
 
 def is_subscription(operation: OperationDefinitionNode) -> bool:

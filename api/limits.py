@@ -37,12 +37,13 @@ _ABORTED: Final = "Parsing aborted."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask for. ``fields`` counts a fragment wherever it is spread.
+    """What one request may ask for.
 
-    ``repeats`` is how often a field may stand at one place of the answer: validation compares each
-    with every other. ``introspections`` is how often the schema may be asked for, which costs more
-    than any other field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py
-    may come to, ``seconds`` how long the answer may take.
+    ``fields`` are those of all operations, a fragment's wherever it is spread. ``repeats`` is how
+    often a field may stand at one place of the answer: validation compares each with every other.
+    ``introspections`` is how often the schema may be asked for, which costs more than any other
+    field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py may come to,
+    ``seconds`` how long the answer may take.
     """
 
     body: int = 8 * 1024 * 1024
@@ -62,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What was measured of a document, the largest of its operations counting."""
+    """What was measured of a document: all its fields, of the rest its largest operation."""
 
     depth: int = 0
     aliases: int = 0
@@ -112,7 +113,9 @@ def check(document: DocumentNode, limits: Limits) -> Size:
         if isinstance(node, OperationDefinitionNode)
     ]
     sizes = [measure.of(whole, 1) for whole in wholes]
-    # Fragments that no operation spreads are validated too.
+    # Every operation is priced and validated, whichever is asked for; so are fragments that none
+    # spreads.
+    written = sum(size.fields for size in sizes)
     wholes += [
         node.selection_set
         for node in document.definitions
@@ -121,7 +124,7 @@ def check(document: DocumentNode, limits: Limits) -> Size:
     size = Size(
         max((size.depth for size in sizes), default=0),
         max((size.aliases for size in sizes), default=0),
-        max((measure.of(whole, 1).fields for whole in wholes), default=0),
+        max([written, *(measure.of(whole, 1).fields for whole in wholes)]),
         max((size.introspections for size in sizes), default=0),
     )
     for what, found, most in (

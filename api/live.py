@@ -69,7 +69,14 @@ class Live:
         ``still_allowed`` raises Refusal when its caller may no longer come in.
         """
         while True:
+            # Before we ask: what changes while we do has us ask again.
             keys = self._keys
+            # Nobody is sent away because the database is.
+            try:
+                await still_allowed()
+            except Refusal as refusal:
+                if refusal.code != "UNAVAILABLE":
+                    return refusal
             waiting = [asyncio.create_task(one.wait()) for one in (self._stopping, keys)]
             try:
                 await asyncio.wait(waiting, timeout=_AGAIN, return_when=asyncio.FIRST_COMPLETED)
@@ -77,12 +84,6 @@ class Live:
                 await ended(waiting)
             if self._stopping.is_set():
                 return Refusal("UNAVAILABLE", "the service stops; connect again")
-            # Nobody is sent away because the database is.
-            try:
-                await still_allowed()
-            except Refusal as refusal:
-                if refusal.code != "UNAVAILABLE":
-                    return refusal
 
 
 def _full(why: str) -> Refusal:

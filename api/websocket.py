@@ -19,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api import reading
 from api.answering import Answering, dumps
 from api.auth import Finder
-from api.errors import Refusal
+from api.errors import Refusal, internal
 from api.execution import Invalid
 from api.live import Live, ended
 from api.logs import Noted, Trace, trace_of
@@ -204,9 +204,21 @@ class _Connection:
         self._operations[id_] = asyncio.create_task(self._run(id_, payload, is_full=is_full))
 
     async def _run(self, id_: str, payload: Mapping[str, Any], *, is_full: bool) -> None:
-        """Run one operation and tell what comes of it."""
+        """Run one operation and note what came of it."""
         trace = Trace(self._trace.request_id, key=self._trace.key)
         begin = time.perf_counter()
+        try:
+            await self._answer(id_, payload, trace, is_full=is_full)
+        except _Gone:
+            trace.outcome = "DISCONNECTED"
+        finally:
+            self._noted("/graphql", trace, time.perf_counter() - begin)
+            self._free(id_)
+
+    async def _answer(
+        self, id_: str, payload: Mapping[str, Any], trace: Trace, *, is_full: bool
+    ) -> None:
+        """Run one operation and tell what comes of it."""
         try:
             self._answering.admit(self._caller)
             _check_room(is_full=is_full)
@@ -216,18 +228,26 @@ class _Connection:
                 async for body in events:
                     await self._tell_raw(id_, "next", body)
         except (Refusal, Invalid) as error:
-            await self._tell_raw(id_, "error", dumps(self._answering.refused(error, trace)))
+            await self._tell_error(id_, self._answering.refused(error, trace))
+        except _Gone:
+            raise
         except Exception as error:  # noqa: BLE001 - the others on this connection go on
             trace.outcome = "INTERNAL"
             trace.failed(error)
-            refusal = Refusal("INTERNAL", "internal error")
-            await self._tell_raw(id_, "error", dumps([refusal.shown(trace.request_id)]))
+            await self._tell_error(id_, [internal(trace.request_id)])
         else:
+            # Who hears that it is over may take the id again at once.
+            self._free(id_)
             await self._tell({"id": id_, "type": "complete"})
-        finally:
-            self._noted("/graphql", trace, time.perf_counter() - begin)
-            if self._operations.get(id_) is asyncio.current_task():
-                del self._operations[id_]
+
+    async def _tell_error(self, id_: str, errors: list[dict[str, Any]]) -> None:
+        self._free(id_)
+        await self._tell_raw(id_, "error", dumps(errors))
+
+    def _free(self, id_: str) -> None:
+        """Let the id of the operation that this task runs be taken again."""
+        if self._operations.get(id_) is asyncio.current_task():
+            del self._operations[id_]
 
     async def _next(self) -> dict[str, Any]:
         """The next message.
@@ -255,12 +275,18 @@ class _Connection:
             await self._tell({"type": "pong", **more})
 
     async def _tell(self, message: Mapping[str, Any]) -> None:
-        await self._send({"type": "websocket.send", "text": dumps(message).decode()})
+        await self._write(dumps(message))
 
     async def _tell_raw(self, id_: str, kind: str, payload: bytes) -> None:
         head = dumps({"id": id_, "type": kind})[:-1]
-        text = head + b',"payload":' + payload + b"}"
-        await self._send({"type": "websocket.send", "text": text.decode()})
+        await self._write(head + b',"payload":' + payload + b"}")
+
+    async def _write(self, text: bytes) -> None:
+        """Send a message; raises _Gone where there is nobody to send it to any more."""
+        try:
+            await self._send({"type": "websocket.send", "text": text.decode()})
+        except (OSError, RuntimeError):
+            raise _Gone from None
 
 
 def _check_room(*, is_full: bool) -> None:

@@ -17,6 +17,7 @@ from schema.ids import Big, from_cursor, from_id, to_cursor, to_id
 from schema.scopes import MANAGER, needs
 from store import audit
 from store.audit import EntryRow, Kind
+from store.db import utc
 
 _LAST_NUMBER = 2**31 - 1
 
@@ -110,6 +111,11 @@ def _subject(given: str) -> tuple[Kind, int]:
 
 
 def _moment(given: datetime | None, name: str) -> datetime | None:
-    if given is not None and given.tzinfo is None:
+    if given is None:
+        return None
+    if given.tzinfo is None:
         raise Refused("BAD_INPUT", f"`{name}` has no time zone; expected such as {given}+09:00")
-    return given
+    try:
+        return utc(given)
+    except OverflowError:
+        raise Refused("BAD_INPUT", f"`{name}` is beyond the years 1 to 9999 in UTC") from None

@@ -137,7 +137,8 @@ class Context:
             self._gathering.append(at)
             if len(self._gathering) == 1:
                 self._counting = loop.create_task(self._count_distinct())
-        return await self._asked_distinct[at]
+        # Who waits may be given up, for the mistake of a field beside; the others still wait.
+        return await asyncio.shield(self._asked_distinct[at])
 
     async def _count_distinct(self) -> None:
         # Resolvers of one list are all started before any task runs again.
@@ -167,12 +168,23 @@ class Siblings(Generic[Row]):
         self._loaded: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def once(self, key: Hashable, load: Callable[[], Awaitable[Loaded]]) -> Loaded:
-        """What ``load`` gives, which runs for the first who asks for ``key``."""
-        future = self._loaded.get(key)
-        if future is None:
-            future = self._loaded[key] = asyncio.ensure_future(load())
-        loaded: Loaded = await future
-        return loaded
+        """What ``load`` gives, which runs for the first who asks for ``key``.
+
+        Where a field fails, graphql-core gives up those beside it, and with one who waits here the
+        loading ends: whoever still waits then begins it anew.
+        """
+        while True:
+            future = self._loaded.get(key)
+            if future is None or future.cancelled():
+                future = self._loaded[key] = asyncio.ensure_future(load())
+            try:
+                loaded: Loaded = await future
+            except asyncio.CancelledError:
+                this = asyncio.current_task()
+                if this is None or this.cancelling():
+                    raise
+            else:
+                return loaded
 
 
 def asked_day(moment: Moment, as_of: date | None) -> int:

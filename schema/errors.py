@@ -13,7 +13,8 @@ CODES: Final[Mapping[str, str]] = {
     "BAD_INPUT": "An argument is outside of what it may be. The message says what would be right.",
     "BAD_ID": "What was given as an `id` is not one, or is that of another kind of thing.",
     "BAD_CURSOR": "`after` is not a cursor of this list in this order. Begin again without it.",
-    "UNKNOWN_MEMBER": "The site has not told of the member who asks, or they were erased.",
+    "UNKNOWN_MEMBER": "There is nobody to follow: no member has this id, or the site has not told "
+    "of the member who asks, or they were erased.",
     "AMBIGUOUS": "Several members have that name. Ask with `members(filter: {search: …})`.",
 }
 

@@ -89,19 +89,27 @@ class Subscription:
 
 
 async def _whose(info: Asked, asked: str | None) -> int | None:
-    """The number of the member who is followed; None: all are.
+    """The number of the member who is followed, of a merged one whom they are now; None: all are.
 
-    Raises Refused where a member asks for somebody else, or is not known here.
+    Raises Refused where a member asks for somebody else, or there is nobody to be followed.
     """
     number = None if asked is None else member_number(asked)
     if Scope.MANAGER in info.context.caller.scopes:
-        return number
+        return None if number is None else await _there(info, number)
     own = await info.context.own_member()
     if own is None:
         raise Refused("UNKNOWN_MEMBER", "the site has not told of you yet; `me` is null until then")
     if number not in (None, own):
         raise Refused("FORBIDDEN", "a member follows their own changes only; leave `member` out")
     return own
+
+
+async def _there(info: Asked, number: int) -> int:
+    async with info.context.read() as (connection, _):
+        row = (await members.by_ids(connection, [number])).get(number)
+    if row is None:
+        raise Refused("UNKNOWN_MEMBER", "there is no member with this id")
+    return row.id
 
 
 async def newest_cursor(info: Asked) -> str:

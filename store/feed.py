@@ -16,7 +16,7 @@ from typing import Final
 
 from store import announce
 from store.announce import Announced
-from store.db import Database, StoreError, Unavailable
+from store.db import Database, StoreError
 
 #: Changes kept in memory, and read at a time.
 _KEPT: Final = 5_000
@@ -81,7 +81,8 @@ class Feed:
                 follower.news.clear()
                 try:
                     changes, after = await self._next(after, member_id)
-                except Unavailable:
+                except StoreError:
+                    # Whatever the database has, the caller has named nothing that is wrong.
                     await asyncio.sleep(_WAIT)
                     continue
                 for change in changes:
@@ -127,8 +128,10 @@ class Feed:
                 await asyncio.sleep(_WAIT)
                 continue
             if not more:
+                # Not wait_for, which may swallow that we are cancelled while we are woken.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._pause)
+                    async with asyncio.timeout(self._pause):
+                        await self._woken.wait()
 
     async def _read_page(self) -> bool:
         """Read what is new, at most a page; whether there may be more."""

@@ -87,6 +87,11 @@ async def create(
     return text, key
 
 
+def formed(text: str) -> bool:
+    """Whether a text could be a key, which can be told without asking anybody."""
+    return _KEY.fullmatch(text) is not None
+
+
 async def find(connection: Read, text: str, now: datetime) -> Key | None:
     """The key with this text, None when there is none that is valid at ``now``."""
     match = _KEY.fullmatch(text)

@@ -26,6 +26,14 @@ _HEARTBEAT: Final = 10.0
 #: Seconds after failures: this, doubled each time, up to the other.
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
+#: What a connection that is lost ends with; the last is what asyncpg raises when the server took
+#: leave between two statements.
+_LOST: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 class Listener:
@@ -71,14 +79,16 @@ class Listener:
         def hear(_connection: Any, _process: int, channel: str, _payload: object) -> None:
             self._heard[channel]()
 
-        with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        with suppress(*_LOST):
             for channel in self._heard:
                 await connection.add_listener(channel, hear)
             self.listening = True
             for tell in self._heard.values():
                 tell()
             while not lost.is_set():
+                # Not wait_for, which may swallow that we are cancelled while it is lost.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), self._heartbeat)
+                    async with asyncio.timeout(self._heartbeat):
+                        await lost.wait()
                     return
                 await connection.execute("select 1", timeout=self._heartbeat)

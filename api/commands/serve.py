@@ -131,13 +131,14 @@ def configured(app: Starlette) -> uvicorn.Config:
         head=settings.max_body_bytes + _HEADERS,
         cut=service.metrics.cut,
     )
+    http, socket_ = bounded(bounds)
     return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
         server_header=False,
-        http=bounded(bounds),
-        ws="websockets-sansio",
+        http=http,
+        ws=socket_,
         ws_max_size=MOST_BYTES,
         ws_per_message_deflate=False,
         lifespan="on",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import httpx
 import pytest
 
@@ -12,7 +13,7 @@ from api.auth import Keyring
 from api.clock import MovableClock
 from api.errors import Refusal
 from store import keys
-from store.db import Database
+from store.db import Database, Use, connect
 from store.keys import Scope
 from store.listen import Listener
 from tests.api.stand_in import NOW, app_of, client_of
@@ -173,3 +174,27 @@ async def test_what_was_read_before_a_revocation_is_not_kept(
     for _ in range(3):
         await ring.caller(header)
     assert looked_up == 2
+
+
+async def test_what_cannot_be_a_key_costs_the_database_nothing(database: Database):
+    ring = Keyring(database, MovableClock(NOW))
+    used: list[Use] = []
+    database.watchers.append(used.append)
+    for text in ("x", "ik_0123abcd_", f"ik_0123abcd_{'0' * 63}", f"ik_0123ABCD_{'0' * 64}"):
+        with pytest.raises(Refusal, match="valid key"):
+            await ring.caller(f"Bearer {text}".encode())
+    assert used == []
+
+
+async def test_a_key_that_takes_too_long_to_look_up_is_not_refused(url: str, site_key: str):
+    hurried = await connect(url, least=0, most=2, statement_seconds=0.1)
+    locking = await asyncpg.connect(url)
+    try:
+        async with locking.transaction():
+            await locking.execute("lock table api_key in access exclusive mode")
+            with pytest.raises(Refusal) as refusal:
+                await Keyring(hurried, MovableClock(NOW)).caller(f"Bearer {site_key}".encode())
+    finally:
+        await locking.close()
+        await hurried.close()
+    assert (refusal.value.code, refusal.value.status) == ("UNAVAILABLE", 503)

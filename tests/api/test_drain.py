@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.api.serving import STAND_IN, Served, holding, serving
 from tests.api.test_metrics import of, read
@@ -132,6 +135,52 @@ async def test_a_client_that_does_not_read_is_cut_off(data_dir: Path):
                     got += len(part)
             assert got < 20_000_000
         assert await served.end(signal.SIGTERM) == 0
+
+
+async def test_a_socket_that_is_not_read_is_cut_off(data_dir: Path):
+    async with serving(data_dir, STAND_IN, IKUSEI_REQUEST_SECONDS="2") as served:
+        query = "query ($text: String!) { echo(text: $text, times: 2000) }"
+        asked = {"query": query, "variables": {"text": "x" * 10_000}}
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect(address(served))
+            deaf.setblocking(False)
+            async with connect(
+                served.base.replace("http", "ws") + "/graphql",
+                sock=deaf,
+                subprotocols=[Subprotocol("graphql-transport-ws")],
+                additional_headers={"Authorization": f"Bearer {served.key}"},
+                ping_interval=None,
+                close_timeout=0,
+            ) as client:
+                await client.send('{"type": "connection_init"}')
+                assert await client.recv() == '{"type":"connection_ack"}'
+                client.transport.pause_reading()
+                for id_ in "12":
+                    message = {"id": id_, "type": "subscribe", "payload": asked}
+                    await client.send(json.dumps(message))
+                async with served.client() as other, asyncio.timeout(60):
+                    cut = 0.0
+                    while not cut:
+                        metrics = read(await other.get("/metrics"))
+                        cut = of(metrics, "ikusei_http_connections_cut_total", reason="unread")
+        assert await served.end(signal.SIGTERM) == 0
+        # It was their doing, not a mistake of ours.
+        assert "masked" not in served.log
+        assert "unhandled" not in served.log
+
+
+async def test_a_socket_too_many_is_refused(data_dir: Path):
+    async with (
+        serving(data_dir, STAND_IN, IKUSEI_MAX_CONNECTIONS="1") as served,
+        connected(served),
+    ):
+        place = served.base.replace("http", "ws") + "/graphql"
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(place, subprotocols=[Subprotocol("graphql-transport-ws")]):
+                pass
+        answer = refused.value.response
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 async def test_what_is_no_http_is_refused_as_json(data_dir: Path):

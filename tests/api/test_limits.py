@@ -50,6 +50,15 @@ def test_fragments_count_wherever_they_are_spread():
     assert measured(document) == (3, 0, 4)
 
 
+def test_the_fields_of_every_operation_count():
+    """Each is validated and priced: many small ones that spread the same fragments are dear."""
+    part = " fragment F on Query { hello thing { name } }"
+    operations = " ".join(f"query Q{n} {{ ...F }}" for n in range(40))
+    assert measured(operations + part) == (2, 0, 120)
+    with pytest.raises(Refusal, match="120 fields"):
+        check(parse(operations + part), Limits(fields=119))
+
+
 def test_doubling_fragments_are_measured_at_once():
     parts = [
         f"fragment F{n} on Thing {{ a: inner {{ ...F{n + 1} }} b: inner {{ ...F{n + 1} }} }}"

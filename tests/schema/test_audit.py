@@ -321,3 +321,10 @@ async def test_an_entry_is_written_for_the_lock_that_a_name_signs(
         await people.lock_status(
             ask.database, 9_999, Status.FAN, until_day=None, reason="r", now=NOW
         )
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_moments_beyond_all_calendars_are_refused(ask: Asker, when: str) -> None:
+    for name in ("since", "until"):
+        query = f'{{ auditLog(first: 1, filter: {{{name}: "{when}"}}) {{ nodes {{ id }} }} }}'
+        assert await ask.codes(query) == ["BAD_INPUT"]

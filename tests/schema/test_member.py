@@ -347,3 +347,18 @@ async def test_a_member_follows_their_own_changes_only(ask: Asker, ann: Asker) -
         assert await ann.codes(FOLLOW, member=other) == ["FORBIDDEN"]
     stranger = as_member(ask, "nobody")
     assert await stranger.codes(FOLLOW) == ["UNKNOWN_MEMBER"]
+
+
+async def test_a_manager_follows_whom_somebody_was_merged_into(ask: Asker, ann: Asker) -> None:
+    one, two = await _own(ann), await _own(as_member(ask, "m2"))
+    assert one is not None
+    assert two is not None
+    begin = (await ask("{ standingCursor }"))["standingCursor"]
+    await people.merge_members(ask.database, two, one, now=NOW)
+    locked = (
+        """mutation ($m: ID!) { lockStatus(member: $m, status: FAN, reason: "x") { __typename } }"""
+    )
+    await ask(locked, m=to_id("Member", two))
+    heard = await followed(ask, 1, after=begin, member=to_id("Member", one))
+    assert heard[-1]["after"] == "FAN"
+    assert await ask.codes(FOLLOW, member=to_id("Member", 10**6)) == ["UNKNOWN_MEMBER"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import asyncpg
 import pytest
 
 from store import announce, rules
 from store.announce import Announced, Change
 from store.db import Database, Write
+from store.embedded import Embedded
 from store.feed import Feed, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
 from tests.store.test_listen import cut_off
@@ -150,6 +152,54 @@ async def test_it_goes_on_when_the_connections_were_lost(database: Database) -> 
     await cut_off(database)
     await arrive(database, "bob")
     assert [change.id for change in await following] == await numbers(database)
+
+
+async def test_it_goes_on_when_the_database_let_nobody_in(
+    server: Embedded, database: Database
+) -> None:
+    await arrive(database, "ann")
+    (found,) = await fetch(database, "select current_database() as name")
+    feed = Feed(database, pause=0.01)
+    await closed_to_all(server, found["name"], "false")
+    await database.pool.expire_connections()
+    following = asyncio.create_task(take(feed, 0, 1))
+    await used(database, 4)
+    assert not following.done()
+    await closed_to_all(server, found["name"], "true")
+    assert [change.id for change in await following] == await numbers(database)
+
+
+async def used(database: Database, times: int) -> None:
+    """Wait until the database was used so often from now on, in vain or not."""
+    often = asyncio.Semaphore(0)
+    database.watchers.append(lambda _: often.release())
+    async with asyncio.timeout(60):
+        for _ in range(times):
+            await often.acquire()
+
+
+async def closed_to_all(server: Embedded, name: str, allowed: str) -> None:
+    connection = await asyncpg.connect(server.url)
+    await connection.execute(f"alter database {name} with allow_connections {allowed}")
+    await connection.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_nobody_reads_once_nobody_follows(database: Database, turns: int) -> None:
+    feed = Feed(database)
+    await arrive(database, "ann")
+    waiting = asyncio.create_task(take(feed, 1, 1))
+    # The follower reads once, and twice whoever reads for all, who waits for news then.
+    await used(database, 3)
+    readers = [one for one in asyncio.all_tasks() if one.get_name() == "feed"]
+    # News come in the very moment at which the last one leaves.
+    feed.wake()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    done, still = await asyncio.wait(readers, timeout=3)
+    assert (len(done), still) == (1, set())
 
 
 async def test_a_number_that_is_yet_to_come_is_refused(database: Database) -> None:
