@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, TypeVar, cast
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.errors import Refusal
 from api.logs import answer_json, log, trace_of
@@ -44,6 +45,24 @@ class Bounds:
     cut: Callable[[str], None]
 
 
+class _Unread:
+    """Since when, and how much of, what was written lies unread."""
+
+    def __init__(self) -> None:
+        self._mark: tuple[float, int] | None = None
+
+    def too_long(self, size: int, now: float, seconds: float) -> bool:
+        """Whether of ``size`` bytes too little was taken for ``seconds``; to be asked often."""
+        if not size:
+            self._mark = None
+        elif self._mark is None or size <= self._mark[1] - _LEAST_TAKEN:
+            self._mark = now, size
+        else:
+            self._mark = self._mark[0], max(size, self._mark[1])
+            return now - self._mark[0] > seconds
+        return False
+
+
 class Connection(HttpToolsProtocol):
     """A connection that is looked after; ``bounds`` are those of its process."""
 
@@ -57,10 +76,10 @@ class Connection(HttpToolsProtocol):
         self._begun = False
         self._in_head = True
         self._head = 0
-        #: Since when, and how much of, an answer lies unread.
-        self._unread: tuple[float, int] | None = None
+        self._unread = _Unread()
         count = len(self.connections)
-        if count > self.bounds.most:
+        self._full = count > self.bounds.most
+        if self._full:
             self.app = cast("Any", _full(self.app))
             self.bounds.cut("full")
             if count > self.bounds.most * 2:
@@ -95,6 +114,13 @@ class Connection(HttpToolsProtocol):
         self.since = None
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to WebSocket, which asks the application anew: not on a connection too many."""
+        if self._full:
+            self._answer(_overloaded(), secrets.token_hex(8))
+        else:
+            super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as JSON like every other error."""
         self._refuse("BAD_REQUEST", msg.rstrip("."))
@@ -104,15 +130,9 @@ class Connection(HttpToolsProtocol):
         if self.since is not None and now - self.since > self.bounds.seconds:
             self._late(now)
         size = self.transport.get_write_buffer_size()
-        if not size:
-            self._unread = None
-        elif self._unread is None or size <= self._unread[1] - _LEAST_TAKEN:
-            self._unread = now, size
-        elif now - self._unread[0] > self.bounds.seconds:
+        if self._unread.too_long(size, now, self.bounds.seconds):
             self._end("unread")
             self.transport.abort()
-        else:
-            self._unread = self._unread[0], max(size, self._unread[1])
 
     @property
     def _open(self) -> RequestResponseCycle | None:
@@ -153,11 +173,16 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
             return
         self._end(reason)
+        self._answer(refusal, request_id)
+
+    def _answer(self, refusal: Refusal, request_id: str) -> None:
+        """Say a refusal past the application, and close."""
         body = orjson.dumps({"errors": [refusal.shown(request_id)]})
+        more = b"".join(b"%s: %s\r\n" % header for header in refusal.headers)
         self.transport.write(
             STATUS_LINE[refusal.status] + b"content-type: application/json; charset=utf-8\r\n"
-            b"content-length: %d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n%s"
-            % (len(body), request_id.encode(), body)
+            b"content-length: %d\r\nx-request-id: %s\r\n%sconnection: close\r\n\r\n%s"
+            % (len(body), request_id.encode(), more, body)
         )
         self.transport.close()
 
@@ -172,15 +197,39 @@ class Connection(HttpToolsProtocol):
             self.flow.resume_writing()
 
 
-def bounded(bounds: Bounds) -> type[Connection]:
+class Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that is cut off when its client takes nothing.
+
+    uvicorn closes it when a ping is not answered; but closing waits until all is taken.
+    """
+
+    bounds: ClassVar[Bounds]
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._unread = _Unread()
+
+    def look(self, now: float) -> None:
+        """Cut this connection off if it is beyond its time."""
+        size = self.transport.get_write_buffer_size()
+        if self._unread.too_long(size, now, self.bounds.seconds):
+            self.bounds.cut("unread")
+            self.transport.abort()
+
+
+Kind = TypeVar("Kind", Connection, Socket)
+
+
+def bounded(kind: type[Kind], bounds: Bounds) -> type[Kind]:
     """The kind of connection of a process."""
-    return type("BoundedConnection", (Connection,), {"bounds": bounds})
+    return type(f"Bounded{kind.__name__}", (kind,), {"bounds": bounds})
 
 
 def sweep(connections: Iterable[object], now: float) -> None:
     """Look at all connections."""
     for one in list(connections):
-        if isinstance(one, Connection):
+        if isinstance(one, Connection | Socket):
             one.look(now)
 
 
@@ -191,10 +240,14 @@ def _full(app: ASGIApp) -> ASGIApp:
         if scope["path"] in _CARE:
             await app(scope, receive, send)
             return
-        refusal = Refusal("OVERLOADED", "too many clients are connected; try again in a while")
-        trace = trace_of(scope)
-        headers = ((b"retry-after", b"5"), (b"connection", b"close"))
-        shown = {"errors": [refusal.shown(trace.request_id)]}
+        refusal = _overloaded()
+        shown = {"errors": [refusal.shown(trace_of(scope).request_id)]}
+        headers = (*refusal.headers, (b"connection", b"close"))
         await answer_json(send, refusal.status, shown, headers)
 
     return answer
+
+
+def _overloaded() -> Refusal:
+    message = "too many clients are connected; try again in a while"
+    return Refusal("OVERLOADED", message, (b"retry-after", b"5"))

@@ -13,6 +13,12 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.asyncio.client import connect
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from tests.api.serving import STAND_IN, Served, holding, serving
 from tests.api.test_metrics import of, read
@@ -134,6 +140,40 @@ async def test_a_client_that_does_not_read_is_cut_off(data_dir: Path):
         assert await served.end(signal.SIGTERM) == 0
 
 
+async def test_a_websocket_that_is_not_read_is_cut_off(data_dir: Path):
+    async with serving(data_dir, STAND_IN, IKUSEI_REQUEST_SECONDS="2") as served:
+        host, port = address(served)
+        talk = ClientProtocol(
+            parse_uri(f"ws://{host}:{port}/graphql"),
+            subprotocols=[Subprotocol("graphql-transport-ws")],
+        )
+        query = "query ($text: String!) { echo(text: $text, times: 2000) }"
+        asked = {"query": query, "variables": {"text": "x" * 10_000}}
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.connect((host, port))
+            talk.send_request(talk.connect())
+            deaf.sendall(b"".join(talk.data_to_send()))
+            while talk.state is State.CONNECTING:
+                talk.receive_data(await asyncio.to_thread(deaf.recv, 4096))
+            key = {"Authorization": f"Bearer {served.key}"}
+            for message in (
+                {"type": "connection_init", "payload": key},
+                {"type": "subscribe", "id": "1", "payload": asked},
+            ):
+                talk.send_text(json.dumps(message).encode())
+            deaf.sendall(b"".join(talk.data_to_send()))
+            async with served.client() as client, asyncio.timeout(60):
+                cut = 0.0
+                while not cut:
+                    metrics = read(await client.get("/metrics"))
+                    cut = of(metrics, "ikusei_http_connections_cut_total", reason="unread")
+                # Its place is free again.
+                while of(metrics, "ikusei_streams"):
+                    metrics = read(await client.get("/metrics"))
+        assert await served.end(signal.SIGTERM) == 0
+
+
 async def test_what_is_no_http_is_refused_as_json(data_dir: Path):
     async with (
         serving(data_dir, STAND_IN, IKUSEI_MAX_BODY_BYTES="1024") as served,
@@ -159,6 +199,10 @@ async def test_connections_beyond_the_cap_are_told_to_come_back(data_dir: Path):
             (error,) = answer.json()["errors"]
             assert error["extensions"]["code"] == "OVERLOADED"
             assert (await client.get("/health")).status_code == 200
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(f"{served.base.replace('http', 'ws')}/graphql")
+        assert refused.value.response.status_code == 503
+        assert int(refused.value.response.headers["retry-after"]) > 0
         # Far beyond it nothing is said any more.
         held += [await asyncio.open_connection(*address(served)) for _ in range(3)]
         async with connected(served) as (reader, _), asyncio.timeout(60):
