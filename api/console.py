@@ -6,8 +6,8 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, NoReturn, TypeVar
+from contextlib import contextmanager
+from typing import Any, Final, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -19,6 +19,8 @@ Result = TypeVar("Result")
 
 #: What a shell expects of a program that was stopped by SIGINT or SIGTERM.
 _INTERRUPTED, _TERMINATED = 130, 143
+#: What ends a program. A closed terminal (SIGHUP) must not leave one running for nobody.
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class CommandError(Exception):
@@ -44,12 +46,32 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 async def _stoppable(work: Coroutine[Any, Any, Result]) -> Result:
     task = asyncio.current_task()
     if task is not None:
-        loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError):  # on Windows
-            loop.add_signal_handler(signal.SIGTERM, task.cancel)
-            # A closed terminal must not leave an embedded database running for nobody.
-            loop.add_signal_handler(signal.SIGHUP, task.cancel)
+        # Ctrl-C is asyncio.run's.
+        _handle(task.cancel, signal.SIGTERM, signal.SIGHUP)
     return await work
+
+
+@contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` at every signal to end: the first is a request, the second an order."""
+    _handle(stop, *_ENDING)
+    try:
+        yield
+    finally:
+        # From here on the database is closed and released, which nothing should cut short.
+        _handle(_already_stopping, *_ENDING)
+
+
+def _handle(handler: Callable[[], object], *kinds: signal.Signals) -> None:
+    loop = asyncio.get_running_loop()
+    for kind in kinds:
+        # What nohup started goes on when the terminal is closed.
+        if kind != signal.SIGHUP or signal.getsignal(kind) is not signal.SIG_IGN:
+            loop.add_signal_handler(kind, handler)
+
+
+def _already_stopping() -> None:
+    say("stopping")
 
 
 def load_settings() -> Settings:

@@ -212,10 +212,11 @@ def _without_data(record: logging.LogRecord) -> bool:
     """Take what a library says without the values in it: they may be what members wrote.
 
     A text that was put together before it got here cannot be told from one that holds none: only
-    those of uvicorn, which we have read, are kept. Of others the place says which one it was.
+    those of uvicorn, which we have read, are kept. They are one line; more of them are what
+    Starlette makes of an exception. Of others the place says which one it was.
     """
     known = record.name.partition(".")[0] == "uvicorn" and isinstance(record.msg, str)
-    record.msg = str(record.msg) if known else "library"
+    record.msg = str(record.msg).partition("\n")[0] if known else "library"
     record.args = ()
     record.logger = record.name
     record.place = f"{record.module}:{record.lineno} {record.funcName}"

@@ -76,7 +76,9 @@ class Worker:
         self._mistakes = 0
 
     def stop(self) -> None:
-        """Let the work under way be the last."""
+        """Let the work under way be the last; called again, cut it off."""
+        if self._stop.is_set() and self._task is not None:
+            self._task.cancel()
         self._stop.set()
 
     def trouble(self) -> str | None:
@@ -107,11 +109,21 @@ class Worker:
         try:
             yield
         finally:
-            self.stop()
+            self._stop.set()
             done, _ = await asyncio.wait([task], timeout=_GRACE)
             if not done:
                 task.cancel()
                 await asyncio.wait([task])
+
+    async def run_until_told(self) -> None:
+        """Work until stop() is called, which gives the work under way a while to be finished."""
+        async with self.running():
+            assert self._task is not None
+            told = asyncio.create_task(self._stop.wait())
+            await asyncio.wait([self._task, told], return_when=asyncio.FIRST_COMPLETED)
+            told.cancel()
+            if self._task.done() and not self._task.cancelled():
+                self._task.result()
 
     async def _once(self) -> bool:
         """Do what is due; whether that went well."""

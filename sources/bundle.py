@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -48,12 +49,13 @@ class Bundle:
         """The error to raise where the export is not as it should be."""
         return SourceError(f"{shown(self._path)}: {complaint}; expected {self._expected}")
 
-    def find(self, base: str) -> str | None:
-        """The file called ``base``, in whatever folder; None where there is none.
+    def find(self, base: str, named: re.Pattern[str] | None = None) -> str | None:
+        """The file called ``base`` or as ``named``, in whatever folder; None where there is none.
 
         Raises SourceError where there are two: then it is not one export.
         """
-        found = [name for name in self.names if name.rsplit("/", 1)[-1].lower() == base]
+        called = named or re.compile(re.escape(base))
+        found = [name for name in self.names if called.fullmatch(name.rsplit("/", 1)[-1].lower())]
         if len(found) > 1:
             both = f"{shown(found[0])} and {shown(found[1])}"
             raise self.broken(f"holds {base} twice ({both})")

@@ -19,7 +19,8 @@ class CsvTables:
     """The tables that an export needs, and those it may have; ``columns`` are required in each.
 
     Columns may stand in any order and more may stand beside them. A table that the export does not
-    have has no rows. ``begins`` is how a row begins where a line within a text never does. Raises
+    have has no rows. ``begins`` is how a row begins where a line within a text never does;
+    ``named`` is how the files of tables are called, where not by the table's name. Raises
     SourceError where a required table or column is missing.
     """
 
@@ -30,13 +31,15 @@ class CsvTables:
         *,
         required: Sequence[str],
         begins: re.Pattern[str],
+        named: Mapping[str, re.Pattern[str]] | None = None,
     ) -> None:
         self._bundle = bundle
         self._columns = columns
         self._begins = begins
         self.names: dict[str, str] = {}
         for table in columns:
-            name = bundle.find(f"{table}.csv") or bundle.find(f"{table}.csv.gz")
+            called = (named or {}).get(table)
+            name = bundle.find(f"{table}.csv", called) or bundle.find(f"{table}.csv.gz", called)
             if name is not None:
                 self.names[table] = name
             elif table in required:

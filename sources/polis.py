@@ -22,14 +22,20 @@ from sources.records import ActionRecord, PostRecord, Record, RetractionRecord
 from sources.times import since_1970
 
 _EXPECTED: Final = (
-    "a folder or zip with the raw data of a Polis report (comments.csv, votes.csv and, to compare "
-    "with, participants-votes.csv)"
+    "a folder or zip with the raw data of a Polis report (…comments.csv, …votes.csv and, to "
+    "compare with, …participant-votes.csv)"
 )
 _PARTICIPANTS: Final = "participants-votes"
 _COLUMNS: Final = {
     "comments": ("timestamp", "comment-id", "author-id", "comment-body"),
     "votes": ("timestamp", "comment-id", "voter-id", "vote"),
     _PARTICIPANTS: ("participant", "n-votes", "n-agree", "n-disagree"),
+}
+#: Polis puts day, time and conversation before the name when it is downloaded, and has changed one.
+_NAMED: Final = {
+    "comments": re.compile(r"(?:.*-)?comments\.csv(?:\.gz)?"),
+    "votes": re.compile(r"(?:.*(?<!participant)(?<!participants)-)?votes\.csv(?:\.gz)?"),
+    _PARTICIPANTS: re.compile(r"(?:.*-)?participants?-votes\.csv(?:\.gz)?"),
 }
 #: A row begins with its time; a line within a statement hardly does.
 _ROW_BEGINS: Final = re.compile(r"[0-9]{9,16},")
@@ -73,7 +79,7 @@ class PolisReader(BaseReader):
     def __init__(self, path: Path, mapping: PolisMapping, *, source: str, now: datetime) -> None:
         bundle = Bundle(path, _EXPECTED)
         self._tables = CsvTables(
-            bundle, _COLUMNS, required=("comments", "votes"), begins=_ROW_BEGINS
+            bundle, _COLUMNS, required=("comments", "votes"), begins=_ROW_BEGINS, named=_NAMED
         )
         self._mapping = mapping
         self._source = source

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from starlette.applications import Starlette
 
 from api.app import Service, create_app
 from api.connection import Bounds, bounded, sweep
-from api.console import CommandError, load_settings, run, say
+from api.console import CommandError, load_settings, run, say, stopped_by_signals
 from api.database import hold_database, open_database
 from api.logs import configure, log_uncaught, log_unhandled
 from api.settings import Settings
@@ -209,25 +208,6 @@ class _Server(uvicorn.Server):
             sweep(connections, asyncio.get_running_loop().time())
             self._service.metrics.connections(len(connections))
         return await super().on_tick(counter)
-
-
-@contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at every SIGINT and SIGTERM: the first is a request, the second an order."""
-    loop = asyncio.get_running_loop()
-    kinds = (signal.SIGINT, signal.SIGTERM)
-    for kind in kinds:
-        loop.add_signal_handler(kind, stop)
-    try:
-        yield
-    finally:
-        # From here on the database is closed and released, which nothing should cut short.
-        for kind in kinds:
-            loop.add_signal_handler(kind, _already_stopping)
-
-
-def _already_stopping() -> None:
-    say("stopping")
 
 
 def more_files(least: int) -> None:

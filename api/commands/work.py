@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
-from api.console import load_settings, run, say
+from api.console import load_settings, run, say, stopped_by_signals
 from api.database import open_database
 from api.logs import configure, log_uncaught, log_unhandled
 from api.settings import Settings
@@ -13,7 +12,7 @@ from api.worker import Worker
 
 
 def command() -> None:
-    """Do due work until Ctrl-C or SIGTERM; what is under way is finished first.
+    """Do due work until Ctrl-C or SIGTERM; what is under way gets ten seconds to be finished.
 
     `ikusei serve` on the embedded database does the same in its own process. Several workers on one
     database are safe.
@@ -27,9 +26,7 @@ def command() -> None:
 async def _work(settings: Settings) -> None:
     async with open_database(settings) as database:
         worker = Worker(database, settings.make_clock())
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(log_unhandled)
-        for kind in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(kind, worker.stop)
-        say("working; Ctrl-C stops it")
-        await worker.run()
+        asyncio.get_running_loop().set_exception_handler(log_unhandled)
+        with stopped_by_signals(worker.stop):
+            say("working; Ctrl-C stops it")
+            await worker.run_until_told()

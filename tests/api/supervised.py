@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.commands.serve import addresses, listen, stopped_by_signals
-from api.console import run, say
+from api.commands.serve import addresses, listen
+from api.console import run, say, stopped_by_signals
 from api.database import hold_database
 from api.logs import configure
 from api.settings import Settings

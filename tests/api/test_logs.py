@@ -142,6 +142,8 @@ running.start()
 running.join()
 Worse()
 warnings.warn({TEXT!r}, RuntimeWarning)
+# As Starlette gives it to uvicorn when the application cannot begin or end.
+logging.getLogger("uvicorn.error").error("Traceback (most recent call last):\\n" + {TEXT!r})
 for name in ("asyncpg", "asyncio", "strawberry.execution", "uvicorn.error", "lib.other"):
     logging.getLogger(name).error("%s is called %s", {ID!r}, {NAME!r})
 logging.getLogger("asyncio").error({TEXT!r})

@@ -103,6 +103,35 @@ async def test_work_without_end_is_cut_off(database: Database, monkeypatch: pyte
     assert cancelled
 
 
+async def test_a_second_stop_cuts_it_off(database: Database):
+    begun = asyncio.Event()
+
+    async def due(database: Database, *, now: Callable[[], datetime]) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    working = worker(database, due)
+    running = asyncio.create_task(working.run_until_told())
+    await begun.wait()
+    working.stop()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not running.done()
+    working.stop()
+    async with asyncio.timeout(5):
+        await running
+    assert not at_work()
+
+
+async def test_a_mistake_of_ours_ends_it_with_an_error(database: Database):
+    def told(_outcome: str, _members: int, _seconds: float) -> None:
+        raise LookupError
+
+    working = Worker(database, MovableClock(NOW), refresh=Rounds(), worked=told)
+    with pytest.raises(LookupError):
+        await working.run_until_told()
+
+
 async def test_the_real_work_runs(database: Database):
     rounds = Rounds(refresh)
     async with worker(database, rounds).running():

@@ -57,6 +57,22 @@ def test_statements_and_votes(tmp_path: Path) -> None:
     }
 
 
+def test_files_as_they_are_downloaded(tmp_path: Path) -> None:
+    downloaded = {
+        "2026-11-20-0910-5r7md-comments.csv": COMMENTS,
+        "2026-11-20-0911-5r7md-votes.csv": VOTES,
+        "2026-11-20-0912-5r7md-participant-votes.csv": PARTICIPANTS,
+        "2026-11-20-0912-5r7md-comment-groups.csv": "comment-id,comment\n",
+        "2026-11-20-0912-5r7md-summary.csv": "topic,x\n",
+    }
+    found, plain = told(tmp_path / "downloaded", downloaded), told(tmp_path / "plain")
+    assert records(found.reads) == records(plain.reads)
+    assert (found.checks, found.rows) == (plain.checks, plain.rows)
+    two = {**downloaded, "2026-11-21-0911-5r7md-votes.csv": VOTES}
+    with pytest.raises(SourceError, match=r"holds votes\.csv twice"):
+        told(tmp_path / "two", two)
+
+
 def test_the_last_vote_holds(tmp_path: Path) -> None:
     found = told(tmp_path)
     undone = {r.of: r.time for r in found.retractions.values()}
