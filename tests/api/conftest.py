@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from store import keys
 from store.db import Database
 from store.keys import Scope
+from tests.api.command_line import ikusei
 from tests.api.stand_in import NOW, app_of, client_of
 
 
@@ -40,3 +42,23 @@ def data_dir() -> Iterator[Path]:
     """A data directory of the test's own: pytest's are tidied away by other runs of it."""
     with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
         yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def made_once() -> Iterator[Path]:
+    """A data directory with a migrated database that nobody uses."""
+    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
+        # Only while it is made: those that tests use are as everybody's.
+        hasty = Path(directory) / "postgresql.conf"
+        hasty.write_text("fsync = off\n")
+        done = ikusei("migrate", data_dir=directory)
+        assert done.returncode == 0, done.stderr
+        hasty.unlink()
+        yield Path(directory)
+
+
+@pytest.fixture
+def made(data_dir: Path, made_once: Path) -> None:
+    """Puts a copy of the migrated database into the test's data directory: making one is slow."""
+    # With the owner, whom Python's copies forget.
+    subprocess.run(["cp", "-a", f"{made_once}/.", str(data_dir)], check=True)

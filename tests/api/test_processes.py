@@ -57,6 +57,7 @@ async def scraped(served: Served) -> Samples:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_they_share_one_socket_one_database_and_their_counts(data_dir: Path):
     async with serving(data_dir, REAL) as served:
         first = children(served)
@@ -91,6 +92,7 @@ async def test_they_share_one_socket_one_database_and_their_counts(data_dir: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_due_work_is_done_by_one_of_them(data_dir: Path):
     async with serving(data_dir, REAL) as served:
         names = {
@@ -108,6 +110,7 @@ async def test_due_work_is_done_by_one_of_them(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_they_end_when_their_parent_is_killed(data_dir: Path):
     async with serving(data_dir, REAL) as served:
         left = children(served)
@@ -117,6 +120,7 @@ async def test_they_end_when_their_parent_is_killed(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_a_request_under_way_is_finished_by_its_process(data_dir: Path):
     program = ("-m", "tests.api.supervised")
     async with serving(data_dir, program) as served, served.client() as client:
@@ -131,6 +135,7 @@ async def test_a_request_under_way_is_finished_by_its_process(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_a_second_signal_ends_all_at_once(data_dir: Path):
     program = ("-m", "tests.api.supervised")
     async with (

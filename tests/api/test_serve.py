@@ -30,6 +30,7 @@ from tests.api.serving import (
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 async def test_requests_under_way_are_finished(data_dir: Path, kind: signal.Signals):
     async with serving(data_dir, STAND_IN) as served, served.client() as client:
@@ -44,6 +45,7 @@ async def test_requests_under_way_are_finished(data_dir: Path, kind: signal.Sign
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_a_second_signal_ends_it_at_once(data_dir: Path):
     async with (
         serving(data_dir, STAND_IN) as served,
@@ -59,6 +61,7 @@ async def test_a_second_signal_ends_it_at_once(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_the_real_service_survives_kill_9(data_dir: Path):
     async with serving(data_dir, (*IKUSEI, "serve")) as served, served.client() as client:
         assert (await client.get("/ready")).json() == {"ready": True}
@@ -76,6 +79,7 @@ async def test_the_real_service_survives_kill_9(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_bodies_beyond_the_limit_are_answered_over_a_socket(data_dir: Path):
     async with serving(data_dir, STAND_IN) as served, served.client() as client:
         headers = {"Content-Type": "application/json"}
@@ -107,6 +111,7 @@ async def test_a_port_that_is_taken_is_told_before_anything_is_started(data_dir:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_work_stops_when_told(data_dir: Path):
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -126,6 +131,7 @@ async def test_work_stops_when_told(data_dir: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("made")
 async def test_query_in_process(data_dir: Path, url: str):
     more = {"IKUSEI_DATABASE_URL": url}
     file = data_dir / "q.graphql"
