@@ -71,7 +71,9 @@ class Answering:
         self._documents.learn(request)
         operation = document.operation(request.operation)
         trace.kind = operation.operation.value
-        trace.name(operation.name.value if operation.name else None)
+        # What a member calls an operation is theirs; a name of the site's pages is not.
+        if operation.name and (caller.member is None or self._documents.trusts(text)):
+            trace.name(operation.name.value)
         return Prepared(replace(request, document=text), document, operation, caller, suggest)
 
     async def once(self, prepared: Prepared, trace: Trace) -> bytes:

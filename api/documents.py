@@ -67,6 +67,10 @@ class Documents:
             )
         return request.document
 
+    def trusts(self, text: str) -> bool:
+        """Whether a document is one of the trusted ones."""
+        return bool(self._trusted) and _digest(text) in self._trusted
+
     def learn(self, request: Request) -> None:
         """Remember a valid document that came with its sha256."""
         name, text = request.identifier, request.document

@@ -177,7 +177,11 @@ class Engine:
         async with aclosing(source):
             try:
                 async for event in source:
-                    yield await _event(executor, event, estimated)
+                    answer = await _event(executor, event, estimated, self._limits.seconds)
+                    yield answer
+                    if answer.result.data is None:
+                        # Whoever went on from the next event would never hear of this one.
+                        return
             except GraphQLError as error:
                 yield Answer(ExecutionResult(None, [error]), estimated, 0)
             except Exception as error:  # noqa: BLE001 - a mistake of a resolver, which show() masks
@@ -248,7 +252,7 @@ class Engine:
             self._characters -= len(gone)
 
 
-async def _event(executor: Executor[Any], event: Any, estimated: int) -> Answer:
+async def _event(executor: Executor[Any], event: Any, estimated: int, seconds: float) -> Answer:
     """The answer for one event of a subscription.
 
     While the database is away it is waited for: an event that is told without what it is about,
@@ -256,8 +260,16 @@ async def _event(executor: Executor[Any], event: Any, estimated: int) -> Answer:
     """
     while True:
         own = executor.build_per_event_executor(event)
-        running = cast("Any", execute_subscription_event(own))
-        result = running if isinstance(running, ExecutionResult) else await running
+        try:
+            async with asyncio.timeout(seconds):
+                running = cast("Any", execute_subscription_event(own))
+                result = running if isinstance(running, ExecutionResult) else await running
+        except TimeoutError:
+            late = GraphQLError(
+                f"the event took longer than {seconds:g} seconds: ask for less of each",
+                extensions={"code": "TIMEOUT"},
+            )
+            result = ExecutionResult(None, [late])
         if not any(show(error, "").code == "UNAVAILABLE" for error in result.errors or ()):
             return Answer(result, estimated, spent(own))
         await asyncio.sleep(_AWAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args, get_origin
@@ -15,6 +16,8 @@ from api.clock import Clock, parse_clock
 from sources.parse import WORD
 
 PREFIX: Final = "IKUSEI_"
+#: As a browser sends it: scheme, host in small letters, and a port where it is not the usual one.
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 #: Ways to sign a member's token. Those with a shared secret would let whoever can check a token
 #: make one, and "none" is no signature.
 ALGORITHMS: Final = (
@@ -86,6 +89,16 @@ def _word(name: str) -> str:
     if not WORD.fullmatch(name):
         raise ValueError("expected the name of a source, such as site or forum.en")
     return name
+
+
+def _origins(found: tuple[str, ...]) -> tuple[str, ...]:
+    for one in found:
+        if _ORIGIN.fullmatch(one) is None:
+            raise ValueError(
+                f"{one!r} is no origin; expected such as https://community.example.org, without a "
+                "path and without a slash at the end"
+            )
+    return found
 
 
 def _field(default: Any, description: str, **rules: Any) -> Any:
@@ -190,7 +203,9 @@ class Settings(BaseSettings):
         None, "A file of trusted documents, which clients name instead of sending them."
     )
     documents_only: bool = _field(False, "Whether no other documents than those are run.")
-    origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = _field(
+    origins: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_origins)
+    ] = _field(
         (),
         "Origins such as `https://community.example.org`, separated by commas, whose pages may "
         "call from a browser.",

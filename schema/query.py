@@ -23,7 +23,7 @@ from schema.errors import Refused
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
-from schema.scopes import BOTH, MANAGER, MEMBER, Needs, needs
+from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
     After,
@@ -328,7 +328,8 @@ class Query:
 
     @strawberry.field(
         description="The cursor of the newest change of a status: `standingChanged(after: …)` goes "
-        "on from it."
+        "on from it.",
+        directives=[Needs(scopes=[*OWN])],
     )
     async def standing_cursor(self, info: Asked) -> str:
         return await newest_cursor(info)

@@ -11,11 +11,19 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from api.documents import DocumentsError, read_documents
+from api.answering import Answering
+from api.documents import Documents, DocumentsError, read_documents
+from api.execution import Engine, Request
+from api.limits import Limits
+from api.logs import Trace
+from api.rates import Rates
 from api.settings import SettingsError
+from schema.context import Caller
 from store.db import Database
-from tests.api.stand_in import app_of, client_of
+from store.members import AccountRow
+from tests.api.stand_in import app_of, client_of, schema
 
+MEMBER = AccountRow("site", "u1")
 HELLO = "{ hello }"
 ECHO = "query ($text: String!) { echo(text: $text) }"
 CHANGE = "mutation { change }"
@@ -212,3 +220,23 @@ def test_what_could_never_run_is_told_at_the_start(database: Database, tmp_path:
         app_of(database, documents=place)
     with pytest.raises(SettingsError, match="needs IKUSEI_DOCUMENTS"):
         app_of(database, documents_only=True)
+
+
+@pytest.mark.parametrize(
+    ("member", "trusted", "noted"),
+    [(None, False, "Mine"), (MEMBER, False, None), (MEMBER, True, "Mine")],
+)
+def test_what_a_member_calls_an_operation_is_not_noted(
+    member: AccountRow | None, trusted: bool, noted: str | None
+):
+    text = "query Mine { hello }"
+    answering = Answering(
+        Engine(schema, Limits()),
+        Limits(),
+        Documents({"a": text} if trusted else {}),
+        Rates(keys=0, members=0),
+        lambda _caller, _request_id: None,
+    )
+    trace = Trace("r1")
+    answering.prepare(Request(text), Caller("a", frozenset(), member=member), trace)
+    assert (trace.kind, trace.operation) == ("query", noted)

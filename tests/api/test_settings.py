@@ -142,3 +142,18 @@ def test_where_a_key_set_may_be(monkeypatch: pytest.MonkeyPatch, place: str) -> 
     assert settings.jwt_jwks == place
     assert settings.jwt_algorithms == ("ES256", "PS256")
     assert Settings(jwt_jwks=None, jwt_issuer=None).jwt_audience == "ikusei"
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example", "http://localhost:3000, https://b.example", "", "http://[::1]:80"]
+)
+def test_origins_are_a_list(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv("IKUSEI_ORIGINS", text)
+    assert list(Settings.load().origins) == text.replace(",", " ").split()
+
+
+@pytest.mark.parametrize("text", ["a.example", "https://a.example/", "*", "https://A.example"])
+def test_what_no_browser_sends_is_no_origin(monkeypatch: pytest.MonkeyPatch, text: str):
+    monkeypatch.setenv("IKUSEI_ORIGINS", text)
+    with pytest.raises(SettingsError, match=r"IKUSEI_ORIGINS: .* is no origin"):
+        Settings.load()

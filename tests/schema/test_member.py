@@ -34,7 +34,7 @@ CORE = schema._schema
 #: All that a member may ask for, with every argument. What is added here is shown to each member:
 #: it must be about themself alone.
 OWN = {
-    "Query": {"me": []},
+    "Query": {"me": [], "standingCursor": []},
     "Subscription": {"standingChanged": ["after", "member"]},
     "StandingChange": {
         "cursor": [],
