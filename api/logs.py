@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO, cast
 
 import orjson
 import structlog
@@ -155,6 +155,27 @@ async def answer_json(
     await send({"type": "http.response.body", "body": raw})
 
 
+class _Lasting:
+    """A stream of which what cannot be written is lost: its disk is full, or its reader is gone.
+
+    A log must cost neither an answer nor the loop that does due work.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with suppress(OSError, ValueError):
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """See that it arrives, or not."""
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
 def configure(form: Literal["console", "json"], level: str) -> None:
     """Write logs to standard error, our own and those of the libraries, in one form."""
     shared: list[structlog.typing.Processor] = [
@@ -167,13 +188,14 @@ def configure(form: Literal["console", "json"], level: str) -> None:
         if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    lasting = cast("TextIO", _Lasting(sys.stderr))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=lasting),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lasting)
     handler.addFilter(_without_data)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

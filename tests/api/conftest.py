@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 
+from api.logs import configure
 from store import keys
 from store.db import Database
 from store.keys import Scope
 from tests.api.command_line import ikusei
 from tests.api.stand_in import NOW, app_of, client_of
+
+
+@pytest.fixture
+def written() -> Iterator[StringIO]:
+    """What the log writes, as JSON."""
+    before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
+    configure("json", "debug")
+    file = StringIO()
+    # Loggers must not remember the file: they are those of later tests too.
+    structlog.configure(
+        logger_factory=structlog.WriteLoggerFactory(file=file), cache_logger_on_first_use=False
+    )
+    yield file
+    structlog.configure(**before)
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 
 from api.errors import page
-from api.logs import configure
 from schema.errors import CODES, PROBLEMS
 from store.db import Database
 from tests.api.stand_in import SECRET, app_of, client_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "error-codes.md"
-
-
-@pytest.fixture
-def written() -> Iterator[StringIO]:
-    """What the log writes, as JSON."""
-    before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
-    configure("json", "debug")
-    file = StringIO()
-    structlog.configure(
-        logger_factory=structlog.WriteLoggerFactory(file=file), cache_logger_on_first_use=False
-    )
-    yield file
-    structlog.configure(**before)
-    logging.getLogger().handlers[:] = handlers
 
 
 async def ask(client: httpx.AsyncClient, document: str, **headers: str) -> httpx.Response:

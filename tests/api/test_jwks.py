@@ -6,14 +6,13 @@ import asyncio
 import gzip
 import json
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from api.clock import MovableClock
@@ -29,19 +28,6 @@ from tests.api.stand_in import NOW, app_of, client_of
 ONCE = Pace(every=3600, again=3600, apart=3600)
 #: Read as often as possible.
 OFTEN = Pace(every=0.01, again=0.01)
-
-
-@pytest.fixture
-def written() -> Iterator[StringIO]:
-    """What the log writes, as JSON."""
-    file, before = StringIO(), structlog.get_config()
-    structlog.configure(
-        processors=[structlog.stdlib.add_log_level, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.WriteLoggerFactory(file=file),
-        cache_logger_on_first_use=False,
-    )
-    yield file
-    structlog.configure(**before)
 
 
 def warned(written: StringIO, what: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import httpx
@@ -408,14 +409,12 @@ async def test_keys_and_tokens_are_told_apart_by_their_form(
 
 
 async def test_nothing_that_is_logged_or_answered_tells_who_it_was(
-    database: Database, site: KeyServer, capsys: pytest.CaptureFixture[str]
+    database: Database, site: KeyServer, written: StringIO
 ):
-    from api.logs import configure
-
-    configure("json", "debug")
     token = good(claims=claims_of("aiko-27"))
     async with door(database, site) as client:
         answer = await asked(client, token)
         refused = await asked(client, token + "x")
-    said = capsys.readouterr().err + str(answer.headers) + refused.text + str(refused.headers)
+    assert written.getvalue()
+    said = written.getvalue() + str(answer.headers) + refused.text + str(refused.headers)
     assert not re.search(rf"aiko|{token.split('.')[1]}|{token[-20:]}", said)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from io import StringIO
 
 import pytest
+import structlog
 
 from api.clock import MovableClock
+from api.logs import configure
 from api.worker import Worker
 from store.db import Database, Unavailable
 from store.refresh import refresh
@@ -136,3 +140,21 @@ async def test_the_real_work_runs(database: Database):
     rounds = Rounds(refresh)
     async with worker(database, rounds).running():
         await rounds.reached(2)
+
+
+async def test_a_log_that_cannot_be_written_does_not_end_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    gone = StringIO()
+    gone.close()
+    before, handlers = structlog.get_config(), logging.getLogger().handlers[:]
+    monkeypatch.setattr("sys.stderr", gone)
+    try:
+        configure("json", "debug")
+        structlog.configure(cache_logger_on_first_use=False)
+        rounds = Rounds()
+        async with worker(database, rounds).running():
+            await rounds.reached(2)
+    finally:
+        structlog.configure(**before)
+        logging.getLogger().handlers[:] = handlers
