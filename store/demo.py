@@ -14,7 +14,10 @@ from store.db import Database, Read, StoreError, Write
 _KEY: Final = "demo"
 #: Not of one community: what a database starts with, who may ask it, and the numbers of sources and
 #: action types, which other processes remember.
-_STAYS: Final = ("alembic_version", "setting", "rule_set", "api_key", "source", "action_type")
+_STAYS: Final = (
+    *("alembic_version", "setting", "rule_set", "api_key", "audit_entry"),
+    *("source", "action_type"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,9 @@ async def filled(database: Database, mark: Mark) -> Mark:
 async def anew(database: Database, old: Mark, wanted: Mark, source: str) -> Mark:
     """Remove the community marked ``old``, and mark the database with ``wanted``.
 
-    Settings, rule sets and API keys stay. Returns the mark that the database then has: another one
-    where another process was first. Raises StoreError where it holds anything that is not of
-    ``source``: then nothing is removed.
+    Settings, rule sets, API keys and the audit log stay. Returns the mark that the database then
+    has: another one where another process was first. Raises StoreError where it holds anything that
+    is not of ``source``: then nothing is removed.
     """
 
     async def work(connection: Write) -> Mark:
