@@ -151,6 +151,19 @@ def test_no_room_names_the_machine_it_was_written_on() -> None:
     assert found == []
 
 
+def test_nothing_names_a_registry() -> None:
+    hosts = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.(?:com|org)")
+    found = [
+        path.relative_to(HOUSE).as_posix()
+        for place in (*ROOMS, "docs", "requirements", "tests")
+        for path in sorted((HOUSE / place).rglob("*"))
+        if path.suffix in {".py", ".md", ".toml", ".txt", ".json", ".js", ".ts", ".graphql"}
+        and "node_modules" not in path.parts
+        and hosts.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
 def test_the_locks_name_no_registry() -> None:
     for path in (HOUSE / "requirements").glob("*.txt"):
         text = path.read_text(encoding="utf-8")

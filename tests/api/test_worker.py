@@ -17,6 +17,7 @@ from api.worker import Worker
 from store.db import Database, Unavailable
 from store.refresh import refresh
 from tests.api.stand_in import NOW
+from tests.store.making import act, put
 
 
 class Rounds:
@@ -137,9 +138,15 @@ async def test_a_mistake_of_ours_ends_it_with_an_error(database: Database):
 
 
 async def test_the_real_work_runs(database: Database):
+    await put(database, act("a1"))
+    await database.pool.execute(
+        "insert into refold (member_id, cause, since) "
+        "select member_id, 'import', now() from standing"
+    )
     rounds = Rounds(refresh)
     async with worker(database, rounds).running():
         await rounds.reached(2)
+    assert await database.pool.fetchval("select count(*) from refold") == 0
 
 
 async def test_a_log_that_cannot_be_written_does_not_end_it(
@@ -155,6 +162,7 @@ async def test_a_log_that_cannot_be_written_does_not_end_it(
         rounds = Rounds()
         async with worker(database, rounds).running():
             await rounds.reached(2)
+        assert len(rounds.moments) >= 2
     finally:
         structlog.configure(**before)
         logging.getLogger().handlers[:] = handlers
