@@ -11,7 +11,7 @@ import orjson
 
 from sources.cooked import Mention, Quote, addressed
 from sources.discourse_survey import Json, Survey, Topic, id_of, posts_of, topic_id, whole
-from sources.files import BROKEN, existing, streams
+from sources.files import BROKEN, all_existing, streams
 from sources.mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -46,9 +46,7 @@ class DiscourseReader(BaseReader):
     def __init__(
         self, paths: Sequence[Path], mapping: DiscourseMapping, *, source: str, now: datetime
     ) -> None:
-        for path in paths:
-            existing(path, _EXPECTED)
-        self._paths = tuple(paths)
+        self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
         self._source = source
         super().__init__(now=now, settings=(source, mapping))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sources.csvrows import split, text_lines
-from sources.files import BROKEN, existing, streams
+from sources.files import BROKEN, all_existing, streams
 from sources.mapping import PERSONAL, DiscourseUsersMapping
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
@@ -51,9 +51,7 @@ class DiscourseUsersReader(BaseReader):
         as_of: datetime | None,
         now: datetime,
     ) -> None:
-        for path in paths:
-            existing(path, _EXPECTED)
-        self._paths = tuple(paths)
+        self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
         self._source = source
         self._given_as_of = as_of

@@ -7,7 +7,7 @@ import io
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, cast
@@ -25,6 +25,11 @@ def existing(path: Path, expected: str) -> Path:
     if not path.exists():
         raise SourceError(f"{path}: there is no such file or folder; expected {expected}")
     return path
+
+
+def all_existing(paths: Sequence[Path], expected: str) -> tuple[Path, ...]:
+    """The paths, if there is something at each; SourceError as of ``existing`` if not."""
+    return tuple(existing(path, expected) for path in paths)
 
 
 @contextmanager

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from sources.mapping_file import Checker, CounterRule, Key, Rule, load_mapping
+from sources.mapping_file import Checker, CounterRule, Key, Rule, loads
 
 #: Columns of a user list with personal data that no record needs; they are not even read.
 PERSONAL: Final = frozenset(
@@ -72,30 +71,6 @@ class DiscourseUsersMapping:
 
     counters: tuple[CounterRule, ...]
     seen: Rule | None = None
-
-
-def load_stackexchange(path: Path | None = None) -> StackExchangeMapping:
-    """The mapping of Stack Exchange dumps: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("stackexchange", path, _stackexchange)
-
-
-def load_discourse(path: Path | None = None) -> DiscourseMapping:
-    """The mapping of Discourse topics: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("discourse", path, _discourse)
-
-
-def load_discourse_users(path: Path | None = None) -> DiscourseUsersMapping:
-    """The mapping of Discourse user lists: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("discourse-users", path, _discourse_users)
 
 
 def _stackexchange(checker: Checker) -> StackExchangeMapping:
@@ -166,3 +141,8 @@ def _discourse_users(checker: Checker) -> DiscourseUsersMapping:
         counters=counters,
         seen=None if seen is None else checker.rule(seen, ("seen",), "verb"),
     )
+
+
+load_stackexchange = loads("stackexchange", _stackexchange)
+load_discourse = loads("discourse", _discourse)
+load_discourse_users = loads("discourse-users", _discourse_users)

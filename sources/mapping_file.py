@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sources.parse import MAX_WORD, WORD
 from sources.reader import SourceError
@@ -16,6 +16,7 @@ from sources.records import Direction
 
 Key = tuple[str, ...]
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,23 @@ def shipped_text(format: str) -> str:
     return (resources.files("sources") / "mappings" / f"{format}.toml").read_text("utf-8")
 
 
-def load_mapping(format: str, path: Path | None, read: Callable[[Checker], _T]) -> _T:
-    """What ``read`` makes of the shipped mapping of a format, or of the file at ``path``.
+class Load(Protocol[_T_co]):
+    """Gives the mapping of a format: the shipped one, or the file at ``path``."""
 
-    Raises MappingError with every mistake in the file, SourceError where it is no TOML.
-    """
+    def __call__(self, path: Path | None = None) -> _T_co:
+        """The mapping.
+
+        Raises MappingError with every mistake in the file, SourceError where it is no TOML.
+        """
+        ...
+
+
+def loads(format: str, read: Callable[[Checker], _T]) -> Load[_T]:
+    """What loads the mapping of a format, of which ``read`` understands the tables."""
+    return lambda path=None: _load(format, path, read)
+
+
+def _load(format: str, path: Path | None, read: Callable[[Checker], _T]) -> _T:
     name = f"the shipped mapping of {format}" if path is None else str(path)
     try:
         text = shipped_text(format) if path is None else path.read_bytes().decode("utf-8-sig")

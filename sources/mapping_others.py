@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
-from sources.mapping_file import Checker, Key, Rule, load_mapping
+from sources.mapping_file import Checker, Key, Rule, loads
 
 #: The three votes of Polis, as its export writes them.
 POLIS_VOTES: Final[Mapping[str, str]] = {"1": "agree", "-1": "disagree", "0": "pass"}
@@ -67,38 +66,6 @@ class SlackMapping:
     join: str | None = "join"
     mention: str | None = "mention"
     react: str | None = "react"
-
-
-def load_polis(path: Path | None = None) -> PolisMapping:
-    """The mapping of Polis exports: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("polis", path, _polis)
-
-
-def load_note_likes(path: Path | None = None) -> NoteMapping:
-    """The mapping of the likes of a note blog: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("note-likes", path, _note)
-
-
-def load_sourcecred(path: Path | None = None) -> SourceCredMapping:
-    """The mapping of SourceCred graphs: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("sourcecred", path, _sourcecred)
-
-
-def load_slack(path: Path | None = None) -> SlackMapping:
-    """The mapping of Slack exports: the shipped one, or the file at ``path``.
-
-    Raises MappingError with every mistake in the file.
-    """
-    return load_mapping("slack", path, _slack)
 
 
 def _polis(checker: Checker) -> PolisMapping:
@@ -174,3 +141,9 @@ def _channel(checker: Checker, value: object, key: Key) -> ChannelRule:
     names = ("venue", "message", "reply", "file")
     checker.only(table, key, (*names, "skip"))
     return ChannelRule(**{name: checker.word(table, key, name) for name in names})
+
+
+load_polis = loads("polis", _polis)
+load_note_likes = loads("note-likes", _note)
+load_sourcecred = loads("sourcecred", _sourcecred)
+load_slack = loads("slack", _slack)

@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from sources.files import BROKEN, existing, streams, unpacked, whole
+from sources.files import BROKEN, all_existing, streams, unpacked, whole
 from sources.mapping_others import SourceCredMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -113,9 +113,7 @@ class SourceCredReader(BaseReader):
     def __init__(
         self, paths: Sequence[Path], mapping: SourceCredMapping, *, source: str, now: datetime
     ) -> None:
-        for path in paths:
-            existing(path, _EXPECTED)
-        self._paths = tuple(paths)
+        self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
         self._source = source
         super().__init__(now=now, settings=(source, mapping))
