@@ -41,8 +41,6 @@ _ASSUMED: Final = 10
 #: The fields of a connection that have as many items as its ``first`` asked for.
 _SIZED: Final = frozenset({"edges", "nodes"})
 _FIRST: Final = "first"
-#: Asking for the schema, which has nothing to do with data but takes its time.
-_INTROSPECTION: Final = 50
 _NOTHING: Final = Price()
 
 
@@ -165,14 +163,12 @@ class _Planner:
         self, owner: GraphQLCompositeType, node: FieldNode, page: int | Variable | None
     ) -> Plan:
         name = node.name.value
-        if name in ("__schema", "__type"):
-            return Plan(_INTROSPECTION)
-        if name == "__typename":
-            return _FREE
-        field = self._schema.get_field(owner, name)
-        assert field is not None
         price = self._prices.get(owner.name, {}).get(name, _NOTHING)
         total = Plan(price.weight)
+        if name.startswith("__"):
+            return total
+        field = self._schema.get_field(owner, name)
+        assert field is not None
         if self._changes:
             total += self._given(field.args, node)
         inner = get_named_type(field.type)

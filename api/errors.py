@@ -150,13 +150,17 @@ _ARGUMENT: Final = re.compile(r"(?:Argument|Variable) '\$?\w+'")
 
 
 class Refusal(Exception):
-    """A request that is not carried out; all of it may be told."""
+    """A request that is not carried out; all of it may be told.
 
-    def __init__(self, code: str, message: str, *headers: tuple[bytes, bytes]) -> None:
+    ``more`` is what programs may read beside the code.
+    """
+
+    def __init__(self, code: str, message: str, *headers: tuple[bytes, bytes], **more: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.headers = headers
+        self._more = more
 
     @property
     def status(self) -> int:
@@ -167,7 +171,7 @@ class Refusal(Exception):
         """The error as the caller sees it."""
         return {
             "message": self.message,
-            "extensions": {"code": self.code, "requestId": request_id},
+            "extensions": {**self._more, "code": self.code, "requestId": request_id},
         }
 
 

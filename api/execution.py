@@ -202,6 +202,7 @@ class Engine:
                 "LIMIT",
                 f"the operation would cost {estimated} and may cost {self._limits.cost}: ask for "
                 "fewer items (`first`), or for less of each",
+                cost={"estimated": estimated, "limit": self._limits.cost},
             )
         return plan, estimated
 

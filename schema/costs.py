@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import strawberry
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
@@ -43,6 +44,9 @@ class Price:
     assumed: int | None = None
 
 
+_INTROSPECTION: Final = Price(50)
+
+
 def about(size: int, *, cost: int = 0) -> list[object]:
     """The directives of a list that has no ``first``: how long it is, and what it costs."""
     return [ListSize(assumed_size=size), *costs(cost)]
@@ -55,8 +59,13 @@ def costs(weight: int) -> list[object]:
 
 @functools.cache
 def stated(schema: GraphQLSchema) -> Mapping[str, Mapping[str, Price]]:
-    """The prices of a schema's fields by type and name, of those that state one."""
+    """The prices of a schema's fields by type and name, of those that state one.
+
+    Asking for the schema has nothing to do with data but takes its time.
+    """
     found: dict[str, dict[str, Price]] = {}
+    if schema.query_type is not None:
+        found[schema.query_type.name] = dict.fromkeys(("__schema", "__type"), _INTROSPECTION)
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType):
             for field_name, field in kind.fields.items():

@@ -110,6 +110,7 @@ async def test_what_costs_too_much_does_not_run(narrow: httpx.AsyncClient):
     assert good["extensions"]["cost"]["actual"] == 1 + 6 + 36
     (error,) = (await ask(narrow, query, n=7))["errors"]
     assert error["extensions"]["code"] == "LIMIT"
+    assert error["extensions"]["cost"] == {"estimated": 57, "limit": 50}
     assert "would cost 57 and may cost 50" in error["message"]
 
 
@@ -117,7 +118,7 @@ async def test_introspection_has_a_price_of_its_own(narrow: httpx.AsyncClient):
     told = await ask(narrow, "{ __schema { types { name fields { name } } } thing { name } }")
     assert told["errors"][0]["message"].startswith("the operation would cost 51")
     told = await ask(narrow, "{ __schema { types { name fields { name } } } }")
-    assert told["extensions"]["cost"] == {"estimated": 50, "actual": 0, "limit": 50}
+    assert told["extensions"]["cost"] == {"estimated": 50, "actual": 50, "limit": 50}
 
 
 async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database):
