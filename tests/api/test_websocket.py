@@ -245,6 +245,25 @@ async def test_an_id_in_use_closes(place: str, manager: str):
         assert await talk.closed() == (4409, "Subscriber for 1 already exists")
 
 
+async def test_an_id_is_free_once_its_operation_was_ended(
+    place: str, manager: str, database: Database
+):
+    async with let_in(place, manager) as talk:
+        for _ in range(20):
+            await talk.subscribe("1", CHANGES)
+            await talk.say(id="1", type="complete")
+        await talk.subscribe("1", "{ standingCursor }")
+        begin = (await talk.hear())["payload"]["data"]["standingCursor"]
+        assert await talk.hear() == {"id": "1", "type": "complete"}
+        await talk.subscribe("1", CHANGES, after=begin)
+        await arrive(database, "ann")
+        told = (await talk.hear())["payload"]["data"]["standingChanged"]
+        assert told["member"] == {"externalId": "ann"}
+        # None of those that were ended has let the id of this one go.
+        await talk.subscribe("1", CHANGES)
+        assert await talk.closed() == (4409, "Subscriber for 1 already exists")
+
+
 async def test_pings_are_answered(place: str, manager: str):
     async with let_in(place, manager) as talk:
         await talk.say(type="ping", payload={"a": 1})

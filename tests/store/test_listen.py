@@ -95,6 +95,19 @@ async def test_after_a_gap_everybody_is_told(database: Database) -> None:
             await heard.until(changes=times, keys=times)
             await cut_off(database)
         await heard.until(changes=4, keys=4)
+    assert heard.times[CHANGES] == heard.times[KEYS] >= 4
+
+
+async def test_it_can_be_ended_while_its_connection_is_lost(database: Database) -> None:
+    for steps in range(30):
+        heard = Heard()
+        async with asyncio.timeout(60), listening(database, heard):
+            await heard.until(changes=1, keys=1)
+            cutting = asyncio.create_task(cut_off(database))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+        await asyncio.gather(cutting, return_exceptions=True)
+        assert heard.times[KEYS] >= 1
 
 
 async def test_what_was_rolled_back_is_not_heard(database: Database) -> None:
