@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
@@ -64,6 +64,7 @@ class Service:
     documents: Documents
     metrics: Metrics
     make_context: Callable[[Database, Clock, Feed], MakeContext]
+    tracing: Tracing | None = None
     tokens: Finder | None = None
     database: Database | None = None
     door: GraphQLDoor | None = None
@@ -110,6 +111,7 @@ class Service:
             self.live,
             origins=frozenset(self.settings.origins),
             noted=self.metrics.request,
+            around=nullcontext if self.tracing is None else self.tracing.operation,
         )
 
         def forget_keys() -> None:
@@ -209,17 +211,15 @@ class Service:
         return next((reason for check in self.checks if (reason := check()) is not None), None)
 
     @asynccontextmanager
-    async def alive(
-        self, database: Database, tracing: Tracing | None, *, works: bool
-    ) -> AsyncIterator[None]:
+    async def alive(self, database: Database, *, works: bool) -> AsyncIterator[None]:
         """Answer from ``database``, and where it ``works`` do due work as well."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.open(database))
             around: Callable[[], AbstractContextManager[object]] = nullcontext
-            if tracing is not None:
-                database.watchers.append(tracing.transaction)
-                stack.push_async_callback(asyncio.to_thread, tracing.close)
-                around = tracing.round
+            if self.tracing is not None:
+                database.watchers.append(self.tracing.transaction)
+                stack.push_async_callback(asyncio.to_thread, self.tracing.close)
+                around = self.tracing.round
             await stack.enter_async_context(self.sampled())
             if works:
                 worker = Worker(database, self.clock, worked=self.metrics.worked, around=around)
@@ -263,9 +263,11 @@ def create_app(
 
         schema = whole
     metrics = Metrics()
+    tracing = tracing or tracing_of(settings)
     service = Service(
         settings=settings,
         metrics=metrics,
+        tracing=tracing,
         clock=clock or settings.make_clock(),
         schema=schema,
         limits=limits_of(settings),
@@ -273,40 +275,52 @@ def create_app(
         make_context=make_context or partial(Contexts, recorded=metrics.recorded),
     )
     works = settings.database_url is None if worker is None else worker
-    tracing = tracing or tracing_of(settings)
-    middleware = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]
+    around = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]
     if tracing is not None:
-        middleware.append(Middleware(TraceRequests, tracing=tracing))
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            opened = database
-            if opened is None:
-                opened = await stack.enter_async_context(open_database(settings, hurried=True))
-            if settings.jwt_jwks is not None:
-                # What checks signatures is slow to load, and few commands need it.
-                from api.tokens import tokens_of  # noqa: PLC0415
-
-                service.tokens = await stack.enter_async_context(tokens_of(settings, service.clock))
-            await stack.enter_async_context(service.alive(opened, tracing, works=works))
-            yield
-
+        around.append(Middleware(TraceRequests, tracing=tracing))
     app = Starlette(
-        routes=[
-            Route("/graphql", _Door(service.graphql)),
-            WebSocketRoute("/graphql", _Door(service.socket)),
-            Route("/schema.graphql", _Door(service.sdl), methods=["GET"]),
-            Route("/health", _Door(service.health), methods=["GET"]),
-            Route("/ready", _Door(service.ready), methods=["GET"]),
-            Route("/metrics", _Door(service.prometheus), methods=["GET"]),
-        ],
-        middleware=[*middleware, *_cross_origin(settings)],
+        routes=_routes(service),
+        middleware=[*around, *_cross_origin(settings)],
         exception_handlers={HTTPException: _not_there},
-        lifespan=lifespan,
+        lifespan=lambda _app: _lifespan(service, database, works=works),
     )
     app.state.service = service
     return app
+
+
+@asynccontextmanager
+async def _lifespan(
+    service: Service, given: Database | None, *, works: bool
+) -> AsyncIterator[None]:
+    """Answer from the ``given`` database, else from that of the settings, while it is open."""
+    settings = service.settings
+    async with AsyncExitStack() as stack:
+        database = given
+        if database is None:
+            database = await stack.enter_async_context(open_database(settings, hurried=True))
+        if settings.jwt_jwks is not None:
+            # What checks signatures is slow to load, and few commands need it.
+            from api.tokens import tokens_of  # noqa: PLC0415
+
+            service.tokens = await stack.enter_async_context(tokens_of(settings, service.clock))
+        await stack.enter_async_context(service.alive(database, works=works))
+        yield
+
+
+def _routes(service: Service) -> list[BaseRoute]:
+    return [
+        Route("/graphql", _Door(service.graphql)),
+        WebSocketRoute("/graphql", _Door(service.socket)),
+        *(
+            Route(path, _Door(answer), methods=["GET"])
+            for path, answer in (
+                ("/schema.graphql", service.sdl),
+                ("/health", service.health),
+                ("/ready", service.ready),
+                ("/metrics", service.prometheus),
+            )
+        ),
+    ]
 
 
 def _cross_origin(settings: Settings) -> list[Middleware]:

@@ -11,10 +11,10 @@ import os
 import platform
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import psutil
 from prometheus_client import (
@@ -50,112 +50,115 @@ _DATABASE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 
 _PID: Final = re.compile(r"_(\d+)\.db$")
 
 
+class _Families:
+    """Makes the families of metrics of one process."""
+
+    def __init__(self, *, several: bool) -> None:
+        # What is registered here in a process of several would be told twice.
+        self.own = None if several else CollectorRegistry()
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        """What only rises."""
+        return Counter(name, text, labels, registry=self.own)
+
+    def gauge(
+        self, name: str, text: str, *labels: str, of: Literal["livesum", "liveall"] = "livesum"
+    ) -> Gauge:
+        """What rises and falls; of several processes the sum, or all that live."""
+        return Gauge(name, text, labels, multiprocess_mode=of, registry=self.own)
+
+    def histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
+        """How long things took."""
+        return Histogram(name, text, labels, buckets=buckets, registry=self.own)
+
+
 class Metrics:
     """The metrics of one process."""
 
     def __init__(self) -> None:
         shared = os.environ.get(DIRECTORY)
         self._directory = Path(shared) if shared else None
-        # What is registered here in a process of several would be told twice.
-        own = CollectorRegistry() if self._directory is None else None
-        self._names: set[str] = set()
-        self._requests = Counter(
-            "ikusei_requests",
-            "Requests answered.",
-            ("operation", "kind", "outcome"),
-            registry=own,
-        )
-        self._durations = Histogram(
-            "ikusei_request_duration_seconds",
-            "Seconds from the headers of a request to the end of its answer.",
-            ("operation", "kind"),
-            buckets=_REQUEST_BUCKETS,
-            registry=own,
-        )
-        self._connections = Gauge(
-            "ikusei_http_connections",
-            "Connections of clients that are open.",
-            multiprocess_mode="livesum",
-            registry=own,
-        )
-        self._streams = Gauge(
-            "ikusei_streams",
-            "WebSocket and event stream connections that are open.",
-            multiprocess_mode="livesum",
-            registry=own,
-        )
-        self._cut = Counter(
-            "ikusei_http_connections_cut",
-            "Connections of clients that were refused or cut off.",
-            ("reason",),
-            registry=own,
-        )
-        self._transactions = Histogram(
-            "ikusei_database_transaction_duration_seconds",
-            "Seconds of transactions, with the wait for a connection.",
-            ("kind",),
-            buckets=_DATABASE_BUCKETS,
-            registry=own,
-        )
-        self._waited = Counter(
-            "ikusei_database_wait_seconds",
-            "Seconds that transactions waited for a connection.",
-            ("kind",),
-            registry=own,
-        )
-        self._failures = Counter(
-            "ikusei_database_failures",
-            "Transactions that failed because of the database.",
-            ("kind",),
-            registry=own,
-        )
-        self._pool = Gauge(
-            "ikusei_database_connections",
-            "Connections to the database.",
-            ("state",),
-            multiprocess_mode="livesum",
-            registry=own,
-        )
-        self._records = Counter(
-            "ikusei_records",
-            "Records that arrived over GraphQL, and what they implied.",
-            ("kind", "outcome"),
-            registry=own,
-        )
-        self._rounds = Counter(
-            "ikusei_due_work_rounds",
-            "Looks for due work in this service.",
-            ("outcome",),
-            registry=own,
-        )
-        self._members = Counter(
-            "ikusei_due_work_members",
-            "Members whose standing due work has looked at, in this service.",
-            registry=own,
-        )
-        self._seconds = Counter(
-            "ikusei_due_work_seconds",
-            "Seconds that due work took in this service.",
-            registry=own,
-        )
-        self._started = Gauge(
+        make = _Families(several=self._directory is not None)
+        self._count_clients(make)
+        self._count_transactions(make)
+        self._count_work(make)
+        started = make.gauge(
             "ikusei_process_start_time_seconds",
             "When the process began to serve, in seconds since 1970.",
-            multiprocess_mode="liveall",
-            registry=own,
+            of="liveall",
         )
-        # Finding a metric by its labels costs the library as much as counting.
-        self._of_request: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._of_transaction = {
-            kind: (self._transactions.labels(kind), self._waited.labels(kind))
-            for kind in ("read", "write")
-        }
-        self._registry = own or CollectorRegistry()
+        started.set(time.time())
+        self._registry = make.own or CollectorRegistry()
         if self._directory is not None:
             MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
         self._asked = _Asked(self._pids)
         self._registry.register(self._asked)
-        self._started.set(time.time())
+
+    def _count_clients(self, make: _Families) -> None:
+        self._names: set[str] = set()
+        self._requests = make.counter(
+            "ikusei_requests", "Requests answered.", "operation", "kind", "outcome"
+        )
+        self._durations = make.histogram(
+            "ikusei_request_duration_seconds",
+            "Seconds from the headers of a request to the end of its answer.",
+            "operation",
+            "kind",
+            buckets=_REQUEST_BUCKETS,
+        )
+        # Finding a metric by its labels costs the library as much as counting.
+        self._of_request: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._connections = make.gauge(
+            "ikusei_http_connections", "Connections of clients that are open."
+        )
+        self._streams = make.gauge(
+            "ikusei_streams", "WebSocket and event stream connections that are open."
+        )
+        self._cut = make.counter(
+            "ikusei_http_connections_cut",
+            "Connections of clients that were refused or cut off.",
+            "reason",
+        )
+
+    def _count_transactions(self, make: _Families) -> None:
+        durations = make.histogram(
+            "ikusei_database_transaction_duration_seconds",
+            "Seconds of transactions, with the wait for a connection.",
+            "kind",
+            buckets=_DATABASE_BUCKETS,
+        )
+        waited = make.counter(
+            "ikusei_database_wait_seconds",
+            "Seconds that transactions waited for a connection.",
+            "kind",
+        )
+        self._of_transaction = {
+            kind: (durations.labels(kind), waited.labels(kind)) for kind in ("read", "write")
+        }
+        self._failures = make.counter(
+            "ikusei_database_failures", "Transactions that failed because of the database.", "kind"
+        )
+        self._pool = make.gauge(
+            "ikusei_database_connections", "Connections to the database.", "state"
+        )
+
+    def _count_work(self, make: _Families) -> None:
+        self._records = make.counter(
+            "ikusei_records",
+            "Records that arrived over GraphQL, and what they implied.",
+            "kind",
+            "outcome",
+        )
+        self._rounds = make.counter(
+            "ikusei_due_work_rounds", "Looks for due work in this service.", "outcome"
+        )
+        self._members = make.counter(
+            "ikusei_due_work_members",
+            "Members whose standing due work has looked at, in this service.",
+        )
+        self._seconds = make.counter(
+            "ikusei_due_work_seconds", "Seconds that due work took in this service."
+        )
 
     def request(self, path: str, trace: Trace, seconds: float) -> None:
         """Count a request that was answered."""

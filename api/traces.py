@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.logs import trace_of
+from api.logs import Trace, trace_of
 from api.settings import Settings, SettingsError
 from store.db import Use
 
@@ -87,6 +87,15 @@ class Tracing:
         """A span around a look for due work."""
         return self.span("due work")
 
+    @contextmanager
+    def operation(self, trace: Trace) -> Iterator[None]:
+        """A span around an operation of a connection on which there are several."""
+        with self.span("operation") as note:
+            try:
+                yield
+            finally:
+                note(name=trace.kind, failed=trace.outcome == "INTERNAL", **_known(trace))
+
     def close(self) -> None:
         """Send what was not sent yet; waits for the collector as long as OTEL_… allows."""
         self._provider.shutdown()
@@ -113,12 +122,18 @@ class TraceRequests:
                 attributes = {
                     "http.request.method": scope["method"],
                     "http.response.status_code": trace.status,
-                    "graphql.operation.type": trace.kind,
-                    "graphql.operation.name": trace.operation,
-                    "ikusei.outcome": trace.outcome,
-                    "ikusei.request_id": trace.request_id,
+                    **_known(trace),
                 }
                 note(name=trace.kind, failed=trace.status >= 500, **attributes)
+
+
+def _known(trace: Trace) -> dict[str, str | None]:
+    return {
+        "graphql.operation.type": trace.kind,
+        "graphql.operation.name": trace.operation,
+        "ikusei.outcome": trace.outcome,
+        "ikusei.request_id": trace.request_id,
+    }
 
 
 def tracing_of(settings: Settings) -> Tracing | None:

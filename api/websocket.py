@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from contextlib import aclosing, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, aclosing, suppress
 from typing import Any, Final
 
 import orjson
@@ -24,6 +24,9 @@ from api.execution import Invalid
 from api.live import Live, ended
 from api.logs import Noted, Trace, trace_of
 from schema.context import Caller
+
+#: What is put around every operation.
+Around = Callable[[Trace], AbstractContextManager[object]]
 
 PROTOCOL: Final = "graphql-transport-ws"
 #: Seconds until somebody who has connected must have said who they are.
@@ -58,6 +61,7 @@ class SocketDoor:
         *,
         origins: frozenset[str],
         noted: Noted,
+        around: Around,
         init_seconds: float = _INIT_SECONDS,
     ) -> None:
         self._answering = answering
@@ -65,6 +69,7 @@ class SocketDoor:
         self._live = live
         self._origins = origins
         self._noted = noted
+        self._around = around
         self._init_seconds = init_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +88,7 @@ class SocketDoor:
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection = _Connection(
             self._answering, self._callers, receive, send, trace_of(scope), self._noted,
-            authorization=headers.get(b"authorization"),
+            self._around, authorization=headers.get(b"authorization"),
         )  # fmt: skip
         try:
             async with asyncio.timeout(self._init_seconds) as waiting:
@@ -122,6 +127,7 @@ class _Connection:
         send: Send,
         trace: Trace,
         noted: Noted,
+        around: Around,
         *,
         authorization: bytes | None,
     ) -> None:
@@ -131,6 +137,7 @@ class _Connection:
         self._send = send
         self._trace = trace
         self._noted = noted
+        self._around = around
         self._authorization = authorization
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -208,7 +215,8 @@ class _Connection:
         trace = Trace(self._trace.request_id, key=self._trace.key)
         begin = time.perf_counter()
         try:
-            await self._answer(id_, payload, trace, is_full=is_full)
+            with self._around(trace):
+                await self._answer(id_, payload, trace, is_full=is_full)
         except _Gone:
             trace.outcome = "DISCONNECTED"
         finally:

@@ -21,7 +21,9 @@ from api.worker import Worker
 from store import keys
 from store.db import Database, Unavailable
 from tests.api.command_line import HOUSE, environment
+from tests.api.on_socket import on_socket
 from tests.api.stand_in import NOW, client_of
+from tests.api.test_websocket import let_in
 
 #: As the specification of the header has it.
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -80,6 +82,36 @@ async def test_a_request_and_its_transactions_are_one_trace(
     assert all(span.start_time <= one.start_time <= one.end_time <= span.end_time for one in below)  # type: ignore[operator]
     for secret in (NAME, "m-4711", "/health", key):
         assert secret not in everything(finished)
+
+
+async def test_each_operation_over_websocket_is_a_span(
+    database: Database, spans: InMemorySpanExporter, tracing: Tracing
+):
+    key, _ = await keys.create(database, name="t", scopes=set(keys.Scope), now=NOW)
+    app = create_app(
+        Settings(), database=database, clock=MovableClock(NOW), worker=False, tracing=tracing
+    )
+    async with on_socket(app) as place, let_in(place, key) as talk:
+        for id_, query in (
+            ("1", "query Cursor { standingCursor }"),
+            ("2", f'{{ member(name: "{NAME}") {{ id }} }}'),
+        ):
+            await talk.subscribe(id_, query)
+            assert (await talk.hear())["type"] == "next"
+            assert (await talk.hear())["type"] == "complete"
+    finished = spans.get_finished_spans()
+    operations = [one for one in finished if one.name == "query"]
+    assert [
+        one.attributes["graphql.operation.name"]
+        for one in operations
+        if one.attributes and "graphql.operation.name" in one.attributes
+    ] == ["Cursor"]
+    assert len(operations) == 2
+    for operation in operations:
+        assert operation.parent is None
+        below = [one.name for one in finished if one.parent == operation.context]
+        assert below == ["read"]
+    assert NAME not in everything(finished)
 
 
 async def test_a_failure_is_marked_without_its_message(
