@@ -26,6 +26,8 @@ from api.logs import answer_json, log, trace_of
 
 #: Bytes of an unread answer that must go within the time; a slower reader is taken for none.
 _LEAST_TAKEN: Final = 32_768
+#: Bytes that are taken at a time while headers come in.
+_PART: Final = 16_384
 #: Where the service is looked after; these are answered also when it is full.
 _CARE: Final = frozenset({"/health", "/ready", "/metrics"})
 
@@ -93,11 +95,17 @@ class Connection(HttpToolsProtocol):
         self._begun = True
         if self.since is None:
             self.since = self.loop.time()
-        if self._in_head:
-            self._head += len(data)
-        super().data_received(data)
-        if self._in_head and self._head > self.bounds.head and not self.transport.is_closing():
-            self._refuse("HEADERS_TOO_LARGE", f"more than {self.bounds.head} bytes of headers")
+        while data:
+            # What comes at once may be a head beyond the bounds, and the request that it makes.
+            size = _PART if self._in_head else len(data)
+            part, data = data[:size], data[size:]
+            self._head += len(part) if self._in_head else 0
+            super().data_received(part)
+            if self.transport.is_closing() or self.transport.get_protocol() is not self:
+                return
+            if self._in_head and self._head > self.bounds.head:
+                self._refuse("HEADERS_TOO_LARGE", f"more than {self.bounds.head} bytes of headers")
+                return
 
     def on_message_begin(self) -> None:
         """Note that a request begins, which may stand in the same packet as the one before."""

@@ -37,10 +37,10 @@ class Gone(Exception):
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
     """The headers by name; of a repeated one, all values with commas between."""
-    headers: dict[bytes, bytes] = {}
+    values: dict[bytes, list[bytes]] = {}
     for name, value in scope["headers"]:
-        headers[name] = headers[name] + b"," + value if name in headers else value
-    return headers
+        values.setdefault(name, []).append(value)
+    return {name: b",".join(each) for name, each in values.items()}
 
 
 def check_type(headers: Mapping[bytes, bytes]) -> None:

@@ -34,6 +34,8 @@ _OFFERED: Final[Mapping[str, bytes]] = {
     "*/*": JSON,
 }
 _ONLY_POST: Final = (b"allow", b"POST")
+#: Bytes of `Accept`; browsers, which name most, come to two hundred.
+_LONGEST: Final = 1_000
 
 
 class GraphQLDoor:
@@ -64,7 +66,7 @@ class GraphQLDoor:
         by_get = scope["method"] == "GET"
         try:
             self._check_method(scope["method"])
-            accepted = negotiate(headers.get(b"accept"))
+            accepted = negotiate(headers.get(b"accept", b"")[:_LONGEST])
             caller = await self._callers.caller(headers.get(b"authorization"))
             trace.key = caller.name
             self._answering.admit(caller)
@@ -89,7 +91,7 @@ class GraphQLDoor:
         self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive
     ) -> Request:
         if scope["method"] == "GET":
-            return reading.from_query(scope["query_string"], self._limits.body)
+            return reading.from_query(scope["query_string"], self._limits.query)
         reading.check_type(headers)
         return reading.from_body(await reading.body(headers, receive, self._limits.body))
 
@@ -133,12 +135,12 @@ class Accepted:
 
 
 @lru_cache(maxsize=256)
-def negotiate(accept: bytes | None) -> Accepted:
+def negotiate(accept: bytes) -> Accepted:
     """What to answer with: of the types that ``accept`` names the one it likes best.
 
     Raises Refusal when it names none that we have.
     """
-    if accept is None or not accept.strip():
+    if not accept.strip():
         return Accepted(JSON)
     best: tuple[float, bytes] | None = None
     events = False

@@ -30,7 +30,7 @@ _GRACE: Final = 30
 #: Seconds that the application gets to end once requests were cut off.
 _CUT: Final = 3
 _BACKLOG: Final = 2048
-#: Bytes that a request line and headers may take beside a query in the address.
+#: Bytes that a request line and headers may take; a query in the address is half of it at most.
 _HEADERS: Final = 65_536
 #: Files of a process that are neither clients nor the database.
 _OTHER_FILES: Final = 100
@@ -126,8 +126,7 @@ def configured(app: Starlette) -> uvicorn.Config:
     bounds = Bounds(
         seconds=settings.request_seconds,
         most=settings.max_connections,
-        # A query may stand in the address, where it may be as long as a body.
-        head=settings.max_body_bytes + _HEADERS,
+        head=_HEADERS,
         cut=service.metrics.cut,
     )
     http, socket_ = bounded(bounds)

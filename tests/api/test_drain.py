@@ -205,17 +205,31 @@ async def test_a_socket_too_many_is_refused(data_dir: Path):
 
 
 async def test_what_is_no_http_is_refused_as_json(data_dir: Path):
-    async with (
-        serving(data_dir, STAND_IN, IKUSEI_MAX_BODY_BYTES="1024") as served,
-    ):
+    async with serving(data_dir, STAND_IN) as served:
         async with connected(served) as (reader, writer):
             writer.write(b"HELLO\x00\r\n\r\n")
             status, _, shown = await answered(reader)
             assert (status, shown["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
         async with connected(served) as (reader, writer):
-            writer.write(b"GET /health HTTP/1.1\r\nX: " + b"y" * 70_000)
+            writer.write(b"GET /health HTTP/1.1\r\nX: " + b"y" * 90_000)
             status, _, shown = await answered(reader)
             assert (status, shown["errors"][0]["extensions"]["code"]) == (431, "HEADERS_TOO_LARGE")
+        # Also where the whole request comes at once.
+        async with connected(served) as (reader, writer):
+            writer.write(b"GET /graphql HTTP/1.1\r\nAccept: " + b"," * 200_000 + b"\r\n\r\n")
+            status, _, shown = await answered(reader)
+            assert (status, shown["errors"][0]["extensions"]["code"]) == (431, "HEADERS_TOO_LARGE")
+        async with connected(served) as (reader, writer):
+            query = b"GET /graphql?query={hello}&a=" + b"a" * 40_000
+            writer.write(query + b" HTTP/1.1\r\nConnection: close\r\n\r\n")
+            status, _, shown = await answered(reader)
+            # Nobody reads it for a caller without a key.
+            assert (status, shown["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+        async with connected(served) as (reader, writer):
+            many = b"X: y\r\n" * 9_000
+            writer.write(b"GET /health HTTP/1.1\r\nConnection: close\r\n" + many + b"\r\n")
+            status, _, _ = await answered(reader)
+            assert status == 200
 
 
 async def test_connections_beyond_the_cap_are_told_to_come_back(data_dir: Path):

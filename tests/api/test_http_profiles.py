@@ -129,7 +129,7 @@ CLAUSES = (
         early=True,
     ),
     Clause("a body too large is 413", (413, 413, 413, 413), json.dumps({"query": "#" * 5000})),
-    _get("an address too long is 414", (414, 414, 414, 414), query="#" * 5000),
+    _get("an address too long is 414", (414, 414, 414, 414), query="a" * 40_000),
     Clause(
         "a caller who may not is 401",
         (401, 401, 401, 401),
