@@ -24,6 +24,7 @@ from graphql import (
     GraphQLSchema,
     IntValueNode,
     ListValueNode,
+    NullValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
@@ -61,11 +62,13 @@ class Variable:
 class Plan:
     """What an operation or a part of it costs: ``own``, and every list as often as it is long.
 
-    ``given`` are the variables that hold lists of records, of which each item counts.
+    ``written`` counts the records that stand in the document, ``given`` are the variables that
+    hold some.
     """
 
     own: int = 0
     lists: tuple[tuple[Variable, Plan], ...] = ()
+    written: int = 0
     given: tuple[str, ...] = ()
 
     def estimate(self, variables: Mapping[str, Any]) -> int:
@@ -76,15 +79,22 @@ class Plan:
         return cost
 
     def records(self, variables: Mapping[str, Any]) -> int:
-        """The items of the lists that were given."""
+        """The items of the lists that were given; GraphQL takes another value for a list of it."""
         values = (variables.get(name) for name in self.given)
-        return sum(len(value) for value in values if isinstance(value, list))
+        return self.written + sum(
+            len(value) if isinstance(value, list) else 1 for value in values if value is not None
+        )
 
     def __add__(self, other: Plan) -> Plan:
-        return Plan(self.own + other.own, self.lists + other.lists, self.given + other.given)
+        return Plan(
+            self.own + other.own,
+            self.lists + other.lists,
+            self.written + other.written,
+            self.given + other.given,
+        )
 
     def times(self, size: int | Variable) -> Plan:
-        """The plan of a list of such parts."""
+        """The plan of a list of such parts, of which none takes records."""
         if isinstance(size, Variable):
             return Plan(0, ((size, self),))
         lists = tuple((number, inner.times(size)) for number, inner in self.lists)
@@ -164,7 +174,7 @@ class _Planner:
     ) -> Plan:
         name = node.name.value
         price = self._prices.get(owner.name, {}).get(name, _NOTHING)
-        total = Plan(price.weight)
+        total = Plan(price.of(node))
         if name.startswith("__"):
             return total
         field = self._schema.get_field(owner, name)
@@ -209,9 +219,11 @@ class _Planner:
             if argument is None or not _is_list(argument.type):
                 continue
             if isinstance(given.value, ListValueNode):
-                total += Plan(len(given.value.values))
+                total += Plan(written=len(given.value.values))
             elif isinstance(given.value, VariableNode):
                 total += Plan(given=(given.value.name.value,))
+            elif not isinstance(given.value, NullValueNode):
+                total += Plan(written=1)
         return total
 
 

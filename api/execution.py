@@ -131,7 +131,8 @@ class Engine:
             self._core, node, max_errors=self._limits.errors, hide_suggestions=not suggest
         )
         if mistakes:
-            raise Invalid("INVALID_DOCUMENT", mistakes)
+            # The last may be that there are more.
+            raise Invalid("INVALID_DOCUMENT", mistakes[: self._limits.errors])
         operations = {
             one.name.value if one.name else None: one
             for one in node.definitions

@@ -34,7 +34,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryMaybe
 from strawberry.types.field import StrawberryField
 
-from schema.costs import stated
+from schema.costs import Price, stated
 
 #: Scalars that take nothing but plain values: an exception or an awaitable does not pass them.
 _STRICT: Final = frozenset(specified_scalar_types.values())
@@ -58,8 +58,8 @@ class _ShortWay(Executor[Any]):
     """Reads plain fields itself; to be mixed into the executor that a schema runs with."""
 
     plains: ClassVar[Plains] = {}
-    #: Of each type but those of introspection, the fields that cost something by themselves.
-    weights: ClassVar[Mapping[str, Mapping[str, int]]] = {}
+    #: Of each type but those of introspection, the prices of fields that have one.
+    prices: ClassVar[Mapping[str, Mapping[str, Price]]] = {}
     spent: int = 0
     #: Fields of (type, name) that the caller may not ask for; see schema/scopes.py.
     gate: frozenset[tuple[str, str]] = frozenset()
@@ -120,14 +120,17 @@ class _ShortWay(Executor[Any]):
 
     def _spend(self, kind: str, grouped_field_set: Any, *, is_root: bool) -> None:
         """Count an object, and the work that is stated of its fields; see api/cost.py."""
-        weights = self.weights.get(kind)
-        if weights is None:
+        prices = self.prices.get(kind)
+        if prices is None:
             return
         if not is_root:
             self.spent += 1
-        if weights:
+        if prices:
             for details in grouped_field_set.values():
-                self.spent += weights.get(details[0].node.name.value, 0)
+                node = details[0].node
+                price = prices.get(node.name.value)
+                if price is not None:
+                    self.spent += price.of(node)
 
 
 class Direct(MiddlewareManager):
@@ -146,7 +149,7 @@ def with_short_way(schema: Schema) -> type[Executor[Any]]:
     """The executor of ``schema``, which reads plain fields itself."""
     own = cast("type[Executor[Any]]", schema.execution_context_class)
     plains = _plains(schema) if schema.config.default_resolver is getattr else {}
-    return type("ShortWay", (_ShortWay, own), {"plains": plains, "weights": _weights(schema)})
+    return type("ShortWay", (_ShortWay, own), {"plains": plains, "prices": _prices(schema)})
 
 
 def spent(executor: Executor[Any]) -> int:
@@ -181,11 +184,11 @@ def _plains(schema: Schema) -> Plains:
     }
 
 
-def _weights(schema: Schema) -> dict[str, dict[str, int]]:
+def _prices(schema: Schema) -> Mapping[str, Mapping[str, Price]]:
     core = schema._schema  # noqa: SLF001 - see api/execution.py
     prices = stated(core)
     return {
-        name: {one: price.weight for one, price in prices.get(name, {}).items() if price.weight}
+        name: prices.get(name, {})
         for name, kind in core.type_map.items()
         if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
     }

@@ -25,6 +25,8 @@ from api.errors import Refusal
 #: Selection sets and fragments inside each other; far beyond any depth that may be set.
 _DEEPEST: Final = 150
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
+#: The lists by which the description of a type leads to others.
+_TO_TYPES: Final = frozenset({"fields", "inputFields", "interfaces", "possibleTypes"})
 #: A token, as the lexical grammar of GraphQL has them, or as a group a comment, which is none. A
 #: string that is not closed goes to the end, so that nothing is looked at twice.
 _TOKEN: Final = re.compile(
@@ -39,14 +41,18 @@ _ABORTED: Final = "Parsing aborted."
 class Limits:
     """What one request may ask for.
 
-    ``fields`` are those of all operations, a fragment's wherever it is spread. ``repeats`` is how
-    often a field may stand at one place of the answer: validation compares each with every other.
+    ``query`` is for bytes of a query string. ``fields`` are those of all operations, a fragment's
+    wherever it is spread. ``repeats`` is how often a field may stand at one place of the answer,
+    ``operations`` and ``fragments`` are how many a document may define: validation compares each
+    with every other.
     ``introspections`` is how often the schema may be asked for, which costs more than any other
-    field, ``directives`` how many may stand at one place, ``cost`` what api/cost.py may come to,
-    ``seconds`` how long the answer may take.
+    field, ``walks`` how often that may lead from a type to its neighbours, ``directives`` how many
+    may stand at one place, ``cost`` what api/cost.py may come to, ``seconds`` how long the answer
+    may take.
     """
 
     body: int = 8 * 1024 * 1024
+    query: int = 32 * 1024
     characters: int = 20_000
     tokens: int = 1_000
     comments: int = 200
@@ -54,7 +60,10 @@ class Limits:
     aliases: int = 30
     fields: int = 1_000
     repeats: int = 10
+    operations: int = 20
+    fragments: int = 30
     introspections: int = 2
+    walks: int = 1
     directives: int = 3
     cost: int = 5_000
     errors: int = 20
@@ -69,6 +78,7 @@ class Size:
     aliases: int = 0
     fields: int = 0
     introspections: int = 0
+    walks: int = 0
 
 
 def check_text(text: str, limits: Limits) -> None:
@@ -98,44 +108,38 @@ def check(document: DocumentNode, limits: Limits) -> Size:
 
     Raises Refusal when it is beyond ``limits``.
     """
-    fragments = {
-        node.name.value: node
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    defined = [one for one in document.definitions if isinstance(one, FragmentDefinitionNode)]
+    for what, all_, most in (
+        ("operations", operations, limits.operations),
+        ("fragments", defined, limits.fragments),
+    ):
+        if len(all_) > most:
+            raise Refusal("LIMIT", f"the document has {len(all_)} {what} and may have {most}")
     for definition in document.definitions:
         for part in (definition, *(getattr(definition, "variable_definitions", None) or ())):
             _check_directives(part, limits.directives)
-    measure = _Measure(fragments, limits.directives)
-    wholes = [
-        node.selection_set
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode)
-    ]
+    measure = _Measure({one.name.value: one for one in defined}, limits)
+    wholes = [one.selection_set for one in operations]
     sizes = [measure.of(whole, 1) for whole in wholes]
-    # Every operation is priced and validated, whichever is asked for; so are fragments that none
-    # spreads.
-    written = sum(size.fields for size in sizes)
-    wholes += [
-        node.selection_set
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    ]
+    # Every operation is priced and validated, whichever is asked for; so is what none spreads.
+    idle = [one.selection_set for one in defined if not measure.has_measured(one)]
+    written = sum(size.fields for size in (*sizes, *(measure.of(whole, 1) for whole in idle)))
     size = Size(
         max((size.depth for size in sizes), default=0),
         max((size.aliases for size in sizes), default=0),
-        max([written, *(measure.of(whole, 1).fields for whole in wholes)]),
+        written,
         max((size.introspections for size in sizes), default=0),
     )
     for what, found, most in (
-        ("levels deep", size.depth, limits.depth),
+        ("levels of fields", size.depth, limits.depth),
         ("aliases", size.aliases, limits.aliases),
         ("fields, with fragments written out,", size.fields, limits.fields),
-        ("times `__schema` or `__type`", size.introspections, limits.introspections),
+        ("uses of `__schema` and `__type`", size.introspections, limits.introspections),
     ):
         if found > most:
             raise Refusal("LIMIT", f"the operation has {found} {what} and may have {most}")
-    for whole in wholes:
+    for whole in (*wholes, *idle):
         measure.check_repeats([whole], limits.repeats)
     return size
 
@@ -149,11 +153,16 @@ def _check_directives(node: Node, most: int) -> None:
 class _Measure:
     """Adds up selections, each fragment once however often it is spread."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode], directives: int) -> None:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], limits: Limits) -> None:
         self._fragments = fragments
-        self._directives = directives
+        self._limits = limits
         self._known: dict[str, Size] = {}
         self._open: set[str] = set()
+
+    def has_measured(self, fragment: FragmentDefinitionNode) -> bool:
+        """Whether a fragment is part of what was measured."""
+        name = fragment.name.value
+        return name in self._known and self._fragments[name] is fragment
 
     def check_repeats(self, sets: Sequence[SelectionSetNode], most: int) -> None:
         """Hold the fields of selection sets that are answered as one against their limit.
@@ -196,9 +205,9 @@ class _Measure:
         """
         if nesting > _DEEPEST:
             raise Refusal("LIMIT", "the operation is nested too deeply")
-        depth = aliases = fields = introspections = 0
+        depth = aliases = fields = introspections = walks = 0
         for node in selections.selections:
-            _check_directives(node, self._directives)
+            _check_directives(node, self._limits.directives)
             if isinstance(node, FieldNode):
                 size = self._of_field(node, nesting)
             elif isinstance(node, InlineFragmentNode):
@@ -210,17 +219,33 @@ class _Measure:
             aliases += size.aliases
             fields += size.fields
             introspections += size.introspections
-        return Size(depth, aliases, fields, introspections)
+            walks = max(walks, size.walks)
+        return Size(depth, aliases, fields, introspections, walks)
 
     def _of_field(self, node: FieldNode, nesting: int) -> Size:
         inner = Size()
         if node.selection_set is not None:
             inner = self.of(node.selection_set, nesting + 1)
-        alias = 1 if node.alias is not None else 0
-        if node.name.value in _INTROSPECTION:
-            # It is nested by nature; graphql-core's own rule bounds it.
-            return Size(1, inner.aliases + alias, inner.fields + 1, inner.introspections + 1)
-        return Size(inner.depth + 1, inner.aliases + alias, inner.fields + 1, inner.introspections)
+        name = node.name.value
+        aliases = inner.aliases + (node.alias is not None)
+        if name in _INTROSPECTION:
+            # It is nested by nature: what counts is how much of the schema it comes to.
+            self._check_introspection(name, inner)
+            return Size(1, aliases, inner.fields + 1, inner.introspections + 1)
+        walks = inner.walks + (name in _TO_TYPES)
+        return Size(inner.depth + 1, aliases, inner.fields + 1, inner.introspections, walks)
+
+    def _check_introspection(self, name: str, inner: Size) -> None:
+        """Refuse what would tell of types over and over; what tools send does not."""
+        if inner.aliases:
+            raise Refusal("LIMIT", f"there are aliases inside `{name}` and may be none")
+        if inner.walks > self._limits.walks:
+            raise Refusal(
+                "LIMIT",
+                f"`{name}` leads {inner.walks} times from a type to its neighbours (`fields`, "
+                f"`inputFields`, `interfaces`, `possibleTypes`) and may do so {self._limits.walks} "
+                "times: ask for one type after the other",
+            )
 
     def _of_fragment(self, name: str, nesting: int) -> Size:
         if name in self._open:

@@ -45,6 +45,29 @@ def _doubling(size: int) -> str:
     return f"{{ ...F0 }} {chain}fragment F{size // 40} on Query {{ __typename }}"
 
 
+def _many_fragments(size: int) -> str:
+    """As many fragments as fit, all spread at one place: each is compared with every other."""
+    number = size // 45
+    spreads = " ".join(f"...F{n}" for n in range(number))
+    return f"{{ {spreads} }} " + "".join(
+        f"fragment F{n} on Query {{ a{n}: __typename }} " for n in range(number)
+    )
+
+
+def _idle_fragments(size: int) -> str:
+    """A fragment that is large when written out, and as many as fit that spread it for nothing."""
+    inner = "".join(
+        f"fragment F{n} on Query {{ a: node {{ ...F{n + 1} }} b: node {{ ...F{n + 1} }} }} "
+        for n in range(8)
+    )
+    return _numbered(
+        "fragment G# on Query { ...F0 } ",
+        size,
+        before=f"{{ ...F0 }} {inner} fragment F8 on Query {{ __typename }} ",
+        after="",
+    )
+
+
 Maker = Callable[[int], str]
 
 #: By name, what makes a document of about so many characters.
@@ -67,17 +90,24 @@ HOSTILE: Final[Mapping[str, Maker]] = {
     "fragments of one name": lambda size: _repeated(
         "fragment F on Query { __typename } ", size, before="{ __typename } ", after=""
     ),
+    "idle fragments": _idle_fragments,
     "input objects in each other": lambda size: (
         "{ members(first: 1, filter: "
         + _nested("{a:", "}", size, inside="1")
         + ") { __typename } }"
     ),
     "introspection": lambda size: _numbered("a#: __schema { types { name } } ", size),
+    "introspection from type to type": lambda size: (
+        "{ __schema { types "
+        + _nested("{ fields { type ", " } }", size, inside="{ name }")
+        + " } }"
+    ),
     "introspection in depth": lambda size: (
         '{ __type(name: "Member") '
         + _nested("{ fields { type ", " } }", size, inside="{ name }")
         + "}"
     ),
+    "many fragments": _many_fragments,
     "many operations": lambda size: _numbered(
         "query Q# { __typename } ", size, before="", after=""
     ),

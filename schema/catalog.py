@@ -16,7 +16,7 @@ import strawberry
 from engagement import words
 from engagement.rules import load
 from schema.context import Asked, Context, Siblings
-from schema.costs import about
+from schema.costs import about, costs
 from schema.ids import to_id
 from schema.node import Node
 from schema.scalars import Count
@@ -25,6 +25,9 @@ from schema.words import DistinctBy, Index, Side
 from store import reports
 from store.reports import Recorded
 from store.rules import RuleSetVersion
+
+#: What the text of a rule set costs, up to a million characters.
+_TOML = 50
 
 
 @strawberry.enum(description="Draft 案, active 適用中 (one), retired.")
@@ -141,7 +144,7 @@ class RuleSet(Node):
     created_at: datetime
     activated_at: datetime | None
     retired_at: datetime | None
-    toml: str = strawberry.field(description="The text that defines it.")
+    toml: str = strawberry.field(description="The text that defines it.", directives=costs(_TOML))
 
     group: strawberry.Private[Siblings[None]]
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import strawberry
 
@@ -18,6 +18,11 @@ Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 MOST = 100
+
+First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
+After = Annotated[
+    str | None, strawberry.argument(description="The `endCursor` of the page before.")
+]
 
 
 @needs(*ALL)

@@ -9,19 +9,20 @@ added up is said in docs/reference/http.md and done by api/cost.py.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import strawberry
-from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
+from graphql import FieldNode, GraphQLArgument, GraphQLField, GraphQLObjectType, GraphQLSchema
 from strawberry.schema_directive import Location
 
 
 @strawberry.schema_directive(
     name="cost",
-    locations=[Location.FIELD_DEFINITION],
-    description="What asking for the field costs beside the objects that it answers with, 1 each.",
+    locations=[Location.FIELD_DEFINITION, Location.ARGUMENT_DEFINITION],
+    description="What asking for the field, or giving the argument, costs beside the objects that "
+    "are answered with, 1 each.",
 )
 class Cost:
     weight: str
@@ -38,13 +39,25 @@ class ListSize:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What is stated of a field: its weight, and how many items its list is assumed to have."""
+    """What is stated of a field: its weight, and how many items its list is assumed to have.
+
+    ``arguments`` are the weights of those that have one, by name.
+    """
 
     weight: int = 0
     assumed: int | None = None
+    arguments: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, node: FieldNode) -> int:
+        """What asking so for the field costs; an argument counts when it is given, if only null."""
+        if not self.arguments:
+            return self.weight
+        given = (self.arguments.get(one.name.value, 0) for one in node.arguments or ())
+        return self.weight + sum(given)
 
 
-_INTROSPECTION: Final = Price(50)
+#: What the whole schema takes as long as, and one type of it.
+_INTROSPECTION: Final = {"__schema": Price(500), "__type": Price(50)}
 
 
 def about(size: int, *, cost: int = 0) -> list[object]:
@@ -65,7 +78,7 @@ def stated(schema: GraphQLSchema) -> Mapping[str, Mapping[str, Price]]:
     """
     found: dict[str, dict[str, Price]] = {}
     if schema.query_type is not None:
-        found[schema.query_type.name] = dict.fromkeys(("__schema", "__type"), _INTROSPECTION)
+        found[schema.query_type.name] = dict(_INTROSPECTION)
     for name, kind in schema.type_map.items():
         if isinstance(kind, GraphQLObjectType):
             for field_name, field in kind.fields.items():
@@ -76,11 +89,18 @@ def stated(schema: GraphQLSchema) -> Mapping[str, Mapping[str, Price]]:
 
 
 def _price(field: GraphQLField) -> Price:
-    definition = field.extensions.get("strawberry-definition")
-    weight, assumed = 0, None
-    for one in getattr(definition, "directives", ()):
-        if isinstance(one, Cost):
-            weight = int(one.weight)
-        elif isinstance(one, ListSize):
-            assumed = one.assumed_size
-    return Price(weight, assumed)
+    assumed = next(
+        (one.assumed_size for one in _directives(field) if isinstance(one, ListSize)), None
+    )
+    arguments = {name: _weight(argument) for name, argument in field.args.items()}
+    return Price(
+        _weight(field), assumed, {name: weight for name, weight in arguments.items() if weight}
+    )
+
+
+def _weight(part: GraphQLField | GraphQLArgument) -> int:
+    return sum(int(one.weight) for one in _directives(part) if isinstance(one, Cost))
+
+
+def _directives(part: GraphQLField | GraphQLArgument) -> Iterable[object]:
+    return getattr(part.extensions.get("strawberry-definition"), "directives", ())

@@ -16,7 +16,7 @@ from schema import audit
 from schema.arguments import findable
 from schema.audit import AuditEntry, AuditFilter
 from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
-from schema.connections import Connection, connection, page_size
+from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
 from schema.errors import Refused
@@ -26,9 +26,9 @@ from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
-    After,
+    OF_ALL,
     AsOf,
-    First,
+    AsOfAll,
     Member,
     Post,
     action_of,
@@ -41,8 +41,8 @@ from store import actions, listing, members, past, posts, reports, rules
 from store.listing import Wanted
 from store.members import MemberRow, Order
 
-#: What looking at everybody costs, in objects.
-_OF_ALL = 200
+#: What looking for a part of any name costs, in objects.
+_SEARCH = 20
 
 
 @strawberry.input(description="Which members; what is left out does not matter.")
@@ -156,10 +156,12 @@ class Query:
         info: Asked,
         first: First,
         after: After = None,
-        filter: MemberFilter | None = None,
+        filter: Annotated[
+            MemberFilter | None, strawberry.argument(directives=costs(_SEARCH))
+        ] = None,
         order_by: Order = Order.ID,
         direction: SortDirection = SortDirection.ASC,
-        as_of: AsOf = None,
+        as_of: AsOfAll = None,
     ) -> MemberConnection:
         size = page_size(first)
         asked = filter or MemberFilter()
@@ -286,12 +288,12 @@ class Query:
 
     @strawberry.field(
         description="How many members have each status, and who moved.",
-        directives=costs(_OF_ALL),
+        directives=costs(OF_ALL),
     )
     async def tier_report(
         self,
         info: Asked,
-        as_of: AsOf = None,
+        as_of: AsOfAll = None,
         period_days: Annotated[
             int, strawberry.argument(description="Length of the period that ends on the day.")
         ] = 30,
@@ -334,7 +336,7 @@ class Query:
     async def standing_cursor(self, info: Asked) -> str:
         return await newest_cursor(info)
 
-    @strawberry.field(description="What is odd or missing in the data.", directives=costs(_OF_ALL))
+    @strawberry.field(description="What is odd or missing in the data.", directives=costs(OF_ALL))
     async def data_health(self, info: Asked) -> DataHealth:
         return health_of(await info.context.moment())
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 import strawberry
 
 from schema.catalog import ActionTypeSeen, recorded, unclassified
+from schema.connections import First, page_size
 from schema.context import Asked, Siblings
 from schema.costs import about
 from schema.ids import to_id
@@ -88,15 +89,16 @@ class DataHealth:
     group: strawberry.Private[Siblings[None]]
 
     @strawberry.field(
-        description="What was recorded and no row of the active catalog speaks of, by frequency.",
-        directives=about(20),
+        description="What was recorded and no row of the active catalog speaks of, the most "
+        "frequent first."
     )
-    async def unclassified(self, info: Asked) -> list[ActionTypeSeen]:
+    async def unclassified(self, info: Asked, first: First = 20) -> list[ActionTypeSeen]:
+        size = page_size(first)
         there = await recorded(info.context, self.group)
         now = await info.context.moment()
         return [
             ActionTypeSeen(type=unclassified(one.venue, one.verb), group=self.group)
-            for one in there.unclassified(now.rules)
+            for one in there.unclassified(now.rules)[:size]
         ]
 
     @strawberry.field(description="Posts that others refer to; nobody sent them.")

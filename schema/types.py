@@ -15,7 +15,7 @@ from strawberry.scalars import JSON
 
 from schema import loading
 from schema.catalog import ActionType, action_type
-from schema.connections import Connection, connection, page_size
+from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
 from schema.ids import Big, from_cursor, to_cursor, to_id
@@ -39,20 +39,19 @@ class LockKind(Enum):
 
 #: What members may see of themselves; all else of a member is for managers.
 _OWN = [Needs(scopes=[*OWN])]
-#: What folding a member's whole history costs, in objects.
+#: What folding a member's whole history costs, in objects, and what looking at everybody does.
 _FOLD = 10
+OF_ALL = 200
+#: What a text of up to 100,000 bytes costs.
+_TEXT = 5
 
-First = Annotated[int, strawberry.argument(description="How many, 1 to 100.")]
-After = Annotated[
-    str | None, strawberry.argument(description="The `endCursor` of the page before.")
-]
-AsOf = Annotated[
-    date | None,
-    strawberry.argument(
-        description="The day at whose end it stood so, under the active rules. Without it: today, "
-        "or for an archive the day after its newest action."
-    ),
-]
+_AS_OF = (
+    "The day at whose end it stood so, under the active rules. Without it: today, or for an "
+    "archive the day after its newest action."
+)
+AsOf = Annotated[date | None, strawberry.argument(description=_AS_OF, directives=costs(_FOLD))]
+#: Of a field for which everybody's history is folded.
+AsOfAll = Annotated[date | None, strawberry.argument(description=_AS_OF, directives=costs(OF_ALL))]
 
 
 @needs(*OWN)
@@ -237,7 +236,7 @@ class Post(Node):
     format: TextFormat
     lang: str | None
     title: str | None
-    text: str | None
+    text: str | None = strawberry.field(directives=costs(_TEXT))
     row: strawberry.Private[PostRow]
     group: strawberry.Private[loading.Posts]
 

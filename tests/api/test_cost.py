@@ -57,13 +57,27 @@ def plan(text: str) -> Plan:
             1 + 2,
         ),
         ('{ node(id: "x") { ... on Member { standing { status } } ... on Post { id } } }', {}, 2),
-        ("{ __schema { types { name } } }", {}, 50),
+        ("{ __schema { types { name } } }", {}, 500),
+        ('{ __type(name: "Post") { name } }', {}, 50),
+        # Arguments may have a price: everybody's history is folded, names are searched.
+        ('{ members(first: 1, asOf: "2026-06-01") { nodes { id } } }', {}, 200 + 1 + 1),
+        ('{ members(first: 1, filter: {search: "a"}) { nodes { id } } }', {}, 20 + 1 + 1),
+        ('{ member(name: "a") { standing(asOf: "2026-06-01") { status } } }', {}, 10 + 2),
+        ("{ posts(first: 3) { nodes { text } } }", {}, 1 + 3 * (1 + 5)),
+        ("{ dataHealth { unclassified(first: 4) { actions } } }", {}, 200 + 1 + 4),
         (
             'mutation ($m: [MemberInput!]!) {recordMembers(source: "", members: $m) {__typename}}',
             {"m": [{}] * 12},
             1 + 12,
         ),
         ('mutation { retract(source: "a", retractions: []) { __typename } }', {}, 1),
+        ('mutation { retract(source: "a", retractions: [{}, {}]) { __typename } }', {}, 1 + 2),
+        ('mutation { retract(source: "a", retractions: {}) { __typename } }', {}, 1 + 1),
+        (
+            'mutation ($m: [MemberInput!]!) {recordMembers(source: "", members: $m) {__typename}}',
+            {"m": {}},
+            1 + 1,
+        ),
         ("subscription { standingChanged { cursor member { id } } }", {}, 2),
     ],
 )
@@ -115,9 +129,9 @@ async def test_what_costs_too_much_does_not_run(narrow: httpx.AsyncClient):
 
 
 async def test_introspection_has_a_price_of_its_own(narrow: httpx.AsyncClient):
-    told = await ask(narrow, "{ __schema { types { name fields { name } } } thing { name } }")
+    told = await ask(narrow, '{ __type(name: "Thing") { name } thing { name } }')
     assert told["errors"][0]["message"].startswith("the operation would cost 51")
-    told = await ask(narrow, "{ __schema { types { name fields { name } } } }")
+    told = await ask(narrow, '{ __type(name: "Thing") { name } }')
     assert told["extensions"]["cost"] == {"estimated": 50, "actual": 50, "limit": 50}
 
 
@@ -135,6 +149,9 @@ async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database)
             "{ actionTypes { __typename } }",
             "{ ruleSet { thresholds { enter } actionTypes { __typename } } }",
             "{ tierReport { tiers { count } } dataHealth { times { actions } } }",
+            """{ members(first: 5, asOf: "2026-02-01", filter: {search: "a"}) { nodes {
+                standing(asOf: "2026-01-15") { status } } } posts(first: 9) { nodes { text } }
+                dataHealth { unclassified(first: 3) { actions } } ruleSet { toml } }""",
         ):
             told = await ask(client, query)
             assert "errors" not in told, told["errors"]

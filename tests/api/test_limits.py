@@ -26,7 +26,9 @@ def nested(depth: int) -> str:
 
 
 def measured(document: str) -> tuple[int, int, int]:
-    size = check(parse(document), Limits(depth=10**6, aliases=10**6, fields=10**6))
+    size = check(
+        parse(document), Limits(depth=10**6, aliases=10**6, fields=10**6, operations=10**6)
+    )
     return size.depth, size.aliases, size.fields
 
 
@@ -56,7 +58,7 @@ def test_the_fields_of_every_operation_count():
     operations = " ".join(f"query Q{n} {{ ...F }}" for n in range(40))
     assert measured(operations + part) == (2, 0, 120)
     with pytest.raises(Refusal, match="120 fields"):
-        check(parse(operations + part), Limits(fields=119))
+        check(parse(operations + part), Limits(fields=119, operations=40))
 
 
 def test_doubling_fragments_are_measured_at_once():
@@ -65,7 +67,7 @@ def test_doubling_fragments_are_measured_at_once():
         for n in range(60)
     ]
     document = "{ thing { ...F0 } } " + " ".join(parts) + " fragment F60 on Thing { name }"
-    limits = Limits(depth=10**6, aliases=10**30)
+    limits = Limits(depth=10**6, aliases=10**30, fragments=100)
     with pytest.raises(Refusal, match=r"has \d{19} fields") as refusal:
         check(parse(document), limits)
     assert int(refusal.value.message.split()[3]) > 2**60
@@ -119,8 +121,38 @@ def test_asking_for_the_schema_often():
     asked = ["a: __schema { types { name } }", '__type(name: "A") { name }', "thing { name }"]
     assert check(parse("{ " + " ".join(asked) + " }"), Limits()).introspections == 2
     again = "{ " + " ".join(asked) + " ...F } fragment F on Query { b: __schema { __typename } }"
-    with pytest.raises(Refusal, match="3 times `__schema` or `__type` and may have 2"):
+    with pytest.raises(Refusal, match="3 uses of `__schema` and `__type` and may have 2"):
         check(parse(again), Limits())
+
+
+@pytest.mark.parametrize(
+    ("inside", "why"),
+    [
+        ("a: types { name }", "aliases inside `__schema`"),
+        ("types { fields { type { interfaces { name } } } }", "leads 2 times from a type"),
+        ("types { ...F } } } fragment F on __Type { inputFields { type { ...G", "leads 2 times"),
+    ],
+)
+def test_the_schema_is_told_once(inside: str, why: str):
+    rest = " } } } fragment G on __Type { fields { name } }" if "...G" in inside else " } }"
+    with pytest.raises(Refusal, match=why):
+        check(parse("{ __schema { " + inside + rest), Limits())
+
+
+def test_many_fragments_and_operations():
+    parts = "".join(f" fragment F{n} on Query {{ hello }}" for n in range(31))
+    with pytest.raises(Refusal, match="31 fragments and may have 30"):
+        check(parse("{ hello }" + parts), Limits())
+    with pytest.raises(Refusal, match="21 operations and may have 20"):
+        check(parse("".join(f"query Q{n} {{ hello }}" for n in range(21))), Limits())
+
+
+def test_fragments_that_nobody_spreads_count_as_often_as_they_stand_there():
+    """Each is validated and written out by itself: large ones for nothing are dear."""
+    large = "fragment F on Thing { " + " ".join(f"inner {{ a{n}: name }}" for n in range(9)) + " }"
+    idle = "".join(f" fragment G{n} on Thing {{ ...F }}" for n in range(4))
+    assert measured("{ thing { ...F } } " + large) == (3, 9, 1 + 18)
+    assert measured("{ thing { ...F } } " + large + idle) == (3, 9, 1 + 18 + 4 * 18)
 
 
 @pytest.fixture
@@ -133,7 +165,7 @@ async def strict(database: Database, site_key: str) -> AsyncIterator[httpx.Async
 
 async def test_depth(strict: httpx.AsyncClient):
     assert (await strict.post("/graphql", json={"query": nested(4)})).json()["data"]
-    assert await refused(strict, nested(5)) == "the operation has 5 levels deep and may have 4"
+    assert await refused(strict, nested(5)) == "the operation has 5 levels of fields and may have 4"
 
 
 async def test_aliases(strict: httpx.AsyncClient):
@@ -175,7 +207,7 @@ async def test_body(strict: httpx.AsyncClient):
     assert answer.status_code == 413
     assert answer.headers["connection"] == "close"
     assert answer.json()["errors"][0]["extensions"]["code"] == "BODY_TOO_LARGE"
-    long = await strict.get("/graphql?query={hello}&a=" + "a" * 3_000)
+    long = await strict.get("/graphql?query={hello}&a=" + "a" * 33_000)
     assert long.status_code == 414
 
 
