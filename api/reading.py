@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from api.execution import Request
 
 #: An escaped lone surrogate makes a whole body invalid for orjson; only the record that holds it
 #: shall be refused, so such bodies are read by the more lenient standard library.
-_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 #: How much of a refused body we let a client send to its end instead of cutting it off, which
 #: would lose our answer on the way.
 _PATIENCE: Final = 8
@@ -92,10 +93,7 @@ def from_body(raw: bytes) -> Request:
 
     Raises Refusal when there is none in it.
     """
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        value = _loads_leniently(raw, error)
+    value = loads(raw)
     if not isinstance(value, dict):
         raise _bad("the body must be a JSON object with 'query' (requests are not batched)")
     return request_of(value)
@@ -136,13 +134,18 @@ def _part(name: str, text: str) -> Any:
         raise _bad(f"'{name}' in the query string must be JSON") from None
 
 
-def _loads_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
-    if _SURROGATE.search(raw):
-        try:
-            return json.loads(raw, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            pass
-    raise Refusal("NOT_JSON", f"the body is not JSON: {error}") from None
+def loads(raw: bytes) -> Any:
+    """The value of a JSON text, which may hold escaped lone surrogates.
+
+    Raises Refusal where it is none.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if _SURROGATE.search(raw):
+            with suppress(ValueError, RecursionError):
+                return json.loads(raw, parse_constant=_no_constant)
+        raise Refusal("NOT_JSON", f"the body is not JSON: {error}") from None
 
 
 def _no_constant(name: str) -> None:
