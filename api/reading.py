@@ -33,7 +33,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Gone(Exception):
-    """The client went away before its request was complete."""
+    """The client went away before its request, or a stream of events, was complete."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

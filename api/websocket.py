@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api import reading
 from api.answering import Answering, dumps
 from api.auth import Finder
-from api.errors import Refusal, internal
+from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
 from api.logs import Noted, Trace, trace_of
@@ -249,8 +249,10 @@ class _Connection:
             with self._around(trace):
                 try:
                     yield
-                except _Gone:
-                    trace.outcome = "DISCONNECTED"
+                except (_Gone, asyncio.CancelledError):
+                    # There is no other end to a subscription.
+                    if trace.outcome == "ok" and trace.kind != "subscription":
+                        trace.outcome = "DISCONNECTED"
                     raise
         finally:
             self._noted("/graphql", trace, time.perf_counter() - begin)
@@ -268,9 +270,7 @@ class _Connection:
         except _Gone:
             raise
         except Exception as error:  # noqa: BLE001 - the others on this connection go on
-            trace.outcome = "INTERNAL"
-            trace.failed(error)
-            await self._tell_error(id_, [internal(trace.request_id)])
+            await self._tell_error(id_, self._answering.failed(error, trace))
         else:
             # Who hears that it is over may take the id again at once.
             self._free(id_)
