@@ -17,7 +17,6 @@ from api.answering import dumps
 from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
-from api.logs import PLAIN
 from api.profiles import EVENTS
 from api.reading import Gone
 
@@ -27,7 +26,6 @@ _COMMENT: Final = b":\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _HEADERS: Final = [
     (b"content-type", EVENTS),
-    *PLAIN,
     # nginx would gather events otherwise.
     (b"x-accel-buffering", b"no"),
 ]
