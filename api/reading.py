@@ -29,6 +29,11 @@ _PARTS: Final = ("query", "documentId", "operationName", "variables", "extension
 _IDENTIFIER: Final = re.compile(
     r"sha256:[0-9a-f]{64}|x-[A-Za-z0-9._~-]{1,64}:[A-Za-z0-9._~-]{1,128}|[A-Za-z0-9._~-]{1,128}"
 )
+#: The same for people.
+IDENTIFIERS: Final = (
+    "'sha256:' and 64 hexadecimal digits, or 1 to 128 letters, digits and . _ ~ -, with or without "
+    "a prefix such as 'x-relay:'"
+)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -178,13 +183,24 @@ def request_of(value: Mapping[str, Any]) -> Request:
     )
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a request may name a document so."""
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def full_identifier(identifier: str) -> str:
+    """The identifier with the prefix that tools leave out of a sha256."""
+    is_digest = _DIGEST.fullmatch(identifier) is not None
+    return f"sha256:{identifier}" if is_digest else identifier
+
+
 def _identifier(value: Mapping[str, Any]) -> str | None:
     """What names the document: `documentId`, or in Apollo's form its hash; None: nothing does."""
     identifier = value.get("documentId")
     if identifier is not None:
-        if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier) is None:
-            raise _bad("'documentId' must be a string such as 'sha256:' and 64 hexadecimal digits")
-        return identifier
+        if not isinstance(identifier, str) or not is_identifier(identifier):
+            raise _bad(f"'documentId' must be a string: {IDENTIFIERS}")
+        return full_identifier(identifier)
     apollo = (value.get("extensions") or {}).get("persistedQuery")
     if apollo is None:
         return None
