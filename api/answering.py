@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from graphql import GraphQLError, OperationDefinitionNode
 
 from api import reading
 from api.documents import Documents
-from api.errors import Refusal, show
+from api.errors import Refusal, internal, judge, show
 from api.execution import Answer, Document, Engine, Invalid, Request, is_subscription
 from api.limits import Limits
 from api.logs import Trace
@@ -119,6 +120,12 @@ class Answering:
             return [error.shown(trace.request_id)]
         return [show(one, trace.request_id, code=error.code).error for one in error.errors]
 
+    def failed(self, error: Exception, trace: Trace) -> list[dict[str, Any]]:
+        """The errors of a request in which something unforeseen happened."""
+        trace.outcome = "INTERNAL"
+        trace.failed(error)
+        return [internal(trace.request_id)]
+
     def _dump(self, answer: Answer, trace: Trace) -> bytes:
         result = answer.result
         shown: dict[str, Any] = {"data": result.data}
@@ -138,18 +145,17 @@ class Answering:
         return dumps({**shown, "extensions": extensions})
 
     def _shown(self, errors: Sequence[GraphQLError], trace: Trace) -> list[dict[str, Any]]:
-        shown = []
-        causes = 0
-        for error in errors[: self._limits.errors]:
-            one = show(error, trace.request_id)
-            if one.cause is not None:
-                causes += 1
-                if causes <= _LOGGED:
-                    trace.failed(one.cause)
-            if trace.outcome == "ok" or one.code == "INTERNAL":
-                trace.outcome = one.code
-            shown.append(one.error)
-        return shown
+        """The first errors as the caller sees them; what came of the request says every one."""
+        logged = Counter[str]()
+        for error in errors:
+            _, code, cause = judge(error)
+            if cause is not None:
+                logged[code] += 1
+                if logged[code] <= _LOGGED:
+                    trace.failed(cause)
+            if trace.outcome == "ok" or code == "INTERNAL":
+                trace.outcome = code
+        return [show(one, trace.request_id).error for one in errors[: self._limits.errors]]
 
 
 def dumps(value: Any) -> bytes:

@@ -87,7 +87,7 @@ class Service:
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
         feed = Feed(database)
-        keyring = Keyring(database, self.clock)
+        keyring = Keyring(database, self.clock, seconds=self.settings.answer_seconds)
         callers = Callers(keyring, self.tokens)
         engine = Engine(self.schema, self.limits, introspection=self.introspection)
         answering = Answering(

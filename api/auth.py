@@ -5,8 +5,10 @@ Or a member, with a token of the site's making (api/tokens.py).
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
+from contextlib import nullcontext
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -21,6 +23,11 @@ from store.listen import Listener
 #: Seconds after which a key is looked up again, though nothing was heard of it.
 TTL: Final = 60.0
 _MOST_KEPT: Final = 1_000
+#: Keys that nobody has come with before and that are looked up at a time. Anybody can make up what
+#: looks like a key: they must not take all connections to the database.
+_STRANGERS: Final = 2
+#: Seconds after which a look-up is given up.
+_LOOK_UP_SECONDS: Final = 30.0
 _LONGEST: Final = 200
 _REFUSED: Final = "the header 'Authorization: Bearer' with a valid key or token is needed"
 
@@ -55,11 +62,21 @@ class Callers:
 class Keyring:
     """Finds the caller of a request."""
 
-    def __init__(self, database: Database, clock: Clock, *, ttl: float = TTL) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        ttl: float = TTL,
+        seconds: float = _LOOK_UP_SECONDS,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._ttl = ttl
-        # By digest, so that no key lies about in memory longer than its request.
+        self._seconds = seconds
+        self._strangers = asyncio.Semaphore(_STRANGERS)
+        # By digest, so that no key lies about in memory longer than its request; with the moment
+        # until which it need not be looked up again.
         self._kept: OrderedDict[bytes, tuple[float, keys.Key, Caller]] = OrderedDict()
         self._times_forgotten = 0
         self._listener: Listener | None = None
@@ -70,7 +87,8 @@ class Keyring:
 
     def forget(self) -> None:
         """Look every key up again: some were revoked."""
-        self._kept.clear()
+        # Those that are still good do not have to wait among strangers for it.
+        self._kept = OrderedDict((one, (0.0, *kept[1:])) for one, kept in self._kept.items())
         self._times_forgotten += 1
 
     async def caller(self, authorization: bytes | None) -> Caller:
@@ -92,20 +110,25 @@ class Keyring:
         return await self._look_up(text, digest)
 
     async def _look_up(self, text: str, digest: bytes) -> Caller:
-        self._kept.pop(digest, None)
         forgotten = self._times_forgotten
+        known = digest in self._kept
         try:
-            async with self._database.read() as connection:
+            async with (
+                asyncio.timeout(self._seconds),
+                nullcontext() if known else self._strangers,
+                self._database.read() as connection,
+            ):
                 key = await keys.find(connection, text, self._clock.now())
-        except StoreError as error:
+        except (StoreError, TimeoutError) as error:
             raise database_gone() from error
         if key is None:
+            self._kept.pop(digest, None)
             raise unauthenticated()
         caller = Caller(key.name, frozenset(Scope(one) for one in key.scopes), key.prefix)
-        if forgotten != self._times_forgotten:
-            # It may have been revoked since it was read.
-            return caller
-        self._kept[digest] = (time.monotonic() + self._ttl, key, caller)
+        # It may have been revoked since it was read.
+        until = time.monotonic() + self._ttl if forgotten == self._times_forgotten else 0.0
+        self._kept[digest] = (until, key, caller)
+        self._kept.move_to_end(digest)
         while len(self._kept) > _MOST_KEPT:
             self._kept.popitem(last=False)
         return caller

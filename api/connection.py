@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.errors import Refusal
-from api.logs import answer_json, log, trace_of
+from api.logs import PLAIN, answer_json, log, trace_of
 
 #: Bytes of an unread answer that must go within the time; a slower reader is taken for none.
 _LEAST_TAKEN: Final = 32_768
@@ -178,11 +178,15 @@ class Connection(HttpToolsProtocol):
             return
         self._end(reason)
         body = orjson.dumps({"errors": [refusal.shown(request_id)]})
-        self.transport.write(
-            STATUS_LINE[refusal.status] + b"content-type: application/json; charset=utf-8\r\n"
-            b"content-length: %d\r\nx-request-id: %s\r\nconnection: close\r\n\r\n%s"
-            % (len(body), request_id.encode(), body)
+        headers = (
+            (b"content-type", b"application/json; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+            *PLAIN,
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
         )
+        head = b"".join(b"%s: %s\r\n" % one for one in headers)
+        self.transport.write(STATUS_LINE[refusal.status] + head + b"\r\n" + body)
         self.transport.close()
 
     def _end(self, reason: str) -> None:
@@ -243,7 +247,7 @@ def _full(app: ASGIApp) -> ASGIApp:
 
         refusal = Refusal("OVERLOADED", "too many clients are connected; try again in a while")
         trace = trace_of(scope)
-        headers = ((b"retry-after", b"5"), (b"connection", b"close"))
+        headers = (*PLAIN, (b"retry-after", b"5"), (b"connection", b"close"))
         shown = {"errors": [refusal.shown(trace.request_id)]}
         by = send_so if scope["type"] == "websocket" else send
         await answer_json(by, refusal.status, shown, headers)

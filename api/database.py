@@ -13,7 +13,7 @@ from store.migrate import migrate
 
 @asynccontextmanager
 async def open_database(settings: Settings, *, hurried: bool = False) -> AsyncIterator[Database]:
-    """The database, migrated and ready; where it is ``hurried``, statements have a time limit.
+    """The database, migrated and ready; where it is ``hurried``, nothing waits for it for ever.
 
     The embedded one is started and migrated as needed, and stopped again by its last user; one
     given by URL must have been migrated. Raises StoreError when it cannot be had.
@@ -24,6 +24,7 @@ async def open_database(settings: Settings, *, hurried: bool = False) -> AsyncIt
             least=min(settings.pool_least, settings.pool_most),
             most=settings.pool_most,
             statement_seconds=settings.statement_seconds if hurried else None,
+            wait_seconds=settings.answer_seconds if hurried else None,
             revive=embedded.revive if embedded else None,
         )
         try:

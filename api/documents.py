@@ -8,7 +8,6 @@ process, and a client that is told so sends the text again.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -18,11 +17,10 @@ import orjson
 
 from api.errors import Refusal
 from api.execution import Request
+from api.kept import Kept
+from api.reading import IDENTIFIERS, full_identifier, is_identifier
 
 _SHA256: Final = "sha256:"
-#: What the learned documents may hold.
-_MOST_DOCUMENTS: Final = 1_000
-_MOST_CHARACTERS: Final = 500_000
 _EXPECTED: Final = (
     'a JSON object {"identifier": "document", …}, as graphql-codegen and Relay write it, or an '
     "Apollo persisted query manifest"
@@ -40,11 +38,10 @@ class Documents:
         self._trusted = {
             name: text
             for identifier, text in (trusted or {}).items()
-            for name in (_full(identifier), _digest(text))
+            for name in (full_identifier(identifier), _digest(text))
         }
         self._only = only
-        self._learned: OrderedDict[str, str] = OrderedDict()
-        self._characters = 0
+        self._learned = Kept[str]()
 
     def text_of(self, request: Request) -> str:
         """The document of a request.
@@ -76,19 +73,11 @@ class Documents:
         name, text = request.identifier, request.document
         if self._only or not text or name is None or not name.startswith(_SHA256):
             return
-        if name in self._trusted or name in self._learned or len(text) * 10 > _MOST_CHARACTERS:
-            return
-        self._learned[name] = text
-        self._characters += len(text)
-        while len(self._learned) > _MOST_DOCUMENTS or self._characters > _MOST_CHARACTERS:
-            _, gone = self._learned.popitem(last=False)
-            self._characters -= len(gone)
+        if name not in self._trusted:
+            self._learned.keep(name, text, len(text))
 
     def _known(self, name: str) -> str:
-        text = self._trusted.get(name)
-        if text is None and name in self._learned:
-            self._learned.move_to_end(name)
-            text = self._learned[name]
+        text = self._trusted.get(name) or self._learned.get(name)
         if text is None:
             # The words that Apollo's clients wait for.
             raise Refusal("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -114,7 +103,11 @@ def read_documents(path: Path) -> dict[str, str]:
     for identifier, text in value.items():
         if not isinstance(text, str) or not text.strip():
             raise DocumentsError(f"{path}: {identifier!r} has no document; expected {_EXPECTED}")
-        full = _full(identifier)
+        if not is_identifier(identifier):
+            raise DocumentsError(
+                f"{path}: no request can name {identifier!r}; expected {IDENTIFIERS}"
+            )
+        full = full_identifier(identifier)
         if full.startswith(_SHA256) and full != _digest(text):
             raise DocumentsError(
                 f"{path}: {identifier!r} is not the sha256 of its document; was it changed after "
@@ -128,12 +121,6 @@ def _text(entry: Any, name: str, path: Path) -> str:
     if not isinstance(text, str):
         raise DocumentsError(f"{path}: an operation has no {name!r}; expected {_EXPECTED}")
     return text
-
-
-def _full(identifier: str) -> str:
-    """The identifier with the prefix that tools leave out."""
-    is_digest = len(identifier) == 64 and not set(identifier) - set("0123456789abcdef")
-    return _SHA256 + identifier if is_digest else identifier
 
 
 def _digest(text: str) -> str:

@@ -92,7 +92,10 @@ CODES: Final[Mapping[str, Meaning]] = MappingProxyType(
             "names the methods.",
         ),
         "NOT_ACCEPTABLE": Meaning(
-            406, "`Accept` names neither `application/graphql-response+json` nor JSON."
+            406,
+            "`Accept` names none of `application/graphql-response+json`, `application/json` and "
+            "`text/event-stream`; or the operation is a subscription, which is told as "
+            "`text/event-stream` or over WebSocket.",
         ),
         "REQUEST_TIMEOUT": Meaning(
             408,
@@ -190,7 +193,7 @@ def show(error: GraphQLError, request_id: str, *, code: str = "INTERNAL") -> Sho
     ``code`` is that of the phase in which it arose; INTERNAL is the phase of running resolvers,
     where only errors that somebody wrote for callers pass.
     """
-    message, code, cause = _judge(error, code)
+    message, code, cause = judge(error, code)
     shown: dict[str, Any] = {"message": message}
     if error.locations:
         shown["locations"] = [place.formatted for place in error.locations]
@@ -216,8 +219,8 @@ def unavailable(error: StoreError) -> bool:
     return isinstance(error, Unavailable) or of_driver or isinstance(cause, OSError)
 
 
-def _judge(error: GraphQLError, phase: str) -> tuple[str, str, BaseException | None]:
-    """Message, code, and the cause where it must be masked and logged."""
+def judge(error: GraphQLError, phase: str = "INTERNAL") -> tuple[str, str, BaseException | None]:
+    """Message and code for the caller, and the cause where it must be masked and logged."""
     if phase != "INTERNAL":
         return error.message, str((error.extensions or {}).get("code", phase)), None
     cause = error.original_error

@@ -9,7 +9,6 @@ there are none.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -33,12 +32,10 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from api.cost import Plan, Pricing
 from api.errors import Refusal, show, without_suggestions
 from api.executor import Direct, spent, with_short_way
+from api.kept import Kept
 from api.limits import Limits, Size, check, check_text, too_long
 
 _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
-#: What the kept documents may hold; a document takes up to a hundred times its text in memory.
-_MOST_DOCUMENTS: Final = 1_000
-_MOST_CHARACTERS: Final = 500_000
 #: Seconds between two tries to answer an event while the database is away.
 _AWAY: Final = 0.5
 
@@ -111,8 +108,7 @@ class Engine:
         self._pricing = Pricing(self._core)
         self._limits = limits
         self.introspection = introspection
-        self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._characters = 0
+        self._kept = Kept[Document]()
 
     def prepare(self, text: str, *, suggest: bool = True) -> Document:
         """The document of ``text``, kept for the next time if it is valid.
@@ -121,7 +117,6 @@ class Engine:
         """
         kept = self._kept.get(text)
         if kept is not None:
-            self._kept.move_to_end(text)
             return kept
         node = self._parse(text)
         size = check(node, self._limits)
@@ -140,7 +135,7 @@ class Engine:
         }
         plans = {name: self._pricing.plan(node, one) for name, one in operations.items()}
         document = Document(node, operations, plans, size)
-        self._keep(text, document)
+        self._kept.keep(text, document, len(text))
         return document
 
     async def run(
@@ -242,16 +237,6 @@ class Engine:
             if too_long(error):
                 raise Refusal("LIMIT", without_suggestions(error.description)) from None
             raise Invalid("SYNTAX", [error]) from None
-
-    def _keep(self, text: str, document: Document) -> None:
-        """Remember a valid document; the longest unused go when there are too many."""
-        if len(text) * 10 > _MOST_CHARACTERS:
-            return
-        self._kept[text] = document
-        self._characters += len(text)
-        while len(self._kept) > _MOST_DOCUMENTS or self._characters > _MOST_CHARACTERS:
-            gone, _ = self._kept.popitem(last=False)
-            self._characters -= len(gone)
 
 
 async def _event(executor: Executor[Any], event: Any, estimated: int, seconds: float) -> Answer:

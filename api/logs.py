@@ -28,7 +28,7 @@ log: Final = structlog.stdlib.get_logger("ikusei")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _TRACE: Final = "ikusei.trace"
 _LONGEST_NAME: Final = 64
-#: Of every answer: it is data, of this moment, for whoever asked.
+#: Of every answer, whoever writes it: it is data, of this moment, for whoever asked.
 PLAIN: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -92,6 +92,7 @@ class RequestLog:
                 trace.status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
+                    *PLAIN,
                     (b"x-request-id", trace.request_id.encode()),
                 ]
             await send(message)
@@ -147,7 +148,6 @@ async def answer_json(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", str(len(raw)).encode()),
-                *PLAIN,
                 *headers,
             ],
         }

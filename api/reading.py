@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,7 @@ from api.execution import Request
 
 #: An escaped lone surrogate makes a whole body invalid for orjson; only the record that holds it
 #: shall be refused, so such bodies are read by the more lenient standard library.
-_SURROGATE: Final = re.compile(rb"\\u[dD][89abAB]")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 #: How much of a refused body we let a client send to its end instead of cutting it off, which
 #: would lose our answer on the way.
 _PATIENCE: Final = 8
@@ -28,11 +29,16 @@ _PARTS: Final = ("query", "documentId", "operationName", "variables", "extension
 _IDENTIFIER: Final = re.compile(
     r"sha256:[0-9a-f]{64}|x-[A-Za-z0-9._~-]{1,64}:[A-Za-z0-9._~-]{1,128}|[A-Za-z0-9._~-]{1,128}"
 )
+#: The same for people.
+IDENTIFIERS: Final = (
+    "'sha256:' and 64 hexadecimal digits, or 1 to 128 letters, digits and . _ ~ -, with or without "
+    "a prefix such as 'x-relay:'"
+)
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class Gone(Exception):
-    """The client went away before its request was complete."""
+    """The client went away before its request, or a stream of events, was complete."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -92,10 +98,7 @@ def from_body(raw: bytes) -> Request:
 
     Raises Refusal when there is none in it.
     """
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        value = _loads_leniently(raw, error)
+    value = loads(raw)
     if not isinstance(value, dict):
         raise _bad("the body must be a JSON object with 'query' (requests are not batched)")
     return request_of(value)
@@ -136,13 +139,18 @@ def _part(name: str, text: str) -> Any:
         raise _bad(f"'{name}' in the query string must be JSON") from None
 
 
-def _loads_leniently(raw: bytes, error: orjson.JSONDecodeError) -> Any:
-    if _SURROGATE.search(raw):
-        try:
-            return json.loads(raw, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            pass
-    raise Refusal("NOT_JSON", f"the body is not JSON: {error}") from None
+def loads(raw: bytes) -> Any:
+    """The value of a JSON text, which may hold escaped lone surrogates.
+
+    Raises Refusal where it is none.
+    """
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if _SURROGATE.search(raw):
+            with suppress(ValueError, RecursionError):
+                return json.loads(raw, parse_constant=_no_constant)
+        raise Refusal("NOT_JSON", f"the body is not JSON: {error}") from None
 
 
 def _no_constant(name: str) -> None:
@@ -175,13 +183,24 @@ def request_of(value: Mapping[str, Any]) -> Request:
     )
 
 
+def is_identifier(text: str) -> bool:
+    """Whether a request may name a document so."""
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
+def full_identifier(identifier: str) -> str:
+    """The identifier with the prefix that tools leave out of a sha256."""
+    is_digest = _DIGEST.fullmatch(identifier) is not None
+    return f"sha256:{identifier}" if is_digest else identifier
+
+
 def _identifier(value: Mapping[str, Any]) -> str | None:
     """What names the document: `documentId`, or in Apollo's form its hash; None: nothing does."""
     identifier = value.get("documentId")
     if identifier is not None:
-        if not isinstance(identifier, str) or _IDENTIFIER.fullmatch(identifier) is None:
-            raise _bad("'documentId' must be a string such as 'sha256:' and 64 hexadecimal digits")
-        return identifier
+        if not isinstance(identifier, str) or not is_identifier(identifier):
+            raise _bad(f"'documentId' must be a string: {IDENTIFIERS}")
+        return full_identifier(identifier)
     apollo = (value.get("extensions") or {}).get("persistedQuery")
     if apollo is None:
         return None

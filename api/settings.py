@@ -177,7 +177,11 @@ class Settings(BaseSettings):
         5_000, "Most that an operation may cost: objects in the answer, and dear fields.", ge=1
     )
     answer_seconds: float = _field(
-        30.0, "Seconds after which an answer is given up.", gt=0, le=3600
+        30.0,
+        "Seconds after which an answer is given up, and before it the look-up of a key; also those "
+        "for which a transaction waits for a connection to the database.",
+        gt=0,
+        le=3600,
     )
     key_rate: float = _field(
         200.0,

@@ -17,8 +17,8 @@ from api.answering import dumps
 from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
-from api.logs import PLAIN
 from api.profiles import EVENTS
+from api.reading import Gone
 
 #: Seconds after which a comment shows both ends, and all between them, that the connection lives.
 _QUIET: Final = 12.0
@@ -26,7 +26,6 @@ _COMMENT: Final = b":\n\n"
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _HEADERS: Final = [
     (b"content-type", EVENTS),
-    *PLAIN,
     # nginx would gather events otherwise.
     (b"x-accel-buffering", b"no"),
 ]
@@ -50,10 +49,12 @@ class EventStream:
         receive: Receive,
         *,
         refused: Callable[[Refusal | Invalid], Any],
+        failed: Callable[[Exception], Any],
     ) -> None:
         self._send = send
         self._receive = receive
         self._refused = refused
+        self._failed = failed
 
     async def tell(
         self,
@@ -61,7 +62,7 @@ class EventStream:
         live: Live,
         still_allowed: Callable[[], Awaitable[Any]],
     ) -> None:
-        """Tell events until there are no more, the client has gone, or it must end."""
+        """Tell events until there are no more, or it must end; raises Gone if the client went."""
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         # What comes at once tells the client that it was let in.
         await self._write(_COMMENT)
@@ -77,10 +78,10 @@ class EventStream:
                 if not done:
                     await self._write(_COMMENT)
             if gone.done():
-                return
+                raise Gone
             if not telling.done():
                 await ended([telling])
-                await self._next(self._errors(end.result()))
+                await self._tell_errors(self._refused(end.result()))
             elif telling.exception() is not None:
                 await telling
             await self._send({"type": "http.response.body", "body": _COMPLETE})
@@ -89,14 +90,19 @@ class EventStream:
 
     async def _tell(self, events: AsyncGenerator[bytes, None]) -> None:
         async with aclosing(events):
-            try:
-                async for body in events:
-                    await self._next(body)
-            except (Refusal, Invalid) as error:
-                await self._next(self._errors(error))
+            while True:
+                try:
+                    body = await anext(events, None)
+                except (Refusal, Invalid) as error:
+                    return await self._tell_errors(self._refused(error))
+                except Exception as error:  # noqa: BLE001 - the client must hear that it is over
+                    return await self._tell_errors(self._failed(error))
+                if body is None:
+                    return None
+                await self._next(body)
 
-    def _errors(self, error: Refusal | Invalid) -> bytes:
-        return dumps({"errors": self._refused(error)})
+    async def _tell_errors(self, errors: Any) -> None:
+        await self._next(dumps({"errors": errors}))
 
     async def _next(self, body: bytes) -> None:
         await self._write(_event(body))

@@ -100,14 +100,22 @@ class GraphQLDoor:
         trace = trace_of(scope)
         authorization = reading.headers_of(scope).get(b"authorization")
         stream = sse.EventStream(
-            send, receive, refused=lambda error: self._answering.refused(error, trace)
+            send,
+            receive,
+            refused=lambda error: self._answering.refused(error, trace),
+            failed=lambda error: self._answering.failed(error, trace),
         )
         with self._live.place(prepared.caller.who):
-            await stream.tell(
-                self._answering.events(prepared, trace),
-                self._live,
-                lambda: self._callers.caller(authorization),
-            )
+            try:
+                await stream.tell(
+                    self._answering.events(prepared, trace),
+                    self._live,
+                    lambda: self._callers.caller(authorization),
+                )
+            except reading.Gone:
+                # There is no other end to a subscription.
+                if not is_subscription(prepared.operation):
+                    raise
 
     async def _refuse(
         self, error: Refusal | Invalid, liked: bytes, trace: Trace, send: Send

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, aclosing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, aclosing, contextmanager, suppress
 from typing import Any, Final
 
-import orjson
 from starlette.types import Message, Receive, Scope, Send
 
 from api import reading
 from api.answering import Answering, dumps
 from api.auth import Finder
-from api.errors import Refusal, internal
+from api.errors import Refusal
 from api.execution import Invalid
 from api.live import Live, ended
 from api.logs import Noted, Trace, trace_of
@@ -31,9 +30,12 @@ Around = Callable[[Trace], AbstractContextManager[object]]
 PROTOCOL: Final = "graphql-transport-ws"
 #: Seconds until somebody who has connected must have said who they are.
 _INIT_SECONDS: Final = 10.0
-#: Operations at a time, and bytes of a message: lists of records are sent by POST.
+#: Operations at a time, with those whose end the client has not taken yet; and bytes of a
+#: message: lists of records are sent by POST.
 _MOST_OPERATIONS: Final = 50
 MOST_BYTES: Final = 256 * 1024
+#: Bytes of the answer to a ping, which holds what the ping held and is not counted as a request.
+_MOST_PONG: Final = 1024
 _LONGEST_ID: Final = 128
 
 
@@ -91,9 +93,9 @@ class SocketDoor:
             self._around, authorization=headers.get(b"authorization"),
         )  # fmt: skip
         try:
-            async with asyncio.timeout(self._init_seconds) as waiting:
-                caller = await connection.init()
-                waiting.reschedule(None)
+            async with asyncio.timeout(self._init_seconds):
+                await connection.init()
+            caller = await connection.identify()
             with self._live.place(caller.who):
                 await connection.serve(self._live)
         except TimeoutError:
@@ -139,10 +141,13 @@ class _Connection:
         self._noted = noted
         self._around = around
         self._authorization = authorization
+        #: Operations by the ids that are in use, and all that have not ended: one of which the
+        #: client was told that it is over has no id any more, but may wait for that to be taken.
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def init(self) -> Caller:
-        """Wait for ``connection_init`` and find the caller."""
+    async def init(self) -> None:
+        """Wait for ``connection_init``."""
         while True:
             message = await self._next()
             match message["type"]:
@@ -160,14 +165,21 @@ class _Connection:
         given = {key.lower(): value for key, value in (payload or {}).items()}.get("authorization")
         if isinstance(given, str):
             self._authorization = given.encode("utf-8", "replace")
+
+    async def identify(self) -> Caller:
+        """The caller, for whom the connection counts as a request.
+
+        Raises Refusal where nobody is to be let in.
+        """
         caller = await self._callers.caller(self._authorization)
         self._caller = caller
         self._trace.key = caller.name
-        await self._tell({"type": "connection_ack"})
+        self._answering.admit(caller)
         return caller
 
     async def serve(self, live: Live) -> None:
-        """Run what is asked for until the connection ends, or must."""
+        """Let the caller in, and run what they ask for until the connection ends, or must."""
+        await self._tell({"type": "connection_ack"})
         reading_ = asyncio.create_task(self._read())
         end = asyncio.create_task(live.end(self._still_allowed))
         try:
@@ -178,7 +190,7 @@ class _Connection:
             stops = refusal.code == "UNAVAILABLE"
             raise _Closed(1001 if stops else 4403, refusal.message)
         finally:
-            await ended([reading_, end, *self._operations.values()])
+            await ended([reading_, end, *self._tasks])
 
     async def _still_allowed(self) -> None:
         await self._callers.caller(self._authorization)
@@ -188,7 +200,7 @@ class _Connection:
             message = await self._next()
             match message["type"]:
                 case "subscribe":
-                    self._subscribe(message)
+                    await self._subscribe(message)
                 case "complete":
                     task = self._operations.pop(_id(message), None)
                     if task is not None:
@@ -200,36 +212,54 @@ class _Connection:
                 case _:
                     raise _invalid(message)
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any]) -> None:
         id_ = _id(message)
         if id_ in self._operations:
             raise _Closed(4409, f"Subscriber for {id_} already exists")
         payload = message.get("payload")
         if not isinstance(payload, dict):
             raise _Closed(4400, "Invalid message: 'payload' of subscribe must be an object")
-        is_full = len(self._operations) >= _MOST_OPERATIONS
-        self._operations[id_] = asyncio.create_task(self._run(id_, payload, is_full=is_full))
-
-    async def _run(self, id_: str, payload: Mapping[str, Any], *, is_full: bool) -> None:
-        """Run one operation and note what came of it."""
         trace = Trace(self._trace.request_id, key=self._trace.key)
+        try:
+            self._answering.admit(self._caller)
+            _check_room(len(self._tasks))
+        except Refusal as refusal:
+            with self._noting(trace):
+                # Told by who reads, so that nothing more is read of a client that does not.
+                await self._tell_error(id_, self._answering.refused(refusal, trace))
+            return
+        task = asyncio.create_task(self._run(id_, payload, trace))
+        self._operations[id_] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, id_: str, payload: Mapping[str, Any], trace: Trace) -> None:
+        """Run one operation and note what came of it."""
+        try:
+            with suppress(_Gone), self._noting(trace):
+                await self._answer(id_, payload, trace)
+        finally:
+            self._free(id_)
+
+    @contextmanager
+    def _noting(self, trace: Trace) -> Iterator[None]:
+        """Note the operation that is answered inside."""
         begin = time.perf_counter()
         try:
             with self._around(trace):
-                await self._answer(id_, payload, trace, is_full=is_full)
-        except _Gone:
-            trace.outcome = "DISCONNECTED"
+                try:
+                    yield
+                except (_Gone, asyncio.CancelledError):
+                    # There is no other end to a subscription.
+                    if trace.outcome == "ok" and trace.kind != "subscription":
+                        trace.outcome = "DISCONNECTED"
+                    raise
         finally:
             self._noted("/graphql", trace, time.perf_counter() - begin)
-            self._free(id_)
 
-    async def _answer(
-        self, id_: str, payload: Mapping[str, Any], trace: Trace, *, is_full: bool
-    ) -> None:
+    async def _answer(self, id_: str, payload: Mapping[str, Any], trace: Trace) -> None:
         """Run one operation and tell what comes of it."""
         try:
-            self._answering.admit(self._caller)
-            _check_room(is_full=is_full)
             request = reading.request_of(payload)
             prepared = self._answering.prepare(request, self._caller, trace)
             async with aclosing(self._answering.events(prepared, trace)) as events:
@@ -240,9 +270,7 @@ class _Connection:
         except _Gone:
             raise
         except Exception as error:  # noqa: BLE001 - the others on this connection go on
-            trace.outcome = "INTERNAL"
-            trace.failed(error)
-            await self._tell_error(id_, [internal(trace.request_id)])
+            await self._tell_error(id_, self._answering.failed(error, trace))
         else:
             # Who hears that it is over may take the id again at once.
             self._free(id_)
@@ -269,8 +297,9 @@ class _Connection:
         if text is None:
             raise _Closed(4400, "Invalid message: expected text")
         try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
+            # As by POST: a letter that is none ends the operation at most, not all of them.
+            message = reading.loads(text.encode())
+        except Refusal:
             raise _Closed(4400, "Invalid message: expected JSON") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise _Closed(4400, "Invalid message: expected an object with a 'type'")
@@ -280,7 +309,11 @@ class _Connection:
         if message["type"] == "ping":
             payload = message.get("payload")
             more = {"payload": payload} if isinstance(payload, dict) else {}
-            await self._tell({"type": "pong", **more})
+            pong = dumps({"type": "pong", **more})
+            if len(pong) > _MOST_PONG:
+                most = f"'payload' of ping may have about {_MOST_PONG} bytes"
+                raise _Closed(4400, f"Invalid message: {most}")
+            await self._write(pong)
 
     async def _tell(self, message: Mapping[str, Any]) -> None:
         await self._write(dumps(message))
@@ -297,8 +330,8 @@ class _Connection:
             raise _Gone from None
 
 
-def _check_room(*, is_full: bool) -> None:
-    if is_full:
+def _check_room(running: int) -> None:
+    if running >= _MOST_OPERATIONS:
         most = f"a connection may have {_MOST_OPERATIONS} operations at a time"
         raise Refusal("LIMIT", f"{most}: end others first")
 
@@ -319,7 +352,7 @@ def _close(code: int, reason: str) -> Message:
     return {
         "type": "websocket.close",
         "code": code,
-        "reason": reason.encode()[:123].decode(errors="ignore"),
+        "reason": reason.encode(errors="replace")[:123].decode(errors="ignore"),
     }
 
 

@@ -57,24 +57,7 @@ async def bench_api(
     one is started.
     """
     log = data.generate(members=members, actions=actions)
-    now = data.BEGIN + timedelta(days=log.days, hours=1)
-    async with ground(server, now=now) as database:
-        await _fill(database, log, now)
-        url = await url_of(database, server)
-        text, _ = await keys.create(database, name="bench", scopes={keys.Scope.MANAGER}, now=now)
-        wanted = [str(number % members) for number in range(requests)]
-        gets = [_get(one) for one in wanted]
-        async with (
-            served(url, IKUSEI_CLOCK=now.isoformat()) as service,
-            _by_hand(url) as theirs,
-            _by_hand(url, "no-reset") as bare,
-        ):
-            sides = (
-                (service.port, [_post(one, text) for one in wanted]),
-                (theirs, gets),
-                (bare, gets),
-            )
-            rates, same = await _measure(sides, rounds=rounds, connections=connections)
+    rates, same = await _rates(server, log, requests, rounds=rounds, connections=connections)
     each = [ours / theirs for ours, theirs in zip(rates[0], rates[1], strict=True)]
     without = [ours / bare for ours, bare in zip(rates[0], rates[2], strict=True)]
     return document(
@@ -98,6 +81,30 @@ async def bench_api(
 
 
 Side = tuple[int, Sequence[bytes]]
+
+
+async def _rates(
+    server: str | None, log: data.Log, requests: int, *, rounds: int, connections: int
+) -> tuple[list[list[float]], bool]:
+    """As _measure, of the service, the route by hand, and that with connections never reset."""
+    now = data.BEGIN + timedelta(days=log.days, hours=1)
+    async with ground(server, now=now) as database:
+        await _fill(database, log, now)
+        url = await url_of(database, server)
+        text, _ = await keys.create(database, name="bench", scopes={keys.Scope.MANAGER}, now=now)
+        wanted = [str(number % log.members) for number in range(requests)]
+        gets = [_get(one) for one in wanted]
+        async with (
+            served(url, IKUSEI_CLOCK=now.isoformat()) as service,
+            _by_hand(url) as theirs,
+            _by_hand(url, "no-reset") as bare,
+        ):
+            sides = (
+                (service.port, [_post(one, text) for one in wanted]),
+                (theirs, gets),
+                (bare, gets),
+            )
+            return await _measure(sides, rounds=rounds, connections=connections)
 
 
 async def _measure(

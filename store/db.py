@@ -93,6 +93,8 @@ class Database:
     zone: ZoneInfo
     #: Opens a connection beside the pool, for what holds on to one; raises StoreError.
     dial: Callable[[], Awaitable[asyncpg.Connection]]
+    #: Seconds that a transaction waits for a connection; None: as long as it takes.
+    wait_seconds: float | None = None
     watchers: list[Watcher] = field(default_factory=list, repr=False, compare=False)
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -112,10 +114,10 @@ class Database:
     async def read(self) -> AsyncIterator[Read]:
         """A connection that sees one snapshot and refuses to write."""
         with _Measured("read", self.watchers) as use, _told():
-            async with self.pool.acquire() as connection:
+            async with self._connection() as connection:
                 use.connected()
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    yield Read(cast(asyncpg.Connection, connection))
+                    yield Read(connection)
 
     async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
         """Run ``work`` in one transaction and commit it.
@@ -125,14 +127,27 @@ class Database:
         with _Measured("write", self.watchers) as use, _told():
             for attempt in range(_RETRIES):
                 try:
-                    async with self.pool.acquire() as connection:
+                    async with self._connection() as connection:
                         use.connected()
                         async with connection.transaction():
-                            return await work(Write(cast(asyncpg.Connection, connection)))
+                            return await work(Write(connection))
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
                         raise
         raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool; raises Unavailable when none is to be had in time."""
+        try:
+            async with asyncio.timeout(self.wait_seconds):
+                connection = await self.pool.acquire()
+        except TimeoutError:
+            raise Unavailable("no connection to the database was free in time") from None
+        try:
+            yield cast(asyncpg.Connection, connection)
+        finally:
+            await self.pool.release(connection)
 
     @property
     def exhausted(self) -> bool:
@@ -184,12 +199,14 @@ async def connect(
     most: int = 10,
     revive: Callable[[], Awaitable[None]] | None = None,
     statement_seconds: float | None = None,
+    wait_seconds: float | None = None,
 ) -> Database:
     """Open a pool on a migrated database.
 
     ``revive`` is called when a connection fails, before the next try. A statement that takes longer
-    than ``statement_seconds`` is given up (TooSlow). Raises StoreError when the database cannot be
-    reached or is not at the newest migration.
+    than ``statement_seconds`` is given up (TooSlow), and so is a transaction that waits for a
+    connection longer than ``wait_seconds`` (Unavailable). Raises StoreError when the database
+    cannot be reached or is not at the newest migration.
     """
 
     async def open_one(*_: object, **options: Any) -> asyncpg.Connection:
@@ -210,7 +227,7 @@ async def connect(
     except BaseException:
         pool.terminate()
         raise
-    return Database(pool, ZoneInfo(zone), open_one)
+    return Database(pool, ZoneInfo(zone), open_one, wait_seconds)
 
 
 async def open_connection(

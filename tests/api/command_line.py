@@ -62,6 +62,22 @@ def fails(done: Done, *messages: str, code: int = 1) -> None:
 
 def records() -> Iterator[dict[str, Any]]:
     """A community in canonical records: Ana answers, Ben votes, the others ask."""
+    yield from _people()
+    for n, asker in enumerate(("m3", "m4", "m5", "m6"), start=1):
+        yield from _answered(n, asker)
+    # What no rule knows, and what is about a post that nobody sent.
+    other = {"kind": "action", "source": "site", "venue": "lab", "verb": "poke", "actor": "s1"}
+    yield other | {"id": "poke-1", "time": "2026-11-12T10:00:00Z"}
+    yield other | {
+        "id": "lost-1",
+        "venue": "qa",
+        "verb": "vote_up",
+        "post": "q99",
+        "time": "2026-11-12T10:00:00Z",
+    }
+
+
+def _people() -> Iterator[dict[str, Any]]:
     people = {
         "m1": ("Ana", "2026-06-01"),
         "m2": ("Ben", "2026-06-02"),
@@ -76,45 +92,38 @@ def records() -> Iterator[dict[str, Any]]:
         role = {"s": "staff", "b": "bot"}.get(id_[0], "member")
         row = {"kind": "member", "source": "site", "id": id_, "name": name, "role": role}
         yield row | {"joined": f"{joined}T09:00:00Z"}
-    for n, asker in enumerate(("m3", "m4", "m5", "m6"), start=1):
-        post = {"kind": "post", "source": "site", "venue": "qa"}
-        yield post | {
-            "id": f"q{n}",
-            "type": "question",
-            "author": asker,
-            "time": f"2026-11-{10 + n}T10:00:00Z",
-            "text": "How do I do that?",
-        }
-        yield post | {
-            "id": f"a{n}",
-            "type": "answer",
-            "author": "m1",
-            "root": f"q{n}",
-            "parent": f"q{n}",
-            "time": f"2026-11-{10 + n}T11:00:00Z",
-            "text": "Like this.",
-        }
-        for k in range(3):
-            yield {
-                "kind": "action",
-                "source": "site",
-                "id": f"vote-{n}-{k}",
-                "venue": "qa",
-                "verb": "vote_up",
-                "actor": "m2",
-                "post": f"a{n}" if k else f"q{n}",
-                "time": f"2026-11-{10 + n}T12:0{k}:00Z",
-            }
-    # What no rule knows, and what is about a post that nobody sent.
-    other = {"kind": "action", "source": "site", "venue": "lab", "verb": "poke", "actor": "s1"}
-    yield other | {"id": "poke-1", "time": "2026-11-12T10:00:00Z"}
-    yield other | {
-        "id": "lost-1",
-        "venue": "qa",
-        "verb": "vote_up",
-        "post": "q99",
-        "time": "2026-11-12T10:00:00Z",
+
+
+def _answered(n: int, asker: str) -> Iterator[dict[str, Any]]:
+    """A question with an answer and votes."""
+    post = {"kind": "post", "source": "site", "venue": "qa"}
+    yield post | {
+        "id": f"q{n}",
+        "type": "question",
+        "author": asker,
+        "time": f"2026-11-{10 + n}T10:00:00Z",
+        "text": "How do I do that?",
     }
+    yield post | {
+        "id": f"a{n}",
+        "type": "answer",
+        "author": "m1",
+        "root": f"q{n}",
+        "parent": f"q{n}",
+        "time": f"2026-11-{10 + n}T11:00:00Z",
+        "text": "Like this.",
+    }
+    for k in range(3):
+        yield {
+            "kind": "action",
+            "source": "site",
+            "id": f"vote-{n}-{k}",
+            "venue": "qa",
+            "verb": "vote_up",
+            "actor": "m2",
+            "post": f"a{n}" if k else f"q{n}",
+            "time": f"2026-11-{10 + n}T12:0{k}:00Z",
+        }
 
 
 def write_records(place: Path) -> Path:

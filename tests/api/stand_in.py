@@ -114,6 +114,22 @@ def app_of(database: Database, **changes: Any) -> Starlette:
     )
 
 
+def broken_app_of(database: Database) -> Starlette:
+    """The application with a mistake of ours outside of the resolvers."""
+
+    def make_context(*_: object) -> Any:
+        raise RuntimeError(SECRET)
+
+    return create_app(
+        Settings(),
+        database=database,
+        clock=MovableClock(NOW),
+        schema=schema,
+        make_context=lambda *_: make_context,
+        worker=False,
+    )
+
+
 def client_of(app: Starlette, key: str | None = None) -> httpx.AsyncClient:
     """A client of the application, without a socket."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}

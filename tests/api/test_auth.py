@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import httpx
@@ -13,7 +13,7 @@ from api.auth import Keyring
 from api.clock import MovableClock
 from api.errors import Refusal
 from store import keys
-from store.db import Database, Use, connect
+from store.db import Database, Read, Use, connect
 from store.keys import Scope
 from store.listen import Listener
 from tests.api.stand_in import NOW, app_of, client_of
@@ -198,3 +198,49 @@ async def test_a_key_that_takes_too_long_to_look_up_is_not_refused(url: str, sit
         await locking.close()
         await hurried.close()
     assert (refusal.value.code, refusal.value.status) == ("UNAVAILABLE", 503)
+
+
+async def test_strangers_do_not_take_every_connection(
+    database: Database, site_key: str, monkeypatch: pytest.MonkeyPatch
+):
+    ring = Keyring(database, MovableClock(NOW))
+    own = f"Bearer {site_key}".encode()
+    await ring.caller(own)
+    inside, most = 0, 0
+    full, release = asyncio.Event(), asyncio.Event()
+    find = keys.find
+
+    async def find_slowly(connection: Read, text: str, now: datetime) -> keys.Key | None:
+        nonlocal inside, most
+        if text == site_key:
+            return await find(connection, text, now)
+        inside += 1
+        most = max(most, inside)
+        if inside == 2:
+            full.set()
+        try:
+            await release.wait()
+            return await find(connection, text, now)
+        finally:
+            inside -= 1
+
+    monkeypatch.setattr("store.keys.find", find_slowly)
+    made_up = [f"Bearer ik_{n:08x}_{n:064x}".encode() for n in range(20)]
+    strangers = [asyncio.create_task(ring.caller(one)) for one in made_up]
+    async with asyncio.timeout(60):
+        await full.wait()
+        # Neither what is kept waits for them, nor what was, nor one whose place was given up.
+        assert (await ring.caller(own)).name == "the site"
+        ring.forget()
+        assert (await ring.caller(own)).name == "the site"
+        for one in strangers[:10]:
+            one.cancel()
+        release.set()
+        ended = await asyncio.gather(*strangers, return_exceptions=True)
+        fresh, _ = await keys.create(database, name="new", scopes={Scope.SITE}, now=NOW)
+        assert (await ring.caller(f"Bearer {fresh}".encode())).name == "new"
+    assert most == 2
+    assert [getattr(one, "code", "cancelled") for one in ended] == [
+        *["cancelled"] * 10,
+        *["UNAUTHENTICATED"] * 10,
+    ]

@@ -65,12 +65,14 @@ async def test_trusted_documents_are_run_by_every_name(
         app,
         site_key,
         {"documentId": f"sha256:{digest(HELLO)}"},
+        {"documentId": digest(HELLO)},
         {"documentId": "echo-1", "variables": {"text": "a"}},
         {"documentId": f"sha256:{digest(ECHO)}", "variables": {"text": "b"}},
         apollo(HELLO),
         {"documentId": f"sha256:{digest(CHANGE)}"},
     )
     assert [answer.json()["data"] for answer in answers] == [
+        {"hello": "hello"},
         {"hello": "hello"},
         {"echo": "a"},
         {"echo": "b"},
@@ -96,6 +98,18 @@ async def test_a_document_is_learned_with_its_hash_only(database: Database, site
     assert still.json()["data"] == {"hello": "hello"}
     (not_learned,) = await ask(app_of(database), site_key, {"documentId": "hello-1"})
     assert code(not_learned) == "PERSISTED_QUERY_NOT_FOUND"
+
+
+async def test_a_hash_without_its_prefix_is_one_too(database: Database, site_key: str):
+    taught, known, wrong = await ask(
+        app_of(database),
+        site_key,
+        {"query": HELLO, "documentId": digest(HELLO)},
+        apollo(HELLO),
+        {"query": ECHO, "documentId": digest(HELLO)},
+    )
+    assert taught.json()["data"] == known.json()["data"] == {"hello": "hello"}
+    assert (wrong.status_code, code(wrong)) == (400, "BAD_REQUEST")
 
 
 async def test_a_document_that_is_not_valid_is_not_learned(database: Database, site_key: str):
@@ -199,6 +213,10 @@ def test_an_apollo_manifest_is_read(tmp_path: Path):
         ('{"operations": [{"id": "a"}]}', "has no 'body'"),
         ('{"operations": [1]}', "has no 'id'"),
         (json.dumps({"0" * 64: HELLO}), "is not the sha256 of its document"),
+        (json.dumps({"Op/One": HELLO}), r"no request can name 'Op/One'; expected 'sha256:' and 64"),
+        (json.dumps({"": HELLO}), "no request can name ''"),
+        (json.dumps({"a" * 129: HELLO}), "no request can name 'aaa"),
+        ('{"operations": [{"id": "a b", "body": "{ hello }"}]}', "no request can name 'a b'"),
     ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str, said: str):

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
+from api.logs import PLAIN
 from tests.api.serving import STAND_IN, Served, holding, serving
 from tests.api.test_metrics import of, read
 
@@ -84,6 +85,7 @@ async def test_slow_clients_are_cut_off(data_dir: Path):
                 sending.cancel()
             assert status == 408
             assert headers[b"connection"] == b"close"
+            assert headers.items() >= dict(PLAIN).items()
             assert shown["errors"][0]["extensions"]["code"] == "REQUEST_TIMEOUT"
 
         async def silent() -> None:

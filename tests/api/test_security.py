@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -16,6 +17,7 @@ from api.settings import Settings
 from store import keys
 from store.db import Database
 from store.keys import Scope
+from tests.api.on_socket import on_socket
 from tests.api.stand_in import NOW, app_of, client_of
 
 OURS = "https://community.example.org"
@@ -195,16 +197,69 @@ async def test_no_page_of_elsewhere_may_call_by_default(database: Database, site
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", ["/graphql", "/health", "/ready", "/schema.graphql", "/nothing"])
+def keeps_browsers_from_guessing(headers: httpx.Headers) -> bool:
+    said = {
+        "x-content-type-options": "nosniff",
+        "cache-control": "no-store",
+        "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+        "referrer-policy": "no-referrer",
+    }
+    unsaid = {"server", "x-powered-by", "set-cookie"}
+    # Each once: of two, browsers take whichever they like.
+    return not headers.keys() & unsaid and all(
+        headers.get_list(name) == [value] for name, value in said.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/graphql", "/graphql/", "/health", "/ready", "/schema.graphql", "/metrics", "/nothing"],
+)
 async def test_every_answer_keeps_browsers_from_guessing(database: Database, path: str):
     app = app_of(database)
     async with app.router.lifespan_context(app), client_of(app) as client:
         answer = await client.get(path)
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
-    assert answer.headers["referrer-policy"] == "no-referrer"
-    assert not answer.headers.keys() & {"server", "x-powered-by", "set-cookie"}
+    assert keeps_browsers_from_guessing(answer.headers)
+
+
+@pytest.mark.parametrize("origin", [OURS, "https://evil.example"])
+async def test_so_do_answers_to_pages_that_ask_first(database: Database, origin: str):
+    app = app_of(database, origins=(OURS,))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        answer = await client.options("/graphql", headers=headers)
+    assert keeps_browsers_from_guessing(answer.headers)
+
+
+async def test_so_do_streams(database: Database, site_key: str):
+    app = app_of(database)
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        headers = {"Accept": "text/event-stream"}
+        answer = await client.post("/graphql", json={"query": "{ hello }"}, headers=headers)
+    assert answer.text.startswith(":")
+    assert keeps_browsers_from_guessing(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"this is no HTTP\r\n\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 200_000, 431),
+    ],
+)
+async def test_so_do_answers_that_the_connection_gives(
+    database: Database, sent: bytes, status: int
+):
+    async with on_socket(app_of(database, max_body_bytes=65_536)) as place, asyncio.timeout(60):
+        host, port = place.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(sent)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+    first, *lines = head.strip().split("\r\n")
+    assert int(first.split()[1]) == status
+    named = [line.split(": ", 1) for line in lines]
+    assert keeps_browsers_from_guessing(httpx.Headers([(name, value) for name, value in named]))
 
 
 HARM = [

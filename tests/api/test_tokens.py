@@ -213,33 +213,47 @@ INNER_AGAIN = b', "more": {"a": 1, "a": 2}}'
 KID_BEFORE = b'{"kid": "x", '
 
 
+NAMED = {"alg": "Ed25519", "kid": "key of Ed25519"}
+
+
 def forged() -> dict[str, str]:
     """Tokens that somebody without the site's private keys can make, and broken ones."""
-    token = good()
-    head, body, sealed = token.split(".")
+    return {**badly_signed(), **broken()}
+
+
+def badly_signed() -> dict[str, str]:
+    """Tokens in whose parts nothing is odd but the signature and what is said of it."""
+    head, body, sealed = good().split(".")
     other = key_of("Ed25519", "another site's")
-    named = {"alg": "Ed25519", "kid": "key of Ed25519"}
     public = other.as_dict(private=False)
-    claims = json.dumps(claims_of("ann")).encode()[:-1]
     return {
-        "none": f"{part({**named, 'alg': 'none'})}.{body}.",
-        "none, signed": f"{part({**named, 'alg': 'none'})}.{body}.{sealed}",
-        "None": f"{part({**named, 'alg': 'nOnE'})}.{body}.{sealed}",
-        "no alg": f"{part({'kid': named['kid']})}.{body}.{sealed}",
-        "alg is a list": f"{part({**named, 'alg': ['Ed25519']})}.{body}.{sealed}",
+        "none": f"{part({**NAMED, 'alg': 'none'})}.{body}.",
+        "none, signed": f"{part({**NAMED, 'alg': 'none'})}.{body}.{sealed}",
+        "None": f"{part({**NAMED, 'alg': 'nOnE'})}.{body}.{sealed}",
+        "no alg": f"{part({'kid': NAMED['kid']})}.{body}.{sealed}",
+        "alg is a list": f"{part({**NAMED, 'alg': ['Ed25519']})}.{body}.{sealed}",
         "HS256 of RSA, PEM": confused("RS256", "pem"),
         "HS256 of RSA, DER": confused("RS256", "der"),
         "HS256 of RSA, JWK": confused("RS256", "jwk"),
         "HS256 of EC, PEM": confused("ES256", "pem"),
         "HS256 of Ed25519": confused("Ed25519", "jwk"),
-        "alg not pinned": f"{part({**named, 'alg': 'EdDSA'})}.{body}.{sealed}",
-        "alg of another key": f"{part({**named, 'alg': 'RS256'})}.{body}.{sealed}",
-        "other key": signed(claims_of(), key=other, kid=named["kid"]),
-        "own jwk": signed(claims_of(), key=other, kid=named["kid"], jwk=public),
+        "alg not pinned": f"{part({**NAMED, 'alg': 'EdDSA'})}.{body}.{sealed}",
+        "alg of another key": f"{part({**NAMED, 'alg': 'RS256'})}.{body}.{sealed}",
+        "other key": signed(claims_of(), key=other, kid=NAMED["kid"]),
+        "own jwk": signed(claims_of(), key=other, kid=NAMED["kid"], jwk=public),
         "another's sub": f"{head}.{part(claims_of('ben'))}.{sealed}",
         "no signature": f"{head}.{body}.",
         "zero signature": f"{head}.{body}.{part(bytes(64))}",
         "ES256 zero": f"{part({'alg': 'ES256', 'kid': 'key of ES256'})}.{body}.{part(bytes(64))}",
+    }  # fmt: skip
+
+
+def broken() -> dict[str, str]:
+    """Tokens that are in no form that one may have, most of them with a good signature."""
+    token = good()
+    head, body, sealed = token.split(".")
+    claims = json.dumps(claims_of("ann")).encode()[:-1]
+    return {
         "signature cut": token[:-4],
         "two parts": f"{head}.{body}",
         "four parts": f"{token}.{sealed}",
@@ -260,10 +274,10 @@ def forged() -> dict[str, str]:
         "sub twice": resigned(f"{head}.{part(claims + SUB_AGAIN)}"),
         "exp twice": resigned(f"{head}.{part(claims + EXP_AGAIN)}"),
         "inner name twice": resigned(f"{head}.{part(claims + INNER_AGAIN)}"),
-        "kid twice": resigned(f"{part(KID_BEFORE + json.dumps(named).encode()[1:])}.{body}"),
+        "kid twice": resigned(f"{part(KID_BEFORE + json.dumps(NAMED).encode()[1:])}.{body}"),
         "huge": resigned(f"{head}.{part(claims_of(more='x' * 10_000))}"),
         "just too long": resigned(f"{head}.{part(claims_of(more='x' * 3_000))}"),
-        "long header": resigned(f"{part({**named, 'more': 'x' * 2_000})}.{body}"),
+        "long header": resigned(f"{part({**NAMED, 'more': 'x' * 2_000})}.{body}"),
     }  # fmt: skip
 
 

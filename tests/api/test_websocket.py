@@ -96,6 +96,17 @@ async def let_in(place: str, key: str) -> AsyncIterator[Talk]:
         yield talk
 
 
+async def turned_away(place: str, key: str) -> str:
+    """Why somebody with a good key was not let in, which they were not told before."""
+    async with talking(place) as talk:
+        await talk.say(type="connection_init", payload={"authorization": f"Bearer {key}"})
+        with pytest.raises(ConnectionClosed):
+            await talk.hear()
+        code, reason = await talk.closed()
+    assert code == 1013
+    return str(reason)
+
+
 async def arrive(database: Database, *who: str) -> None:
     for one in who:
         await put(database, act(f"first-{one}", one, venue="site", verb="login"))
@@ -245,6 +256,29 @@ async def test_an_id_in_use_closes(place: str, manager: str):
         assert await talk.closed() == (4409, "Subscriber for 1 already exists")
 
 
+async def test_a_letter_that_is_none_ends_nothing_but_its_operation(
+    place: str, manager: str, database: Database
+):
+    query = "query ($name: String!) { member(name: $name) { id } }"
+    async with let_in(place, manager) as talk:
+        await talk.subscribe("1", "{ standingCursor }")
+        begin = (await talk.hear())["payload"]["data"]["standingCursor"]
+        await talk.hear()
+        await talk.subscribe("1", CHANGES, after=begin)
+        # As JSON that is \\ud800: what UTF-8 cannot hold is written as an escape.
+        await talk.subscribe("\ud800", query, name="\udc00")
+        told = await talk.hear()
+        assert told["id"] == "\ud800"
+        assert told["type"] in {"next", "error"}
+        while told["type"] == "next":
+            told = await talk.hear()
+        await arrive(database, "ann")
+        assert (await talk.hear())["id"] == "1"
+        for _ in range(2):
+            await talk.subscribe("\ud800", CHANGES)
+        assert await talk.closed() == (4409, "Subscriber for ? already exists")
+
+
 async def test_an_id_is_free_once_its_operation_was_ended(
     place: str, manager: str, database: Database
 ):
@@ -271,6 +305,12 @@ async def test_pings_are_answered(place: str, manager: str):
         await talk.say(type="pong")
         await talk.say(type="ping")
         assert await talk.hear() == {"type": "pong"}
+        await talk.say(type="ping", payload={"a": "a" * 900})
+        assert len((await talk.hear())["payload"]["a"]) == 900
+        await talk.say(type="ping", payload={"a": "a" * 1_100})
+        code, reason = await talk.closed()
+    assert code == 4400
+    assert "1024 bytes" in str(reason)
 
 
 @pytest.mark.parametrize("protocol", [None, "graphql-ws"])
@@ -302,10 +342,17 @@ async def test_a_caller_has_so_many_connections(database: Database, manager: str
     app = whole_app(database, max_streams=3, max_streams_each=2)
     other, _ = await keys.create(database, name="other", scopes={Scope.MANAGER}, now=NOW)
     async with on_socket(app) as place, let_in(place, manager), let_in(place, manager):
-        async with let_in(place, manager) as third:
-            assert (await third.closed())[0] == 1013
-        async with let_in(place, other), let_in(place, other) as fourth:
-            assert (await fourth.closed())[0] == 1013
+        await turned_away(place, manager)
+        async with let_in(place, other):
+            await turned_away(place, other)
+
+
+async def test_connecting_again_and_again_counts_as_asking(database: Database, manager: str):
+    async with on_socket(whole_app(database, key_rate=0.1)) as place:
+        for _ in range(2):
+            async with let_in(place, manager):
+                pass
+        assert "try again in" in await turned_away(place, manager)
 
 
 async def test_a_connection_has_so_many_operations(place: str, manager: str):
