@@ -46,7 +46,8 @@ class SlackReader(BaseReader):
     A message's id is that of its channel and its ``ts``, to the microsecond. Of a message that the
     export holds in several versions only the latest is told; one that was deleted is told as
     deleted. A thread's first message that the export lacks is told without a text, so
-    that answers to it reach its author. Conversations that are not public are left out.
+    that answers to it reach its author. Where a thread begins with what is no post, such as that
+    somebody joined, its replies answer none. Conversations that are not public are left out.
 
     Everything is read twice; memory grows by some 200 bytes a message, not with the texts.
     """
@@ -231,9 +232,9 @@ class SlackReader(BaseReader):
 
     def _post(self, place: Place, rule: ChannelRule, message: Message) -> Iterator[Item]:
         self._told.add(message.key)
-        self._survey.parents.pop(message.key, None)
         value, root = message.value, self._survey.root(message)
-        if root is not None:
+        answers = root is not None or message.thread is not None
+        if answers:
             word = rule.reply
         else:
             word = rule.file if value.get("files") or value.get("file") else rule.message
@@ -247,7 +248,7 @@ class SlackReader(BaseReader):
             # In the place of a message that was deleted stands one by Slack itself.
             author=None if message.subtype == TOMBSTONE else author_of(value),
             time=moment(message.key[1]),
-            root=self._id(root or message.key),
+            root=None if answers and root is None else self._id(root or message.key),
             parent=None if root is None else self._id(root),
             # Nothing said leaves an earlier text as it is; this takes it away.
             text="" if gone else self._text(plain(text)),
@@ -312,8 +313,10 @@ class SlackReader(BaseReader):
         return self._mapping.emoji.get(emoji, self._mapping.emoji.get(base, self._mapping.react))
 
     def _lost_parents(self) -> Iterator[Item]:
-        for key, author in self._survey.parents.items():
+        lost = self._survey.parents.keys() - self._told - self._survey.notes
+        for key in sorted(lost):
             rule = self._mapping.channels.get(key[0], self._mapping.default)
+            author, gone = self._survey.parents[key], key in self._survey.deleted
             if rule.skip is not None or author is None:
                 continue
             self._repairs["thread_parents_added"] += 1
@@ -325,6 +328,8 @@ class SlackReader(BaseReader):
                 author=author,
                 time=moment(key[1]),
                 root=self._id(key),
+                text="" if gone else None,
+                state="deleted" if gone else None,
             )
             yield Item(Place(key[0], f"the thread of {key[1]}"), value)
 
@@ -346,7 +351,7 @@ class SlackReader(BaseReader):
             case MemberRecord(role="bot"):
                 self._checks["bots"] += 1
             case PostRecord():
-                self._checks["replies" if record.parent is not None else "posts"] += 1
+                self._checks["replies" if record.root != record.id else "posts"] += 1
                 self._checks["reactions"] += sum(record.counts.values())
         self._checks["members"] += isinstance(record, MemberRecord)
 

@@ -109,6 +109,27 @@ def test_a_thread_that_begins_before_the_export_has_its_author(tmp_path: Path) -
     assert "C1-1577000000.000900" not in found.posts, "nobody knows whose it was"
 
 
+@pytest.mark.parametrize("subtype", ["channel_join", "huddle_thread", "hologram"])
+def test_a_reply_to_what_is_no_post_invents_none(tmp_path: Path, subtype: str) -> None:
+    first, second = "1577872800.000001", "1577872801.000200"
+    noted = message(first, "U2", "<@U2> has joined", subtype=subtype, thread_ts=first)
+    welcome = message(second, thread_ts=first, parent_user_id="U2", text="Welcome!")
+    found = told(tmp_path, export(noted, welcome))
+    assert found.faults == []
+    (reply,) = found.posts.values()
+    assert (reply.type, reply.root, reply.parent) == ("reply", None, None)
+    assert found.repairs == {}
+    assert (found.checks["posts"], found.checks["replies"]) == (0, 1)
+
+
+def test_the_first_of_a_thread_that_was_deleted_is_told_as_deleted(tmp_path: Path) -> None:
+    gone = {"type": "message", "subtype": "message_deleted", "ts": "1577872900.1"}
+    gone["deleted_ts"] = "1577872800.000001"
+    reply = message("1577872801.000200", thread_ts="1577872800.000001", parent_user_id="U2")
+    first = told(tmp_path, export(gone, reply)).posts["C1-1577872800.000001"]
+    assert (first.author, first.state, first.text) == ("U2", PostState.DELETED, "")
+
+
 def test_a_reaction_has_only_its_messages_time(tmp_path: Path) -> None:
     reactions = [
         {"name": "+1", "users": ["U2", "U1"], "count": 2},
