@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sources.mapping_file import Checker, Key, Rule, loads
+from sources.slack_text import composed
 
 #: The three votes of Polis, as its export writes them.
 POLIS_VOTES: Final[Mapping[str, str]] = {"1": "agree", "-1": "disagree", "0": "pass"}
@@ -119,7 +120,8 @@ def _slack(checker: Checker) -> SlackMapping:
     return SlackMapping(
         default=_channel(checker, data.get("default"), ("default",)),
         channels={
-            name: _channel(checker, value, ("channels", name)) for name, value in channels.items()
+            composed(name): _channel(checker, value, ("channels", name))
+            for name, value in channels.items()
         },
         emoji={
             name: None if value is False else checker.word(emoji, ("emoji",), name)

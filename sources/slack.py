@@ -30,7 +30,7 @@ from sources.slack_survey import (
     moment,
     text_of,
 )
-from sources.slack_text import mentioned, plain
+from sources.slack_text import composed, mentioned, plain
 
 _EXPECTED: Final = (
     "a Slack export: a zip or folder with users.json, channels.json and CHANNEL/DATE.json"
@@ -38,6 +38,7 @@ _EXPECTED: Final = (
 #: A day of one channel; far beyond that it is something else.
 MAX_FILE_BYTES: Final = 100_000_000
 _SHOWN: Final = 40
+_PRIVATE: Final = ("groups.json", "dms.json", "mpims.json")
 
 
 class SlackReader(BaseReader):
@@ -72,7 +73,7 @@ class SlackReader(BaseReader):
         self._told: set[Key] = set()
         self._reactors: set[str] = set()
         self._checks.update(members=0, bots=0, channels=0, posts=0, replies=0, joins=0)
-        self._checks.update(mentions=0, reactions=0)
+        self._checks.update(mentions=0, reactions=0, channels_without_files=0)
 
     @property
     def checks(self) -> Mapping[str, int]:
@@ -124,25 +125,41 @@ class SlackReader(BaseReader):
         if self._mapping.private_channels:
             listed = listed + self._list("groups.json")
         return {
-            channel["name"]: str(channel.get("id") or channel["name"])
+            composed(channel["name"]): str(channel.get("id") or channel["name"])
             for channel in listed
             if isinstance(channel, dict) and isinstance(channel.get("name"), str)
         }
 
-    def _days(self) -> Iterator[tuple[str, str, list[Any]] | Read]:
-        """The messages of each day of each channel that may be read: file, channel's name, they."""
-        names = []
+    def _private(self) -> set[str]:
+        """The names and ids of private conversations, one of which is that of its folder."""
+        listed = (one for base in _PRIVATE for one in self._list(base) if isinstance(one, dict))
+        words = (one.get(key) for one in listed for key in ("name", "id"))
+        return {composed(word) for word in words if isinstance(word, str)}
+
+    def _files(self) -> list[tuple[str, str]]:
+        """Each file of a channel that may be read, with the channel's name."""
+        private, found = self._private(), []
         for name in self._bundle.names:
             folder, _, file = name.removeprefix(self._root).rpartition("/")
+            channel = composed(folder)
             if not name.startswith(self._root) or not file.endswith(".json"):
                 self._account("files", "skipped_not_json")
             elif not folder:
                 self._account("files", "skipped_not_messages")
-            elif folder not in self._channels:
+            elif channel in self._channels:
+                found.append((name, channel))
+            elif channel in private:
                 self._account("files", "skipped_private_conversation")
             else:
-                names.append(name)
-        for name, stream in self._bundle.each(names):
+                self._account("files", "skipped_unknown_channel")
+        return found
+
+    def _days(self) -> Iterator[tuple[str, str, list[Any]] | Read]:
+        """The messages of each day of each channel that may be read: file, channel's name, they."""
+        channels = dict(self._files())
+        without = len(self._channels.keys() - channels.values())
+        self._checks["channels_without_files"] = without
+        for name, stream in self._bundle.each(list(channels)):
             messages = self._json(name, stream)
             if isinstance(messages, str) or not isinstance(messages, list):
                 why = messages if isinstance(messages, str) else "is no list of messages"
@@ -150,8 +167,7 @@ class SlackReader(BaseReader):
                 yield self._refuse(place, "not_messages", why, table="files")
                 continue
             self._account("files", "messages")
-            channel = name.removeprefix(self._root).rpartition("/")[0]
-            yield shown(name), channel, messages
+            yield shown(name), channels[name], messages
 
     @staticmethod
     def _json(name: str, stream: IO[bytes]) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,35 @@ def test_private_conversations_are_left_out(tmp_path: Path) -> None:
     assert [post.id for post in told(tmp_path, export(**private), mapping).posts.values()] == [
         "G1-1577872800.000001"
     ]
+
+
+def test_a_folder_is_found_however_its_name_is_composed(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "ガイド-é") for form in ("NFC", "NFD"))
+    files: Files = {
+        "channels.json": [*CHANNELS, {"id": "C3", "name": composed}],
+        f"{decomposed}/2020-01-01.json": [message("1577872800.000001")],
+    }
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(f'{text}\n[channels."{decomposed}"]\nskip = "guide"\n')
+    assert "C3-1577872800.000001" in told(tmp_path, export(**files)).posts
+    assert told(tmp_path, export(**files), mapping).rows["messages"] == {"skipped_guide": 1}
+
+
+def test_a_folder_that_no_list_names_is_not_called_private(tmp_path: Path) -> None:
+    files: Files = {
+        "groups.json": [{"id": "G1", "name": "board"}],
+        "board/2020-01-01.json": [message("1577872800.000001")],
+        "renamed/2020-01-01.json": [message("1577872800.000002")],
+    }
+    found = told(tmp_path, export(**files))
+    assert found.rows["files"] == {
+        "messages": 1,
+        "skipped_private_conversation": 1,
+        "skipped_unknown_channel": 1,
+        "skipped_not_messages": 3,
+    }
+    assert (found.checks["channels"], found.checks["channels_without_files"]) == (2, 1)
 
 
 def test_what_slack_notes_down_is_counted_by_kind(tmp_path: Path) -> None:
