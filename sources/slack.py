@@ -299,12 +299,15 @@ class SlackReader(BaseReader):
 
         What Slack notes down, such as that somebody joined, is no post, but may be greeted too.
         """
+        told: set[str] = set()
         for emoji, users, _ in _reactions(message.value):
-            verb = self._verb(emoji)
+            verb, own = self._verb(emoji)
+            # Emoji that mean the same are one act, or who sends two of them would count twice.
+            name = f"as:{verb}" if own else emoji
             for user in users if verb is not None else ():
                 deed = self._record(
                     "action",
-                    id=f"react-{self._id(message.key)}-{emoji}-{user}",
+                    id=f"react-{self._id(message.key)}-{name}-{user}",
                     venue=rule.venue,
                     verb=verb,
                     actor=user,
@@ -313,20 +316,28 @@ class SlackReader(BaseReader):
                     time=moment(message.key[1]),
                     precision="lower_bound",
                 )
-                yield Item(place, deed, outcome="reaction")
+                if deed["id"] not in told:
+                    told.add(deed["id"])
+                    yield Item(place, deed, outcome="reaction")
 
     def _unnamed(self, message: Json) -> dict[str, int]:
-        """Large channels name only some of those who reacted; the others are a count."""
+        """Large channels name only some of those who reacted; the others are a count.
+
+        Where none are left it is 0: an earlier export may have named fewer.
+        """
         counts: dict[str, int] = {}
         for emoji, users, count in _reactions(message):
-            verb = self._verb(emoji)
-            if verb is not None and count > len(users):
-                counts[verb] = counts.get(verb, 0) + count - len(users)
+            verb, _ = self._verb(emoji)
+            if verb is not None:
+                counts[verb] = counts.get(verb, 0) + max(0, count - len(users))
         return counts
 
-    def _verb(self, emoji: str) -> str | None:
-        base = emoji.partition("::")[0]
-        return self._mapping.emoji.get(emoji, self._mapping.emoji.get(base, self._mapping.react))
+    def _verb(self, emoji: str) -> tuple[str | None, bool]:
+        """What an emoji does, and whether the mapping says that of just this emoji."""
+        for name in (emoji, emoji.partition("::")[0]):
+            if name in self._mapping.emoji:
+                return self._mapping.emoji[name], True
+        return self._mapping.react, False
 
     def _lost_parents(self) -> Iterator[Item]:
         lost = self._survey.parents.keys() - self._told - self._survey.notes

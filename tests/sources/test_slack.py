@@ -295,6 +295,22 @@ def test_what_slack_notes_down_is_counted_by_kind(tmp_path: Path) -> None:
     assert found.checks["messages"] == 4
 
 
+def test_emoji_that_mean_the_same_are_one_act_of_a_member(tmp_path: Path) -> None:
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(f'{text}\n[emoji]\n"+1" = "like"\nheart = "like"\n')
+    emoji = ["+1", "+1::skin-tone-2", "heart", "tada", "wave"]
+    reactions = [{"name": name, "users": ["U2"], "count": 1} for name in emoji]
+    found = told(tmp_path, export(message("1577872800.000001", reactions=reactions)), mapping)
+    assert sorted((a.verb, a.actor) for a in found.actions.values()) == [
+        ("like", "U2"),
+        ("react", "U2"),
+        ("react", "U2"),
+    ]
+    (post,) = found.posts.values()
+    assert post.counts == {"like": 0, "react": 0}, "which a later export may have changed"
+
+
 def test_a_mapping_tells_channels_and_emoji_apart(tmp_path: Path) -> None:
     mapping = tmp_path / "mine.toml"
     mapping.write_text(
@@ -312,6 +328,7 @@ def test_a_mapping_tells_channels_and_emoji_apart(tmp_path: Path) -> None:
     assert {(post.venue, post.type) for post in found.posts.values()} == {("qa", "question")}
     assert {(a.venue, a.verb) for a in found.actions.values()} == {("qa", "like")}
     assert found.rows["messages"] == {"skipped_small_talk": 1, "question": 1}
+    assert found.posts["C2-1577872800.000001"].counts == {"like": 0}
 
 
 def test_a_bad_entry_is_refused_with_its_place(tmp_path: Path) -> None:
