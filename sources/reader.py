@@ -33,6 +33,18 @@ class SourceError(Exception):
     """
 
 
+class NotJson(ValueError):
+    """A file that is not read as JSON: the message says why, ``code`` in a word.
+
+    ``beginning`` is how it begins, where that may help to find it.
+    """
+
+    def __init__(self, code: str, message: str, beginning: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.beginning = beginning
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something was read: a file's name and the row in it, in words (``line 12``)."""
@@ -203,6 +215,10 @@ class BaseReader(ABC):
     ) -> Read:
         self._account(table, "rejected")
         return Read(place, value, faults=(Fault(field, code, message),), size=len(value))
+
+    def _refuse_file(self, name: str, error: NotJson) -> Read:
+        place = Place(name, "the whole file")
+        return self._refuse(place, error.code, str(error), table="files", value=error.beginning)
 
     def _text(self, value: object) -> object:
         """A text that can be recorded: without control characters, cut at the limit."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
-
-import orjson
+from typing import Any, Final
 
 from sources.bundle import Bundle
-from sources.files import BROKEN, shown, whole
+from sources.files import json_of, shown
 from sources.mapping_others import ChannelRule, SlackMapping
 from sources.parse import show
-from sources.reader import BaseReader, Item, Place, Read, SourceError
+from sources.reader import BaseReader, Item, NotJson, Place, Read
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 from sources.slack_survey import (
     JOINED,
@@ -113,10 +111,12 @@ class SlackReader(BaseReader):
         if name is None:
             return []
         with self._bundle.open(name) as stream:
-            found = self._json(name, stream)
-        if isinstance(found, str) or not isinstance(found, list):
-            why = found if isinstance(found, str) else "holds no list"
-            raise self._bundle.broken(f"{shown(name)} {why}")
+            try:
+                found = json_of(stream, MAX_FILE_BYTES, "a list")
+            except NotJson as error:
+                raise self._bundle.broken(f"{shown(name)} {error}") from error
+        if not isinstance(found, list):
+            raise self._bundle.broken(f"{shown(name)} holds no list")
         return found
 
     def _public(self) -> dict[str, str]:
@@ -160,29 +160,17 @@ class SlackReader(BaseReader):
         without = len(self._channels.keys() - channels.values())
         self._checks["channels_without_files"] = without
         for name, stream in self._bundle.each(list(channels)):
-            messages = self._json(name, stream)
-            if isinstance(messages, str) or not isinstance(messages, list):
-                why = messages if isinstance(messages, str) else "is no list of messages"
-                place = Place(shown(name), "the whole file")
-                yield self._refuse(place, "not_messages", why, table="files")
+            try:
+                messages = json_of(stream, MAX_FILE_BYTES, "the messages of a day")
+            except NotJson as error:
+                yield self._refuse_file(shown(name), error)
+                continue
+            if not isinstance(messages, list):
+                why = NotJson("not_messages", f"is {show(messages)}; expected a list of messages")
+                yield self._refuse_file(shown(name), why)
                 continue
             self._account("files", "messages")
             yield shown(name), channels[name], messages
-
-    @staticmethod
-    def _json(name: str, stream: IO[bytes]) -> object:
-        """What a file holds; or, as text, why it cannot be read."""
-        try:
-            content = whole(stream, MAX_FILE_BYTES)
-        except BROKEN as error:
-            message = f"{shown(name)} breaks off ({error}); expected {_EXPECTED}"
-            raise SourceError(message) from error
-        if content is None:
-            return f"has more than {MAX_FILE_BYTES} bytes; expected the messages of a day"
-        try:
-            return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as error:
-            return f"is not JSON: {error}"
 
     # Telling
 
