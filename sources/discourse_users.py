@@ -27,7 +27,7 @@ _READ: Final = (
 )
 #: Times of what happened to a member: the list was exported no earlier than the newest of all.
 _TIMES: Final = ("created_at", "last_seen_at", "last_posted_at", "last_emailed_at")
-_ROW_BEGINS: Final = re.compile(r"-?[0-9]+,")
+_LOOKS: Final = {"id": "-?[0-9]{1,18}"}
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
 
 
@@ -109,7 +109,7 @@ class DiscourseUsersReader(BaseReader):
     def _rows_of(
         self, name: str, text: Iterable[str]
     ) -> Iterator[tuple[Place, list[str], list[str] | None]]:
-        rows = split(text, _ROW_BEGINS)
+        rows = split(text, _LOOKS)
         _, first = next(rows, (1, None))
         header = [column.strip().lower() for column in first or ()]
         self._check_header(name, header)

@@ -37,8 +37,7 @@ _NAMED: Final = {
     "votes": re.compile(r"(?:.*(?<!participant)(?<!participants)-)?votes\.csv(?:\.gz)?"),
     _PARTICIPANTS: re.compile(r"(?:.*-)?participants?-votes\.csv(?:\.gz)?"),
 }
-#: A row begins with its time; a line within a statement hardly does.
-_ROW_BEGINS: Final = re.compile(r"[0-9]{9,16},")
+_LOOKS: Final = {"timestamp": "[0-9]{9,16}", "participant": "[0-9]{1,9}"}
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _TIME: Final = re.compile(r"[0-9]{9,16}")
 #: Later than any time in seconds, earlier than any in milliseconds that is not refused.
@@ -79,7 +78,7 @@ class PolisReader(BaseReader):
     def __init__(self, path: Path, mapping: PolisMapping, *, source: str, now: datetime) -> None:
         bundle = Bundle(path, _EXPECTED)
         self._tables = CsvTables(
-            bundle, _COLUMNS, required=("comments", "votes"), begins=_ROW_BEGINS, named=_NAMED
+            bundle, _COLUMNS, required=("comments", "votes"), looks=_LOOKS, named=_NAMED
         )
         self._mapping = mapping
         self._source = source

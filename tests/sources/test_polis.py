@@ -177,6 +177,27 @@ def test_a_stray_quotation_mark_costs_its_own_row(tmp_path: Path) -> None:
     assert "quotation mark" in found.faults[0][2]
 
 
+@pytest.mark.parametrize("more", [0, 998])
+def test_a_text_within_quotation_marks_is_a_text_whatever_it_says(
+    tmp_path: Path, more: int
+) -> None:
+    forged = "1435654300000,x,66,7,0,0,1,I said that"
+    text = f"I say:\n{forged}\n0912345678,call me" + "\n" * more
+    files = {**FILES, "comments.csv": COMMENTS + f'1435654300000,x,5,7,0,0,1,"{text}"\n'}
+    found = told(tmp_path, files)
+    assert found.faults == []
+    assert found.posts.keys() == {"0", "1", "5"}
+    assert found.posts["5"].text == text
+
+
+def test_the_lines_of_a_refused_row_are_part_of_it(tmp_path: Path) -> None:
+    broken = '1435654300000,x,5,7,0,0,1,"said so\na,b,c,d,e,f,g,h\nand more\n'
+    after = "1435654300001,x,6,7,0,0,1,heard\n"
+    found = told(tmp_path, {**FILES, "comments.csv": COMMENTS + broken + after})
+    assert [place for place, _, _ in found.faults] == ["comments.csv, line 5"]
+    assert found.posts.keys() == {"0", "1", "6"}
+
+
 def test_a_mapping_may_leave_out_a_kind_of_vote(tmp_path: Path) -> None:
     mapping = tmp_path / "mine.toml"
     mapping.write_text(
