@@ -259,11 +259,15 @@ class DiscourseReader(BaseReader):
 
     @property
     def checks(self) -> Mapping[str, int]:
-        """``posts`` counts every post of the files once, whether or not it was recorded."""
+        """``posts`` counts every post of the files once, whether or not it was recorded.
+
+        ``posts_not_in_files`` are those that the topics list besides: pages are missing.
+        """
         told: Mapping[str, int] = self._rows.get("posts", {})
         return {
             **self._checks,
             "posts": sum(n for outcome, n in told.items() if outcome != _DUPLICATE),
+            "posts_not_in_files": len(self._survey.missing),
         }
 
 
