@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,14 +93,17 @@ class PolisReader(BaseReader):
         self._same: dict[int, int] = {}
         self._held: dict[str, Counter[str]] = {}
         self._checks.update(proposals=0, vote_rows=0, votes=0, votes_up=0, votes_down=0)
-        self._checks.update(votes_pass=0)
+        self._checks.update(votes_pass=0, votes_tied=0)
         if _PARTICIPANTS in self._tables.names:
             self._checks.update(participants=0, participants_votes=0, participants_agree=0)
             self._checks.update(participants_disagree=0, participants_differing=0)
 
     @property
     def checks(self) -> Mapping[str, int]:
-        """``votes`` and its parts are those that hold; ``participants_…`` what Polis counts."""
+        """``votes`` and its parts are those that hold; ``participants_…`` what Polis counts.
+
+        ``votes_tied`` are votes of which it is not known whether the voter's next one came later.
+        """
         return {**self._checks, "authors": len(self._writers), "voters": len(self._voters)}
 
     def _items(self) -> Iterator[Item | Read]:
@@ -127,8 +130,8 @@ class PolisReader(BaseReader):
         total = sum(1 for _ in self._tables.rows(_PARTICIPANTS))
         for _, row in self._tables.rows("comments"):
             total += 1
-            if not isinstance(row, str) and row["author-id"].strip():
-                self._authors[row["comment-id"].strip()] = row["author-id"].strip()
+            if not isinstance(row, str) and not _not_a_number(row, ("comment-id", "author-id")):
+                self._authors[str(int(row["comment-id"]))] = str(int(row["author-id"]))
         keys, times, values = array("q"), array("q"), array("b")
         for _, row in self._tables.rows("votes"):
             total += 1
@@ -149,7 +152,9 @@ class PolisReader(BaseReader):
         self._replaced = dict(
             zip(order[:-1][again].tolist(), times[1:][again].tolist(), strict=True)
         )
-        same = again & (times[1:] == times[:-1]) & (values[1:] == values[:-1])
+        at_once = again & (times[1:] == times[:-1])
+        same = at_once & (values[1:] == values[:-1])
+        self._checks["votes_tied"] = int(at_once.sum() - same.sum())
         for before, position in zip(
             order[:-1][same].tolist(), order[1:][same].tolist(), strict=True
         ):
@@ -168,11 +173,10 @@ class PolisReader(BaseReader):
             yield self._refuse(place, "cells", row, table=_PARTICIPANTS)
             return
         names = _COLUMNS[_PARTICIPANTS]
-        for name in names:
-            if not _NUMBER.fullmatch(row[name].strip()):
-                message = f"is {show(row[name])}; expected a whole number"
-                yield self._refuse(place, "not_a_number", message, table=_PARTICIPANTS, field=name)
-                return
+        if (wrong := _not_a_number(row, names)) is not None:
+            name, message = wrong
+            yield self._refuse(place, "not_a_number", message, table=_PARTICIPANTS, field=name)
+            return
         number, votes, agree, disagree = (int(row[name]) for name in names)
         held = self._held.get(str(number), Counter())
         self._checks["participants_votes"] += votes
@@ -187,10 +191,16 @@ class PolisReader(BaseReader):
         if isinstance(row, str):
             yield self._refuse(place, "cells", row, table="comments")
             return
-        rule, number = self._mapping.comments, row["comment-id"].strip()
+        rule, author = self._mapping.comments, row["author-id"].strip()
         if rule.skip is not None:
             self._account("comments", f"skipped_{rule.skip}")
             return
+        ids = ("comment-id", "author-id") if author else ("comment-id",)
+        if (wrong := _not_a_number(row, ids)) is not None:
+            name, message = wrong
+            yield self._refuse(place, "not_a_number", message, table="comments", field=name)
+            return
+        number = str(int(row["comment-id"]))
         time = _milliseconds(row["timestamp"])
         if time is None:
             message = _not_a_time(row["timestamp"])
@@ -201,9 +211,9 @@ class PolisReader(BaseReader):
             id=number,
             venue=rule.venue,
             type=rule.word,
-            author=row["author-id"].strip() or None,
+            author=str(int(author)) if author else None,
             time=since_1970(microseconds=time * 1000),
-            root=number or None,
+            root=number,
             text=self._text(row["comment-body"]),
             format="plain",
             # Moderators took it out of the vote; it was written all the same.
@@ -263,9 +273,8 @@ def _vote(row: Mapping[str, str] | str) -> _Vote | tuple[str, str]:
     """The vote in a row; or the column at fault, and what is wrong with it."""
     if isinstance(row, str):
         return "", row
-    for column in ("comment-id", "voter-id"):
-        if not _NUMBER.fullmatch(row[column].strip()):
-            return column, f"is {show(row[column])}; expected a whole number"
+    if (wrong := _not_a_number(row, ("comment-id", "voter-id"))) is not None:
+        return wrong
     value = row["vote"].strip()
     if value not in POLIS_VOTES:
         return "vote", f"is {show(value)}; expected 1 (agree), -1 (disagree) or 0 (pass)"
@@ -274,6 +283,14 @@ def _vote(row: Mapping[str, str] | str) -> _Vote | tuple[str, str]:
         return "timestamp", _not_a_time(row["timestamp"])
     statement, voter = (str(int(row[column])) for column in ("comment-id", "voter-id"))
     return _Vote(statement, voter, value, time)
+
+
+def _not_a_number(row: Mapping[str, str], columns: Sequence[str]) -> tuple[str, str] | None:
+    """The first of the columns whose cell is no whole number, and what is wrong with it."""
+    for column in columns:
+        if not _NUMBER.fullmatch(row[column].strip()):
+            return column, f"is {show(row[column])}; expected a whole number"
+    return None
 
 
 def _milliseconds(cell: str) -> int | None:

@@ -90,6 +90,7 @@ def test_the_last_vote_holds(tmp_path: Path) -> None:
         "votes_up": 2,
         "votes_down": 1,
         "votes_pass": 1,
+        "votes_tied": 0,
         "participants": 4,
         "participants_votes": 4,
         "participants_agree": 2,
@@ -148,6 +149,30 @@ def test_times_in_seconds_are_read(tmp_path: Path) -> None:
     seconds = COMMENTS.replace("1435654192085", "1435654192")
     found = told(tmp_path, {**FILES, "comments.csv": seconds})
     assert found.posts["0"].time == datetime(2015, 6, 30, 8, 49, 52, tzinfo=UTC)
+
+
+def test_votes_whose_order_is_not_known_are_counted(tmp_path: Path) -> None:
+    votes = HEADER + "1435654300,x,0,2,1\n1435654300,x,0,2,-1\n1435654300,x,0,3,1\n" * 2
+    found = told(tmp_path, {**FILES, "votes.csv": votes})
+    assert found.checks["votes_tied"] == 1
+    assert found.checks["votes"] == 2
+
+
+def test_ids_of_statements_are_numbers_as_of_votes(tmp_path: Path) -> None:
+    comments = COMMENTS + (
+        "1435654300000,x,07,02,0,0,1,one\n"
+        "1435654300000,x,first,2,0,0,1,two\n"
+        "1435654300000,x,8,nobody,0,0,1,three\n"
+        "1435654300000,x,9,,0,0,1,four\n"
+    )
+    votes = HEADER + "1435654300000,x,7,3,1\n"
+    found = told(tmp_path, {**FILES, "comments.csv": comments, "votes.csv": votes})
+    assert found.posts["7"].author == found.actions["vote-7-3-agree-1435654300000"].target == "2"
+    assert found.posts["9"].author is None
+    assert [(place, field) for place, field, _ in found.faults] == [
+        ("comments.csv, line 6", "comment-id"),
+        ("comments.csv, line 7", "author-id"),
+    ]
 
 
 def test_a_bad_row_is_refused_with_its_file_line_and_column(tmp_path: Path) -> None:
