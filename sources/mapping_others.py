@@ -56,14 +56,22 @@ class ChannelRule:
     skip: str | None = None
 
 
+#: What Slack says of the users who run a workspace.
+STAFF_FLAGS: Final = ("is_admin", "is_owner")
+
+
 @dataclass(frozen=True, slots=True)
 class SlackMapping:
-    """``channels`` by name; a verb that is None is not imported, nor is such an emoji."""
+    """``channels`` by name; a verb that is None is not imported, nor is such an emoji.
+
+    ``staff`` are the flags of a user who is of the staff.
+    """
 
     default: ChannelRule
     channels: Mapping[str, ChannelRule] = field(default_factory=dict)
     emoji: Mapping[str, str | None] = field(default_factory=dict)
     private_channels: bool = False
+    staff: tuple[str, ...] = STAFF_FLAGS
     join: str | None = "join"
     mention: str | None = "mention"
     react: str | None = "react"
@@ -111,10 +119,16 @@ def _sourcecred(checker: Checker) -> SourceCredMapping:
 
 def _slack(checker: Checker) -> SlackMapping:
     data = checker.data
-    checker.only(data, (), ("format", "private_channels", "default", "channels", "verbs", "emoji"))
+    known = ("format", "private_channels", "staff", "default", "channels", "verbs", "emoji")
+    checker.only(data, (), known)
     private = data.get("private_channels", False)
     if not isinstance(private, bool):
         checker.wrong(("private_channels",), f"is {private!r}; expected true or false")
+    staff = data.get("staff", list(STAFF_FLAGS))
+    if not isinstance(staff, list) or not all(flag in STAFF_FLAGS for flag in staff):
+        expected = " or ".join(repr(flag) for flag in STAFF_FLAGS)
+        checker.wrong(("staff",), f"is {staff!r}; expected a list of {expected}, or []")
+        staff = []
     emoji = checker.table(data.get("emoji"), ("emoji",), required=False)
     channels = checker.table(data.get("channels"), ("channels",), required=False)
     return SlackMapping(
@@ -128,6 +142,7 @@ def _slack(checker: Checker) -> SlackMapping:
             for name, value in emoji.items()
         },
         private_channels=private is True,
+        staff=tuple(staff),
         **checker.verbs(("join", "mention", "react")),
     )
 

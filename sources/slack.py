@@ -182,8 +182,9 @@ class SlackReader(BaseReader):
             message = f"is {show(user)}; expected a user as an object"
             return self._refuse(place, "not_an_object", message, table="users")
         number = user.get("id")
-        flags = [user[name] for name in ("is_admin", "is_owner") if name in user]
-        role = None if not flags else "staff" if True in flags else "member"
+        staff = self._mapping.staff
+        flags = [user[name] for name in staff if name in user]
+        role = None if staff and not flags else "staff" if True in flags else "member"
         value = self._record(
             "member",
             id=number,

@@ -24,12 +24,13 @@ _DELETED: Final = "message_deleted"
 #: Stands where a message was deleted that others had answered.
 TOMBSTONE: Final = "tombstone"
 _FILE_COMMENT: Final = "file_comment"
+_BOT: Final = "bot_message"
 JOINED: Final = frozenset({"channel_join", "group_join"})
 #: What somebody wrote; "" is a plain message.
 WRITTEN: Final = frozenset(
     {
         "",
-        "bot_message",
+        _BOT,
         "file_share",
         "me_message",
         "slackbot_response",
@@ -177,7 +178,8 @@ class Survey:
 
     def _learn_author(self, message: Message) -> None:
         author = author_of(message.value)
-        if author is not None and (author == SLACKBOT or author == message.value.get("bot_id")):
+        of_a_bot = message.subtype == _BOT or author in (SLACKBOT, message.value.get("bot_id"))
+        if author is not None and of_a_bot:
             profile = message.value.get("bot_profile")
             name = message.value.get("username")
             if not name and isinstance(profile, Mapping):

@@ -190,8 +190,16 @@ def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
         (
             "slack",
             load_slack,
-            [("private_channels = false", "private_channels = 1"), ('file = "share_file"', "")],
-            ["private_channels: is 1; expected true or false", "default.file: is missing"],
+            [
+                ("private_channels = false", "private_channels = 1"),
+                ('file = "share_file"', ""),
+                ('staff = ["is_admin"', 'staff = ["is_boss"'),
+            ],
+            [
+                "private_channels: is 1; expected true or false",
+                "default.file: is missing",
+                "staff: is ['is_boss', 'is_owner']; expected a list of 'is_admin' or 'is_owner'",
+            ],
         ),
     ],
 )

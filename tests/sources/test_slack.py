@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -175,6 +175,32 @@ def test_bots_are_members_that_are_bots(tmp_path: Path) -> None:
     assert found.posts["C1-1577872800.000001"].author == "B1"
     assert found.posts["C1-1577872801.000001"].author == "U3"
     assert "B2" not in found.members
+
+
+def test_who_speaks_as_a_bot_and_is_no_user_is_one(tmp_path: Path) -> None:
+    deploy = message("1577872800.000001", "U9", "deploy", subtype="bot_message", username="ci")
+    person = message("1577872801.000001", "U2", "hello", subtype="bot_message")
+    found = told(tmp_path, export(deploy, person))
+    assert (found.members["U9"].role, found.members["U9"].name) == ("bot", "ci")
+    assert found.members["U2"].role == "member"
+
+
+@pytest.mark.parametrize(
+    ("staff", "roles"),
+    [
+        ('["is_owner"]', {"U1": None, "U5": "staff", "U4": None}),
+        ("[]", {"U1": "member", "U5": "member", "U4": "member"}),
+    ],
+)
+def test_a_mapping_says_who_is_of_the_staff(
+    tmp_path: Path, staff: str, roles: dict[str, str | None]
+) -> None:
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(text.replace('["is_admin", "is_owner"]', staff), encoding="utf-8")
+    users = [*USERS, {"id": "U5", "is_owner": True, "is_admin": True}]
+    found = told(tmp_path, export(**{"users.json": users}), mapping)
+    assert {id: found.members[id].role for id in roles} == roles
 
 
 def test_of_several_versions_the_latest_is_told(tmp_path: Path) -> None:
@@ -380,8 +406,22 @@ def test_any_text_becomes_plain(text: str) -> None:
     assert len(plain(text)) <= len(text)
 
 
-def test_markup_that_never_ends_is_read_in_time() -> None:
-    json.dumps(plain("<" * 50_000 + "@U1" * 10_000))
+@pytest.mark.parametrize(
+    "part", ["<", "<a|", "<@U1|", "<" + "a" * 3_999, "<a|" + "b" * 3_999, "<@U1> commented on "]
+)
+def test_markup_that_never_ends_is_read_in_time(part: str) -> None:
+    def seconds(size: int) -> float:
+        text = part * (size // len(part))
+        begun = process_time()
+        list(mentioned(text))
+        plain(said(text))
+        return process_time() - begun
+
+    small, large = (min(seconds(size) for _ in range(3)) for size in (100_000, 800_000))
+    assert large < 24 * small + 0.05, "eight times the text takes about eight times as long"
+
+
+def test_what_only_looks_like_markup_stays() -> None:
     assert plain("a <b") == "a <b"
 
 
