@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sources.cooked import Mention, Quote, addressed
+from sources.discourse_mapping import CategoryRule, DiscourseMapping
 from sources.discourse_survey import Json, Survey, Topic, id_of, posts_of, topic_id, whole
 from sources.files import all_existing, json_of, streams
-from sources.mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, NotJson, Place, Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
@@ -46,8 +46,7 @@ class DiscourseReader(BaseReader):
     ) -> None:
         self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -90,9 +89,6 @@ class DiscourseReader(BaseReader):
                 yield name, number, page
 
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member_items(self) -> Iterator[Item]:
         for member_id, member in self._survey.members.items():

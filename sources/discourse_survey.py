@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sources.cooked import Quote
-from sources.mapping import CategoryRule, DiscourseMapping
+from sources.discourse_mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
 
 Json = Mapping[str, Any]

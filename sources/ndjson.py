@@ -49,9 +49,8 @@ class NdjsonReader(BaseReader):
         stdin: IO[bytes] | None = None,
     ) -> None:
         self._files = [file for path in paths for file in _files(path)]
-        self._source = source
         self._stdin = stdin
-        super().__init__(now=now, settings=(source,))
+        super().__init__(source=source, now=now, settings=())
 
     def _begin(self) -> None:
         super()._begin()

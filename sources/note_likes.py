@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sources.bundle import Bundle
 from sources.csvtables import CsvTables
-from sources.mapping_file import Rule
-from sources.mapping_others import NoteMapping
+from sources.mapping_file import Checker, Rule, loads
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read
 from sources.records import ActionRecord, PostRecord, Record
@@ -39,6 +39,43 @@ _LOOKS: Final = {
 _MIDNIGHT: Final = "T00:00:00+09:00"
 
 
+@dataclass(frozen=True, slots=True)
+class NoteMapping:
+    """Whose blog it is, and what its articles and likes are, and those of others that it likes."""
+
+    owner: str
+    role: str
+    articles: Rule
+    likes: Rule
+    liked_articles: Rule
+    my_likes: Rule
+
+
+def _mapping(checker: Checker) -> NoteMapping:
+    data = checker.data
+    names = ("owner", "articles", "likes", "liked_articles", "my_likes")
+    checker.only(data, (), ("format", *names))
+    owner = checker.table(data.get("owner"), ("owner",))
+    checker.only(owner, ("owner",), ("id", "role"))
+    member = owner.get("id")
+    if not isinstance(member, str) or not member.strip():
+        checker.wrong(("owner", "id"), f"is {member!r}; expected the owner's id as a string")
+    role = owner.get("role")
+    if role not in ("member", "staff", "bot"):
+        checker.wrong(("owner", "role"), f"is {role!r}; expected 'staff', 'member' or 'bot'")
+    return NoteMapping(
+        owner=str(member),
+        role=str(role),
+        articles=checker.rule(data.get("articles"), ("articles",), "type"),
+        likes=checker.rule(data.get("likes"), ("likes",), "verb"),
+        liked_articles=checker.rule(data.get("liked_articles"), ("liked_articles",), "type"),
+        my_likes=checker.rule(data.get("my_likes"), ("my_likes",), "verb"),
+    )
+
+
+load_note_likes = loads("note-likes", _mapping)
+
+
 _Tell = Callable[[Place, Mapping[str, str]], Iterator[Item | Read]]
 
 
@@ -58,8 +95,7 @@ class NoteLikesReader(BaseReader):
         if not {"likes", "my_likes"} & set(self._tables.names):
             raise bundle.broken("holds neither likes.csv nor my_likes.csv")
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -123,9 +159,6 @@ class NoteLikesReader(BaseReader):
             else:
                 yield from tell(place, {name: cell.strip() for name, cell in row.items()})
             self.done += 1
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _skipped(self, rule: Rule, table: str) -> bool:
         if rule.skip is not None:

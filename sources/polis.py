@@ -15,7 +15,7 @@ import numpy as np
 
 from sources.bundle import Bundle
 from sources.csvtables import CsvTables
-from sources.mapping_others import POLIS_VOTES, PolisMapping
+from sources.mapping_file import Checker, Rule, loads
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read
 from sources.records import ActionRecord, PostRecord, Record, RetractionRecord
@@ -25,6 +25,8 @@ _EXPECTED: Final = (
     "a folder or zip with the raw data of a Polis report (…comments.csv, …votes.csv and, to "
     "compare with, …participant-votes.csv)"
 )
+#: The three votes of Polis, as its export writes them.
+_VOTES: Final[Mapping[str, str]] = {"1": "agree", "-1": "disagree", "0": "pass"}
 _PARTICIPANTS: Final = "participants-votes"
 _COLUMNS: Final = {
     "comments": ("timestamp", "comment-id", "author-id", "comment-body"),
@@ -48,6 +50,25 @@ _VOTER_BITS: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
+class PolisMapping:
+    """What a proposal is, and each of the three votes (``agree``, ``disagree``, ``pass``)."""
+
+    comments: Rule
+    votes: Mapping[str, Rule]
+
+
+def _mapping(checker: Checker) -> PolisMapping:
+    checker.only(checker.data, (), ("format", "comments", "votes"))
+    return PolisMapping(
+        comments=checker.rule(checker.data.get("comments"), ("comments",), "type"),
+        votes=checker.named_rules("votes", "verb", tuple(_VOTES.values())),
+    )
+
+
+load_polis = loads("polis", _mapping)
+
+
+@dataclass(frozen=True, slots=True)
 class _Vote:
     """A row of votes.csv; ``time`` in milliseconds since 1970."""
 
@@ -58,7 +79,7 @@ class _Vote:
 
     @property
     def id(self) -> str:
-        return f"{self.statement}-{self.voter}-{POLIS_VOTES[self.value]}-{self.time}"
+        return f"{self.statement}-{self.voter}-{_VOTES[self.value]}-{self.time}"
 
 
 class PolisReader(BaseReader):
@@ -81,8 +102,7 @@ class PolisReader(BaseReader):
             bundle, _COLUMNS, required=("comments", "votes"), looks=_LOOKS, named=_NAMED
         )
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -165,9 +185,6 @@ class PolisReader(BaseReader):
 
     # Telling
 
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
-
     def _participant(self, place: Place, row: Mapping[str, str] | str) -> Iterator[Item | Read]:
         if isinstance(row, str):
             yield self._refuse(place, "cells", row, table=_PARTICIPANTS)
@@ -222,7 +239,7 @@ class PolisReader(BaseReader):
         yield Item(place, value, "comments", rule.word)
 
     def _vote_items(self, place: Place, vote: _Vote, position: int) -> Iterator[Item]:
-        rule = self._mapping.votes[POLIS_VOTES[vote.value]]
+        rule = self._mapping.votes[_VOTES[vote.value]]
         if rule.skip is not None:
             self._account("votes", f"skipped_{rule.skip}")
             return
@@ -276,7 +293,7 @@ def _vote(row: Mapping[str, str] | str) -> _Vote | tuple[str, str]:
     if (wrong := _not_a_number(row, ("comment-id", "voter-id"))) is not None:
         return wrong
     value = row["vote"].strip()
-    if value not in POLIS_VOTES:
+    if value not in _VOTES:
         return "vote", f"is {show(value)}; expected 1 (agree), -1 (disagree) or 0 (pass)"
     time = _milliseconds(row["timestamp"])
     if time is None:

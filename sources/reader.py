@@ -132,13 +132,19 @@ class Item:
 
 
 class BaseReader(ABC):
-    """The bookkeeping of a reader; a format fills in ``_items`` and, if it has sums, ``_check``."""
+    """The bookkeeping of a reader; a format fills in ``_items`` and, if it has sums, ``_check``.
+
+    ``source`` is the community whose records these are, where they do not say so themselves.
+    """
 
     format: str
 
-    def __init__(self, *, now: datetime, settings: tuple[object, ...]) -> None:
+    def __init__(
+        self, *, source: str | None = None, now: datetime, settings: tuple[object, ...]
+    ) -> None:
+        self._source = source
         self._now = now
-        self._settings = settings
+        self._settings = (source, *settings)
         self._begin()
 
     def _begin(self) -> None:
@@ -202,6 +208,10 @@ class BaseReader(ABC):
             return Read(item.place, item.value, faults=tuple(result), size=size)
         self._check(result)
         return Read(item.place, item.value, record=result, size=size)
+
+    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
+        """A canonical mapping of the community."""
+        return {"kind": kind, "source": self._source, **values}
 
     def _refuse(
         self,

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from sources.bundle import Bundle
 from sources.files import json_of, shown
-from sources.mapping_others import ChannelRule, SlackMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, NotJson, Place, Read
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
+from sources.slack_mapping import ChannelRule, SlackMapping
 from sources.slack_survey import (
     JOINED,
     SLACKBOT,
@@ -61,8 +61,7 @@ class SlackReader(BaseReader):
         channels = self._bundle.find("channels.json") or ""
         self._root = channels[: -len("channels.json")]
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -173,9 +172,6 @@ class SlackReader(BaseReader):
             yield shown(name), channels[name], messages
 
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member(self, place: Place, user: object) -> Item | Read:
         if not isinstance(user, dict):

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sources.files import all_existing, json_of, streams
-from sources.mapping_others import SourceCredMapping
 from sources.parse import show
 from sources.reader import BaseReader, Item, NotJson, Place, Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
+from sources.sourcecred_mapping import SourceCredMapping
 from sources.times import since_1970
 
 _EXPECTED: Final = (
@@ -131,8 +131,7 @@ class SourceCredReader(BaseReader):
     ) -> None:
         self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -277,9 +276,6 @@ class SourceCredReader(BaseReader):
                 graph.liker[edge.target] = edge.source
 
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _node_items(self, graph: _Graph, node: int, place: Place) -> Iterator[Item]:
         kind, name = graph.nodes[node]

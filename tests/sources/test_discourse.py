@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sources.cooked import Mention, Quote, addressed
 from sources.discourse import DiscourseReader, discourse
-from sources.mapping import CategoryRule, DiscourseMapping, load_discourse
+from sources.discourse_mapping import CategoryRule, DiscourseMapping, load_discourse
 from sources.reader import Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, PostState, Precision
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 import sources
-from sources.mapping import (
-    CategoryRule,
-    load_discourse,
-    load_discourse_users,
-    load_stackexchange,
-)
+from sources.discourse_mapping import CategoryRule, load_discourse
+from sources.discourse_users import load_discourse_users
 from sources.mapping_file import MappingError, Rule, shipped_text
-from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
+from sources.note_likes import load_note_likes
+from sources.polis import load_polis
 from sources.reader import SourceError
 from sources.records import Direction
+from sources.slack_mapping import load_slack
+from sources.sourcecred_mapping import load_sourcecred
+from sources.stackexchange import load_stackexchange
 
 
 def edited(folder: Path, format: str, *changes: tuple[str, str]) -> Path:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.mapping_others import load_note_likes
-from sources.note_likes import NoteLikesReader, note_likes
+from sources.note_likes import NoteLikesReader, load_note_likes, note_likes
 from sources.reader import SourceError
 from sources.records import Precision
 from tests.sources.exports import NOW, Told, folder, records, zipped

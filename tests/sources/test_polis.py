@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping_others import load_polis
-from sources.polis import PolisReader, polis
+from sources.polis import PolisReader, load_polis, polis
 from sources.reader import SourceError
 from sources.records import PostState
 from tests.sources.exports import NOW, Files, Told, folder, records, zipped

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping_others import load_slack
 from sources.reader import SourceError
 from sources.records import PostRecord, PostState, Precision
 from sources.slack import MAX_FILE_BYTES, SlackReader, slack
+from sources.slack_mapping import load_slack
 from sources.slack_text import mentioned, plain, said
 from tests.sources.exports import (
     CHANNELS,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sources.mapping_others import load_sourcecred
 from sources.reader import SourceError
 from sources.sourcecred import SourceCredReader, sourcecred
+from sources.sourcecred_mapping import load_sourcecred
 from tests.sources.exports import NOW, Told, records
 from tests.sources.graphs import SERVER, START, Graph, forum
 
