@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
-from sources.files import BROKEN, existing, opened, shown, unpacked
+from sources.files import (
+    BROKEN,
+    checked,
+    existing,
+    of_macos,
+    shown,
+    unpacked,
+    zip_entries,
+)
 from sources.reader import SourceError
-
-#: What a zip may raise besides ``BROKEN``: an unknown kind of packing.
-_DAMAGED: Final = (*BROKEN, NotImplementedError, RuntimeError)
 
 
 class Bundle:
@@ -28,21 +34,19 @@ class Bundle:
         self._expected = expected
         try:
             inside = self._inside()
-        except _DAMAGED as error:
+        except BROKEN as error:
             raise self.broken(f"is a damaged zip ({error})") from error
-        self.names = tuple(sorted(name for name in inside if not _of_macos(name)))
+        self.names = tuple(sorted(inside))
 
     def _inside(self) -> list[str]:
         if self._path.is_dir():
             files = (file for file in self._path.rglob("*") if file.is_file())
-            return [file.relative_to(self._path).as_posix() for file in files]
+            found = [file.relative_to(self._path).as_posix() for file in files]
+            return [name for name in found if not of_macos(name)]
         if not zipfile.is_zipfile(self._path):
             raise self.broken("is neither a folder nor a zip")
         with zipfile.ZipFile(self._path) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-        for entry in entries:
-            if entry.flag_bits & 1:
-                raise self.broken(f"holds {shown(entry.filename)}, which is encrypted")
+            entries = zip_entries(archive, self._path, self._expected)
         return [entry.filename for entry in entries]
 
     def broken(self, complaint: str) -> SourceError:
@@ -62,33 +66,26 @@ class Bundle:
         return found[0] if found else None
 
     def each(self, names: Sequence[str]) -> Generator[tuple[str, IO[bytes]], None, None]:
-        """These files one after the other, each open until the next.
+        """These files one after the other, each open until the next and unpacked if it is gzip.
 
-        Raises SourceError where one breaks off, also while the caller reads it.
+        Raises SourceError where one cannot be opened, as its stream does where it breaks off.
         """
         name = ""
+        zipped = nullcontext() if self._path.is_dir() else zipfile.ZipFile(self._path)
         try:
-            if self._path.is_dir():
+            with zipped as archive:
                 for name in names:
-                    with opened(self._path / name) as stream:
-                        yield name, stream
-                return
-            with zipfile.ZipFile(self._path) as archive:
-                for name in names:
-                    with archive.open(name) as stream:
-                        yield name, unpacked(stream)
-        except _DAMAGED as error:
-            raise self.broken(f"{shown(name)} breaks off ({error})") from error
+                    file = archive.open(name) if archive else (self._path / name).open("rb")
+                    with file as raw:
+                        yield name, checked(unpacked(raw), partial(self._broken_off, name))
+        except BROKEN as error:
+            raise self._broken_off(name, error) from error
+
+    def _broken_off(self, name: str, error: Exception) -> SourceError:
+        return self.broken(f"{shown(name)} breaks off ({error})")
 
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
-        """One of the files as bytes, unpacked if it is gzip."""
-        try:
-            with closing(self.each((name,))) as files:
-                yield next(files)[1]
-        except _DAMAGED as error:
-            raise self.broken(f"{shown(name)} breaks off ({error})") from error
-
-
-def _of_macos(name: str) -> bool:
-    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith("._")
+        """One of the files, as of ``each``."""
+        with closing(self.each((name,))) as files:
+            yield next(files)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -27,10 +28,24 @@ def is_event(value: Mapping[str, Any]) -> bool:
     )
 
 
-def opened_event(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | None] | Fault:
-    """The record in an event and the event's source, where that is no word; or what is wrong.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The record in an event, and the event's own source.
 
-    What the record leaves out of ``source``, ``id`` and ``time`` is taken from the event.
+    ``whole``: the record says by itself what it is called and where. If not, its id is unique
+    within that source only, as ids of events are.
+    """
+
+    record: Mapping[str, Any]
+    sender: str
+    whole: bool
+
+
+def opened_event(event: Mapping[str, Any]) -> Opened | Fault:
+    """The record in an event; or what is wrong with the event.
+
+    What the record leaves out of ``source``, ``id`` and ``time`` is taken from the event, but for a
+    source that is no word.
     """
     for name, right in _REQUIRED.items():
         value = event.get(name)
@@ -44,15 +59,16 @@ def opened_event(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], str | Non
     if isinstance(data, Fault):
         return data
     kind, sender = data.get("kind"), event["source"]
-    named = WORD.fullmatch(sender) is not None
     fields = FIELDS.get(kind, {}) if isinstance(kind, str) else {}
+    left_out = [
+        name for name in ("source", "id", "time") if name in fields and data.get(name) is None
+    ]
     taken = {
         name: event[name]
-        for name in ("source", "id", "time")
-        if name in fields and name in event and data.get(name) is None
-        if name != "source" or named
+        for name in left_out
+        if name in event and (name != "source" or WORD.fullmatch(sender))
     }
-    return {**data, **taken}, None if named else sender
+    return Opened({**data, **taken}, sender, not {"source", "id"} & set(left_out))
 
 
 def _data(event: Mapping[str, Any]) -> Mapping[str, Any] | Fault:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import IO, Final
 
 from sources.files import without_bom
 from sources.reader import SourceError
 
-#: A cell may go on over so many lines; what goes on for longer lacks a quotation mark.
-_MOST_LINES: Final = 100
+#: A row may go on over so many lines; what goes on for longer lacks a quotation mark. The longest
+#: texts of strangers, the statements of Polis, have 1,000 characters.
+_MOST_LINES: Final = 2_000
 #: No line of an export is longer; something else may be one line of many gigabytes.
 MAX_LINE_BYTES: Final = 1_000_000
 
@@ -35,41 +37,62 @@ def text_lines(stream: IO[bytes], name: str) -> Iterator[str]:
         yield line.decode(errors="replace").replace("\0", "")
 
 
-def split(lines: Iterable[str], begins: re.Pattern[str]) -> Iterator[tuple[int, list[str] | None]]:
+def split(lines: Iterable[str], looks: Mapping[str, str]) -> Iterator[tuple[int, list[str] | None]]:
     """The number of each row's first line and its cells; None where its quotation marks are odd.
 
-    ``begins`` is how a line begins that is the first of a row and never within a cell.
-    Left to itself, csv.reader takes a stray mark for the beginning of a cell that ends at the next
-    one, however many rows away. Here it costs its own line, and reading goes on with the next.
+    The first row names the columns. ``looks`` are patterns of cells, by the lower-case name of a
+    column, as far as these never hold a text: they tell where a row begins. Left to itself,
+    csv.reader takes a stray mark for the beginning of a cell that ends at the next one, however
+    many rows away. Here it costs its own row, and reading goes on with the next line that looks
+    like the beginning of one. Lines that make one whole row are one, whatever they look like: a
+    text within quotation marks may well quote a row.
     """
     source = iter(lines)
     waiting: deque[str] = deque()
-    number = 0
+    number, width = 0, 0
+    begins: re.Pattern[str] | None = None
     while (line := waiting.popleft() if waiting else next(source, None)) is not None:
         number += 1
         row = [line]
-        marks = line.count('"')
-        while marks % 2 and len(row) < _MOST_LINES:
+        marks, size = line.count('"'), len(line)
+        while marks % 2 and len(row) < _MOST_LINES and size <= MAX_LINE_BYTES:
             more = waiting.popleft() if waiting else next(source, None)
             if more is None:
                 break
             row.append(more)
             marks += more.count('"')
-        cells = _cells(row, begins)
+            size += len(more)
+        cells = _cells(row, width, begins)
+        if number == 1 and cells is not None:
+            width, begins = len(cells), _beginning(cells, looks)
         yield number, cells
-        if cells is None:
-            waiting.extendleft(reversed(row[1:]))
-        else:
-            number += len(row) - 1
+        own = len(row) if cells is not None else _own(row, begins)
+        waiting.extendleft(reversed(row[own:]))
+        number += own - 1
 
 
-def _cells(row: Sequence[str], begins: re.Pattern[str]) -> list[str] | None:
+def _beginning(header: Sequence[str], looks: Mapping[str, str]) -> re.Pattern[str] | None:
+    """How a row begins: with the cells of the first columns, as far as their look is known."""
+    columns = takewhile(looks.__contains__, (column.strip().lower() for column in header))
+    pattern = "".join(f"{looks[column]}," for column in columns)
+    return re.compile(pattern) if pattern else None
+
+
+def _cells(row: Sequence[str], width: int, begins: re.Pattern[str] | None) -> list[str] | None:
     """The cells of one row; None where these lines are not one whole row."""
-    # Two stray marks make a pair, and one cell of all the rows that begin between them.
-    if any(begins.match(line) for line in row[1:]):
-        return None
     try:
         found = list(csv.reader(row, strict=True))
     except csv.Error:
         return None
-    return found[0] if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    # Two stray marks make a pair, and one cell of all the rows that begin between them.
+    odd = len(found[0]) != width and begins is not None and any(map(begins.match, row[1:]))
+    return None if odd else found[0]
+
+
+def _own(row: Sequence[str], begins: re.Pattern[str] | None) -> int:
+    """How many of the lines belong to the first of them, which begins a row that is not whole."""
+    if begins is None or not begins.match(row[0]):
+        return 1
+    return next((n for n, line in enumerate(row) if n and begins.match(line)), len(row))

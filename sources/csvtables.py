@@ -19,9 +19,9 @@ class CsvTables:
     """The tables that an export needs, and those it may have; ``columns`` are required in each.
 
     Columns may stand in any order and more may stand beside them. A table that the export does not
-    have has no rows. ``begins`` is how a row begins where a line within a text never does;
-    ``named`` is how the files of tables are called, where not by the table's name. Raises
-    SourceError where a required table or column is missing.
+    have has no rows. ``looks`` are patterns of the cells of columns that never hold a text, as
+    ``split`` takes them; ``named`` is how the files of tables are called, where not by the table's
+    name. Raises SourceError where a required table or column is missing.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class CsvTables:
         columns: Mapping[str, Sequence[str]],
         *,
         required: Sequence[str],
-        begins: re.Pattern[str],
+        looks: Mapping[str, str],
         named: Mapping[str, re.Pattern[str]] | None = None,
     ) -> None:
         self._bundle = bundle
         self._columns = columns
-        self._begins = begins
+        self._looks = looks
         self.names: dict[str, str] = {}
         for table in columns:
             called = (named or {}).get(table)
@@ -51,7 +51,7 @@ class CsvTables:
         if name is None:
             return
         with self._bundle.open(name) as stream:
-            lines = split(text_lines(stream, shown(name)), self._begins)
+            lines = split(text_lines(stream, shown(name)), self._looks)
             _, first = next(lines, (1, None))
             header = [column.strip().lower() for column in first or ()]
             self._check(table, name, header)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
-
-import orjson
+from typing import Any, Final
 
 from sources.cooked import Mention, Quote, addressed
+from sources.discourse_mapping import CategoryRule, DiscourseMapping
 from sources.discourse_survey import Json, Survey, Topic, id_of, posts_of, topic_id, whole
-from sources.files import BROKEN, all_existing, streams
-from sources.mapping import CategoryRule, DiscourseMapping
+from sources.files import all_existing, json_of, streams
 from sources.parse import show
-from sources.reader import BaseReader, Item, Place, Read, SourceError
+from sources.reader import BaseReader, Item, NotJson, Place, Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
 
 _EXPECTED: Final = "topics of a Discourse forum as JSON (/t/<id>.json), in a folder or archive"
@@ -48,8 +46,7 @@ class DiscourseReader(BaseReader):
     ) -> None:
         self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -79,39 +76,19 @@ class DiscourseReader(BaseReader):
     def _pages(self) -> Iterator[tuple[str, int, Json] | Read]:
         for path in self._paths:
             for name, stream in streams(path, (".json",), _EXPECTED):
-                content = self._content(name, stream)
-                place = Place(name, "the whole file")
-                if len(content) > MAX_FILE_BYTES:
-                    message = f"has more than {MAX_FILE_BYTES} bytes; expected one topic"
-                    yield self._refuse(place, "too_long", message, table="files")
-                    continue
                 try:
-                    page = orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-                except orjson.JSONDecodeError as error:
-                    beginning = content[:100].decode(errors="replace")
-                    yield self._refuse(
-                        place, "not_json", f"is not JSON: {error}", table="files", value=beginning
-                    )
+                    page = json_of(stream, MAX_FILE_BYTES, "one topic")
+                except NotJson as error:
+                    yield self._refuse_file(name, error)
                     continue
-                number = topic_id(page) if isinstance(page, dict) else None
-                if number is None:
+                if not isinstance(page, dict) or (number := topic_id(page)) is None:
                     self._survey.learn_categories(page)
                     self._rows["files"]["skipped_not_a_topic"] += 1
                     continue
                 self._rows["files"]["topic"] += 1
                 yield name, number, page
 
-    @staticmethod
-    def _content(name: str, stream: IO[bytes]) -> bytes:
-        try:
-            return stream.read(MAX_FILE_BYTES + 1)
-        except BROKEN as error:
-            raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
-
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member_items(self) -> Iterator[Item]:
         for member_id, member in self._survey.members.items():
@@ -278,11 +255,15 @@ class DiscourseReader(BaseReader):
 
     @property
     def checks(self) -> Mapping[str, int]:
-        """``posts`` counts every post of the files once, whether or not it was recorded."""
+        """``posts`` counts every post of the files once, whether or not it was recorded.
+
+        ``posts_not_in_files`` are those that the topics list besides: pages are missing.
+        """
         told: Mapping[str, int] = self._rows.get("posts", {})
         return {
             **self._checks,
             "posts": sum(n for outcome, n in told.items() if outcome != _DUPLICATE),
+            "posts_not_in_files": len(self._survey.missing),
         }
 
 

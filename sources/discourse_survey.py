@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sources.cooked import Quote
-from sources.mapping import CategoryRule, DiscourseMapping
+from sources.discourse_mapping import CategoryRule, DiscourseMapping
 from sources.parse import show
 
 Json = Mapping[str, Any]
@@ -42,12 +42,14 @@ class Survey:
     """The members, topics and categories of all pages, gathered page by page.
 
     ``members`` by id, in the order in which they were met; ``posts`` gives each post's author.
+    ``missing`` are the ids of posts that their topics list and that are on no page.
     """
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
         self.topics: dict[int, Topic] = {}
         self.posts: dict[int, str | None] = {}
+        self.missing: set[int] = set()
         self._ids: dict[str, str] = {}
         self._slugs: dict[int, str] = {}
         self._parents: dict[int, int] = {}
@@ -85,6 +87,14 @@ class Survey:
             self._learn_people(details)
         for post in posts_of(page):
             self._learn_post(topic, post)
+        self._learn_stream(page)
+
+    def _learn_stream(self, page: Json) -> None:
+        stream = page.get("post_stream")
+        listed = stream.get("stream") if isinstance(stream, dict) else None
+        for number in listed if isinstance(listed, list) else ():
+            if isinstance(number, int) and number not in self.posts:
+                self.missing.add(number)
 
     def _learn_post(self, topic: Topic, post: Json) -> None:
         number = post.get("id")
@@ -93,6 +103,7 @@ class Survey:
         if isinstance(post.get("post_number"), int):
             topic.posts.setdefault(post["post_number"], number)
         self.posts[number] = self._learn_author(post, number)
+        self.missing.discard(number)
 
     def _learn_people(self, details: Json) -> None:
         people = [details.get("created_by"), details.get("last_poster")]

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sources.csvrows import split, text_lines
-from sources.files import BROKEN, all_existing, streams
-from sources.mapping import PERSONAL, DiscourseUsersMapping
+from sources.files import all_existing, streams
+from sources.mapping_file import Checker, CounterRule, Rule, loads
 from sources.reader import BaseReader, Item, Place, Read, SourceError
 
 _EXPECTED: Final = "the CSV of a Discourse user list (Admin > Users > Export), or a zip of it"
+#: Columns of a user list with personal data that no record needs; they are not even read.
+_PERSONAL: Final = frozenset(
+    {
+        "email",
+        "ip_address",
+        "registration_ip_address",
+        "secondary_emails",
+        "name",
+        "title",
+        "location",
+        "website",
+        "external_email",
+        "external_name",
+        "external_username",
+        "external_id",
+        "external_avatar_url",
+    }
+)
 #: The columns that are read besides those that the mapping counts.
 _READ: Final = (
     "id",
@@ -27,8 +46,35 @@ _READ: Final = (
 )
 #: Times of what happened to a member: the list was exported no earlier than the newest of all.
 _TIMES: Final = ("created_at", "last_seen_at", "last_posted_at", "last_emailed_at")
-_ROW_BEGINS: Final = re.compile(r"-?[0-9]+,")
+_LOOKS: Final = {"id": "-?[0-9]{1,18}"}
 _RUBY_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d{1,9})?) UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscourseUsersMapping:
+    """Which columns of a user list are totals; ``seen`` makes the last visit an action."""
+
+    counters: tuple[CounterRule, ...]
+    seen: Rule | None = None
+
+
+def _mapping(checker: Checker) -> DiscourseUsersMapping:
+    checker.only(checker.data, (), ("format", "counters", "seen"))
+    seen = checker.data.get("seen")
+    counters = checker.counters()
+    for position, rule in enumerate(counters):
+        if rule.column.lower() in _PERSONAL:
+            checker.wrong(
+                ("counters", str(position), "column"),
+                f"is {rule.column!r}, which is personal and never read; expected a total",
+            )
+    return DiscourseUsersMapping(
+        counters=counters,
+        seen=None if seen is None else checker.rule(seen, ("seen",), "verb"),
+    )
+
+
+load_discourse_users = loads("discourse-users", _mapping)
 
 
 class DiscourseUsersReader(BaseReader):
@@ -53,9 +99,8 @@ class DiscourseUsersReader(BaseReader):
     ) -> None:
         self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
-        self._source = source
         self._given_as_of = as_of
-        super().__init__(now=now, settings=(source, mapping, as_of))
+        super().__init__(source=source, now=now, settings=(mapping, as_of))
 
     def _begin(self) -> None:
         super()._begin()
@@ -109,15 +154,12 @@ class DiscourseUsersReader(BaseReader):
     def _rows_of(
         self, name: str, text: Iterable[str]
     ) -> Iterator[tuple[Place, list[str], list[str] | None]]:
-        try:
-            rows = split(text, _ROW_BEGINS)
-            _, first = next(rows, (1, None))
-            header = [column.strip().lower() for column in first or ()]
-            self._check_header(name, header)
-            for line, cells in rows:
-                yield Place(name, f"line {line}"), header, cells
-        except BROKEN as error:
-            raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
+        rows = split(text, _LOOKS)
+        _, first = next(rows, (1, None))
+        header = [column.strip().lower() for column in first or ()]
+        self._check_header(name, header)
+        for line, cells in rows:
+            yield Place(name, f"line {line}"), header, cells
 
     def _check_header(self, name: str, header: list[str]) -> None:
         missing = [column for column in ("id", "username") if column not in header]
@@ -132,7 +174,7 @@ class DiscourseUsersReader(BaseReader):
                 raise SourceError(f"{name}: has the column {column} twice; expected it once")
         for rule in counters:
             if rule.required and rule.column.lower() not in header:
-                known = ", ".join(column for column in header if column not in PERSONAL)
+                known = ", ".join(column for column in header if column not in _PERSONAL)
                 raise SourceError(
                     f"{name}: has no column {rule.column}, which the mapping names; expected one "
                     f"of {known}"
@@ -149,7 +191,7 @@ class DiscourseUsersReader(BaseReader):
         row = {
             column: cell.strip()
             for column, cell in zip(header, cells, strict=True)
-            if column not in PERSONAL and cell.strip()
+            if column not in _PERSONAL and cell.strip()
         }
         yield Item(place, self._member(row), "users", "member")
         if "id" not in row:
@@ -166,9 +208,6 @@ class DiscourseUsersReader(BaseReader):
             )
             yield Item(place, value)
         yield from self._counters(row, place)
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member(self, row: Mapping[str, str]) -> dict[str, Any]:
         number = row.get("id")

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
-from sources.reader import SourceError
+import orjson
 
-#: What reading a damaged file or archive may raise.
-BROKEN: Final = (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile)
+from sources.reader import NotJson, SourceError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+#: What opening or reading a damaged file or archive may raise; a zip may also be packed in a way
+#: that nobody knows, and name its files in what it says is UTF-8 and is not.
+BROKEN: Final = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
 
 _PART: Final = 1_000_000
+_SHOWN: Final = 100
 
 
 def existing(path: Path, expected: str) -> Path:
@@ -58,30 +76,85 @@ def streams(
     """Each file with one of ``suffixes`` in a folder or archive, or the file itself.
 
     Yields the name inside, as ``shown``, and the open stream, valid until the next; folders in the
-    order of their names, archives in their own order. ``.gz`` may follow a suffix. Raises
-    SourceError for what is none of these or is damaged.
+    order of their names, archives in their own order. ``.gz`` may follow a suffix, and what begins
+    like gzip is unpacked. Raises SourceError for what is none of these or is damaged, as the
+    streams do where they break off.
     """
     existing(path, expected)
     try:
-        if path.is_dir():
-            yield from _of_folder(path, suffixes)
-        elif zipfile.is_zipfile(path):
-            yield from _of_zip(path, suffixes)
-        elif _is_tar(path):
-            yield from _of_tar(path, suffixes)
-        elif _wanted(path.name, suffixes):
-            with opened(path) as stream:
-                yield shown(path.name), stream
-        else:
-            raise SourceError(f"{path}: is neither a folder nor an archive; expected {expected}")
+        for name, stream in _inside(path, suffixes, expected):
+            yield name, checked(stream, partial(_broken_off, name, expected))
     except BROKEN as error:
         raise SourceError(f"{path}: cannot be read ({error}); expected {expected}") from error
 
 
+def _inside(
+    path: Path, suffixes: tuple[str, ...], expected: str
+) -> Iterator[tuple[str, IO[bytes]]]:
+    if path.is_dir():
+        yield from _of_folder(path, suffixes)
+    elif zipfile.is_zipfile(path):
+        yield from _of_zip(path, suffixes, expected)
+    elif _is_tar(path):
+        yield from _of_tar(path, suffixes)
+    elif _wanted(path.name, suffixes):
+        with opened(path) as stream:
+            yield shown(path.name), stream
+    else:
+        raise SourceError(f"{path}: is neither a folder nor an archive; expected {expected}")
+
+
+class _Checked(io.RawIOBase):
+    """A stream that says where it breaks off what it is, to whoever reads it."""
+
+    def __init__(self, stream: IO[bytes], complaint: Callable[[Exception], SourceError]) -> None:
+        self._stream = cast("io.BufferedIOBase", stream)
+        self._complaint = complaint
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        part = memoryview(buffer).cast("B")
+        try:
+            content = self._stream.read1(len(part))
+        except BROKEN as error:
+            raise self._complaint(error) from error
+        part[: len(content)] = content
+        return len(content)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+def checked(stream: IO[bytes], complaint: Callable[[Exception], SourceError]) -> IO[bytes]:
+    """The stream, which raises the ``complaint`` about what goes wrong where it breaks off."""
+    return io.BufferedReader(_Checked(stream, complaint))
+
+
+def _broken_off(name: str, expected: str, error: Exception) -> SourceError:
+    return SourceError(f"{name}: breaks off ({error}); expected {expected}")
+
+
 def _wanted(name: str, suffixes: tuple[str, ...]) -> bool:
-    base = name.rsplit("/", 1)[-1].lower()
-    # macOS puts a "._" companion beside every file it archives.
-    return base.removesuffix(".gz").endswith(suffixes) and not base.startswith("._")
+    return name.lower().removesuffix(".gz").endswith(suffixes) and not of_macos(name)
+
+
+def of_macos(name: str) -> bool:
+    """Whether macOS put a file into an archive, as a companion of another one."""
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith("._")
+
+
+def zip_entries(archive: zipfile.ZipFile, path: Path, expected: str) -> list[zipfile.ZipInfo]:
+    """The files in the zip at ``path``, without those of macOS; SourceError if one is encrypted."""
+    found = [e for e in archive.infolist() if not e.is_dir() and not of_macos(e.filename)]
+    for entry in found:
+        if entry.flag_bits & 1:
+            raise SourceError(
+                f"{shown(path)}: holds {shown(entry.filename)}, which is encrypted; expected "
+                f"{expected}"
+            )
+    return found
 
 
 def _is_tar(path: Path) -> bool:
@@ -98,15 +171,14 @@ def _of_folder(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[
                 yield shown(file.relative_to(path).as_posix()), stream
 
 
-def _of_zip(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
+def _of_zip(
+    path: Path, suffixes: tuple[str, ...], expected: str
+) -> Iterator[tuple[str, IO[bytes]]]:
     with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            if entry.is_dir() or not _wanted(entry.filename, suffixes):
-                continue
-            if entry.flag_bits & 1:
-                raise SourceError(f"{path}: {entry.filename} is encrypted; expected a plain zip")
-            with archive.open(entry) as stream:
-                yield shown(entry.filename), _maybe_gzip(entry.filename, stream)
+        for entry in zip_entries(archive, path, expected):
+            if _wanted(entry.filename, suffixes):
+                with archive.open(entry) as stream:
+                    yield shown(entry.filename), unpacked(stream)
 
 
 def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -118,13 +190,7 @@ def _of_tar(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[byt
                 continue
             stream = archive.extractfile(entry)
             if stream is not None:
-                yield shown(entry.name), _maybe_gzip(entry.name, stream)
-
-
-def _maybe_gzip(name: str, stream: IO[bytes]) -> IO[bytes]:
-    if name.lower().endswith(".gz"):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=stream))
-    return stream
+                yield shown(entry.name), unpacked(stream)
 
 
 def whole(stream: IO[bytes], most: int) -> bytes | None:
@@ -138,6 +204,21 @@ def whole(stream: IO[bytes], most: int) -> bytes | None:
         if len(content) > most:
             return None
     return bytes(content)
+
+
+def json_of(stream: IO[bytes], most: int, expected: str) -> object:
+    """What the JSON in a stream holds, with or without a byte order mark before it.
+
+    Raises NotJson for more than ``most`` bytes, where ``expected`` was less, and for what is none.
+    """
+    content = whole(stream, most)
+    if content is None:
+        raise NotJson("too_long", f"has more than {most} bytes; expected {expected}")
+    try:
+        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        beginning = content[:_SHOWN].decode(errors="replace")
+        raise NotJson("not_json", f"is not JSON: {error}", beginning) from error
 
 
 def without_bom(stream: IO[bytes]) -> IO[bytes]:

@@ -189,24 +189,33 @@ class Checker:
             return value
         return ""
 
-    def rule(self, value: object, key: Key, word: str, *, actor: bool = False) -> Rule:
-        """What rows of one kind become: ``{venue, <word>}``, or ``{skip}``."""
+    def words(
+        self, value: object, key: Key, names: tuple[str, ...], *, also: tuple[str, ...] = ()
+    ) -> dict[str, str]:
+        """The word for each of these names in a table; or for ``skip``, which then stands alone.
+
+        ``also`` may stand beside the names, to be read by the caller.
+        """
         before = len(self.mistakes)
         table = self.table(value, key)
         if len(self.mistakes) > before:
-            return Rule()
+            return {}
         if "skip" in table:
             self.only(table, key, ("skip",))
-            return Rule(skip=self.word(table, key, "skip"))
-        self.only(
-            table, key, ("venue", word, "skip", "actor") if actor else ("venue", word, "skip")
-        )
-        who = table.get("actor", "voter")
+            return {"skip": self.word(table, key, "skip")}
+        self.only(table, key, (*names, "skip", *also))
+        return {name: self.word(table, key, name) for name in names}
+
+    def rule(self, value: object, key: Key, word: str, *, actor: bool = False) -> Rule:
+        """What rows of one kind become: ``{venue, <word>}``, or ``{skip}``."""
+        words = self.words(value, key, ("venue", word), also=("actor",) if actor else ())
+        who = value.get("actor", "voter") if actor and isinstance(value, dict) else "voter"
         if who not in ("voter", "asker"):
             self.wrong((*key, "actor"), f"is {who!r}; expected 'voter' or 'asker'")
         return Rule(
-            venue=self.word(table, key, "venue"),
-            word=self.word(table, key, word),
+            venue=words.get("venue", ""),
+            word=words.get(word, ""),
+            skip=words.get("skip"),
             asker=who == "asker",
         )
 

@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 
 import orjson
 
-from sources.cloudevents import is_event, opened_event
+from sources.cloudevents import Opened, is_event, opened_event
 from sources.files import BROKEN, existing, shown, unpacked
 from sources.parse import Fault, show
 from sources.reader import BaseReader, Item, Place, Read, SourceError
@@ -31,8 +31,9 @@ class NdjsonReader(BaseReader):
     A record without ``source`` gets the reader's. Of a key that stands twice in an object the last
     one counts. Two envelopes are opened: that of a file of rejected rows, whose ``value`` is the
     record; and that of CloudEvents, see sources/cloudevents.py. If an event's source is no word,
-    the reader's stands for it, but for one only: ids of events are unique within their own source.
-    A line may be a list of them: what CloudEvents calls a batch.
+    the reader's stands for it. Ids of events are unique within their own source only, so a source
+    of records may stand for one of them. A line may be a list of events: what CloudEvents calls a
+    batch.
 
     ``total`` and ``done`` count bytes as stored; ``total`` is None when reading standard input.
     """
@@ -48,13 +49,13 @@ class NdjsonReader(BaseReader):
         stdin: IO[bytes] | None = None,
     ) -> None:
         self._files = [file for path in paths for file in _files(path)]
-        self._source = source
         self._stdin = stdin
-        super().__init__(now=now, settings=(source,))
+        super().__init__(source=source, now=now, settings=())
 
     def _begin(self) -> None:
         super()._begin()
-        self._stood_for: object = None
+        #: source of records -> the source of events that it stands for
+        self._senders: dict[str, str] = {}
 
     def _items(self) -> Iterator[Item | Read]:
         if Path("-") not in self._files:
@@ -126,27 +127,36 @@ class NdjsonReader(BaseReader):
                     "`value`"
                 )
                 return self._refuse_line(place, "not_an_object", message, _shown(line))
-        sender = None
-        if is_event(value):
-            opened = opened_event(value)
-            if isinstance(opened, Fault):
-                return self._refuse_line(place, opened.code, opened.message, value, opened.field)
-            value, sender = opened
-        return self._record_item(value, sender, place, size)
+        if not is_event(value):
+            return self._record_item(self._with_source(value), place, size)
+        opened = opened_event(value)
+        if isinstance(opened, Fault):
+            return self._refuse_line(place, opened.code, opened.message, value, opened.field)
+        record = self._with_source(opened.record)
+        if (another := self._another(record, opened)) is not None:
+            return self._refuse_line(place, "another_source", another, opened.record, "source")
+        return self._record_item(record, place, size)
 
-    def _record_item(
-        self, record: Mapping[str, Any], sender: str | None, place: Place, size: int
-    ) -> Item | Read:
+    def _with_source(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         if record.get("source") is None and self._source is not None:
-            if sender is not None and self._stood_for not in (None, sender):
-                message = (
-                    f"is of the event source {sender[:60]!r}, but {self._source!r} stands for "
-                    f"{str(self._stood_for)[:60]!r} already, and ids are unique within a source "
-                    "only; expected `source` in `data`, or an import of its own with --source"
-                )
-                return self._refuse_line(place, "another_source", message, record, "source")
-            self._stood_for = self._stood_for or sender
-            record = {**record, "source": self._source}
+            return {**record, "source": self._source}
+        return record
+
+    def _another(self, record: Mapping[str, Any], opened: Opened) -> str | None:
+        """What is wrong where the record's source stands for another source of events already."""
+        source = record.get("source")
+        if opened.whole or not isinstance(source, str):
+            return None
+        before = self._senders.setdefault(source, opened.sender)
+        if before == opened.sender:
+            return None
+        return (
+            f"is of the event source {opened.sender[:60]!r}, but {source[:60]!r} stands for "
+            f"{before[:60]!r} already, and ids are unique within a source only; expected `data` "
+            "with a `source` and an `id` of its own, or an import of its own with --source"
+        )
+
+    def _record_item(self, record: Mapping[str, Any], place: Place, size: int) -> Item:
         kind = record.get("kind")
         return Item(place, record, "lines", kind if isinstance(kind, str) else "", size)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from sources.bundle import Bundle
 from sources.csvtables import CsvTables
-from sources.mapping_file import Rule
-from sources.mapping_others import NoteMapping
+from sources.mapping_file import Checker, Rule, loads
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read
 from sources.records import ActionRecord, PostRecord, Record
@@ -28,10 +27,53 @@ _COLUMNS: Final = {
     _ARTICLES: ("title", "published_date", "key"),
     _TOTALS: ("date",),
 }
-#: A row begins with the key of an article, a time, or the number of an article and its category.
-_ROW_BEGINS: Final = re.compile(r"(?:n[0-9a-f]{8,20}|\d{4}-\d\d-\d\dT[0-9:.+-]{8,20}),[nu]")
+_LOOKS: Final = {
+    "note_key": "n[0-9a-z]{8,20}",
+    "like_user_id": '[^,"\\s]{1,80}',
+    "liked_at": r"\d{4}-\d\d-\d\dT[0-9:.+-]{8,20}",
+    "article_number": r"\w{1,20}",
+    "category": r"\w{1,20}",
+    "date": r"\d{4}-\d\d-\d\d",
+}
 #: A published date is a day where note is: in Japan.
 _MIDNIGHT: Final = "T00:00:00+09:00"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteMapping:
+    """Whose blog it is, and what its articles and likes are, and those of others that it likes."""
+
+    owner: str
+    role: str
+    articles: Rule
+    likes: Rule
+    liked_articles: Rule
+    my_likes: Rule
+
+
+def _mapping(checker: Checker) -> NoteMapping:
+    data = checker.data
+    names = ("owner", "articles", "likes", "liked_articles", "my_likes")
+    checker.only(data, (), ("format", *names))
+    owner = checker.table(data.get("owner"), ("owner",))
+    checker.only(owner, ("owner",), ("id", "role"))
+    member = owner.get("id")
+    if not isinstance(member, str) or not member.strip():
+        checker.wrong(("owner", "id"), f"is {member!r}; expected the owner's id as a string")
+    role = owner.get("role")
+    if role not in ("member", "staff", "bot"):
+        checker.wrong(("owner", "role"), f"is {role!r}; expected 'staff', 'member' or 'bot'")
+    return NoteMapping(
+        owner=str(member),
+        role=str(role),
+        articles=checker.rule(data.get("articles"), ("articles",), "type"),
+        likes=checker.rule(data.get("likes"), ("likes",), "verb"),
+        liked_articles=checker.rule(data.get("liked_articles"), ("liked_articles",), "type"),
+        my_likes=checker.rule(data.get("my_likes"), ("my_likes",), "verb"),
+    )
+
+
+load_note_likes = loads("note-likes", _mapping)
 
 
 _Tell = Callable[[Place, Mapping[str, str]], Iterator[Item | Read]]
@@ -40,25 +82,25 @@ _Tell = Callable[[Place, Mapping[str, str]], Iterator[Item | Read]]
 class NoteLikesReader(BaseReader):
     """The owner, their articles, the likes of these; then the articles they liked, and those likes.
 
-    An article that is liked but not listed is a post without a title, written no later than
-    it was first liked; so are all articles of others, with a title. Everything is read twice,
-    to learn these times; memory grows by some 200 bytes an article.
+    An article that is liked but not listed is a post without a title, written no later than it
+    was first liked; so are, with a title, those listed without a day and all articles of others.
+    Everything is read twice, to learn these times; memory grows by some 200 bytes an article.
     """
 
     format = "note-likes"
 
     def __init__(self, path: Path, mapping: NoteMapping, *, source: str, now: datetime) -> None:
         bundle = Bundle(path, _EXPECTED)
-        self._tables = CsvTables(bundle, _COLUMNS, required=(), begins=_ROW_BEGINS)
+        self._tables = CsvTables(bundle, _COLUMNS, required=(), looks=_LOOKS)
         if not {"likes", "my_likes"} & set(self._tables.names):
             raise bundle.broken("holds neither likes.csv nor my_likes.csv")
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
         self._listed: set[str] = set()
+        self._undated: dict[str, str] = {}
         self._first_liked: dict[str, str] = {}
         self._told: set[str] = set()
         self._likers: set[str] = set()
@@ -93,8 +135,10 @@ class NoteLikesReader(BaseReader):
         total = sum(1 for _ in self._tables.rows(_TOTALS))
         for _, row in self._tables.rows(_ARTICLES):
             total += 1
-            if not isinstance(row, str):
+            if not isinstance(row, str) and _is_day(row["published_date"].strip()):
                 self._listed.add(row["key"].strip())
+            elif not isinstance(row, str):
+                self._undated.setdefault(row["key"].strip(), row["title"])
         for _, row in self._tables.rows("likes"):
             total += 1
             if isinstance(row, str):
@@ -115,9 +159,6 @@ class NoteLikesReader(BaseReader):
             else:
                 yield from tell(place, {name: cell.strip() for name, cell in row.items()})
             self.done += 1
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _skipped(self, rule: Rule, table: str) -> bool:
         if rule.skip is not None:
@@ -140,6 +181,7 @@ class NoteLikesReader(BaseReader):
         rule = self._mapping.articles
         if rule.skip is None:
             value = self._post(rule, key, self._mapping.owner, time, "unknown")
+            value["title"] = self._title(self._undated.get(key))
             yield Item(Place("likes.csv", f"article {key[:40]}"), value)
 
     def _post(self, rule: Rule, key: str, author: str, time: str, known: str) -> dict[str, Any]:
@@ -238,6 +280,7 @@ def _is_time(cell: str) -> bool:
 
 def _is_day(cell: str) -> bool:
     try:
-        return len(cell) == len("2026-03-29") and date.fromisoformat(cell) is not None
+        date.fromisoformat(cell)
     except ValueError:
         return False
+    return len(cell) == len("2026-03-29")

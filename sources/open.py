@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import IO, Final
 
 from sources.discourse import discourse
-from sources.discourse_users import discourse_users
-from sources.mapping import load_discourse, load_discourse_users, load_stackexchange
-from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
+from sources.discourse_mapping import load_discourse
+from sources.discourse_users import discourse_users, load_discourse_users
 from sources.ndjson import ndjson
-from sources.note_likes import note_likes
-from sources.polis import polis
+from sources.note_likes import load_note_likes, note_likes
+from sources.polis import load_polis, polis
 from sources.reader import BaseReader, SourceError
 from sources.slack import slack
+from sources.slack_mapping import load_slack
 from sources.sourcecred import sourcecred
-from sources.stackexchange import stackexchange
+from sources.sourcecred_mapping import load_sourcecred
+from sources.stackexchange import load_stackexchange, stackexchange
 
 
 def open_source(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from sources.bundle import Bundle
 from sources.csvtables import CsvTables
-from sources.mapping_others import POLIS_VOTES, PolisMapping
+from sources.mapping_file import Checker, Rule, loads
 from sources.parse import show
 from sources.reader import BaseReader, Item, Place, Read
 from sources.records import ActionRecord, PostRecord, Record, RetractionRecord
@@ -25,6 +25,8 @@ _EXPECTED: Final = (
     "a folder or zip with the raw data of a Polis report (…comments.csv, …votes.csv and, to "
     "compare with, …participant-votes.csv)"
 )
+#: The three votes of Polis, as its export writes them.
+_VOTES: Final[Mapping[str, str]] = {"1": "agree", "-1": "disagree", "0": "pass"}
 _PARTICIPANTS: Final = "participants-votes"
 _COLUMNS: Final = {
     "comments": ("timestamp", "comment-id", "author-id", "comment-body"),
@@ -37,8 +39,7 @@ _NAMED: Final = {
     "votes": re.compile(r"(?:.*(?<!participant)(?<!participants)-)?votes\.csv(?:\.gz)?"),
     _PARTICIPANTS: re.compile(r"(?:.*-)?participants?-votes\.csv(?:\.gz)?"),
 }
-#: A row begins with its time; a line within a statement hardly does.
-_ROW_BEGINS: Final = re.compile(r"[0-9]{9,16},")
+_LOOKS: Final = {"timestamp": "[0-9]{9,16}", "participant": "[0-9]{1,9}"}
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _TIME: Final = re.compile(r"[0-9]{9,16}")
 #: Later than any time in seconds, earlier than any in milliseconds that is not refused.
@@ -46,6 +47,25 @@ _MILLISECONDS_FROM: Final = 10**11
 _SUMS: Final = {"agree": "votes_up", "disagree": "votes_down", "pass": "votes_pass"}
 #: Bits for a voter beside a statement in one number.
 _VOTER_BITS: Final = 31
+
+
+@dataclass(frozen=True, slots=True)
+class PolisMapping:
+    """What a proposal is, and each of the three votes (``agree``, ``disagree``, ``pass``)."""
+
+    comments: Rule
+    votes: Mapping[str, Rule]
+
+
+def _mapping(checker: Checker) -> PolisMapping:
+    checker.only(checker.data, (), ("format", "comments", "votes"))
+    return PolisMapping(
+        comments=checker.rule(checker.data.get("comments"), ("comments",), "type"),
+        votes=checker.named_rules("votes", "verb", tuple(_VOTES.values())),
+    )
+
+
+load_polis = loads("polis", _mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +79,7 @@ class _Vote:
 
     @property
     def id(self) -> str:
-        return f"{self.statement}-{self.voter}-{POLIS_VOTES[self.value]}-{self.time}"
+        return f"{self.statement}-{self.voter}-{_VOTES[self.value]}-{self.time}"
 
 
 class PolisReader(BaseReader):
@@ -79,11 +99,10 @@ class PolisReader(BaseReader):
     def __init__(self, path: Path, mapping: PolisMapping, *, source: str, now: datetime) -> None:
         bundle = Bundle(path, _EXPECTED)
         self._tables = CsvTables(
-            bundle, _COLUMNS, required=("comments", "votes"), begins=_ROW_BEGINS, named=_NAMED
+            bundle, _COLUMNS, required=("comments", "votes"), looks=_LOOKS, named=_NAMED
         )
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -94,14 +113,17 @@ class PolisReader(BaseReader):
         self._same: dict[int, int] = {}
         self._held: dict[str, Counter[str]] = {}
         self._checks.update(proposals=0, vote_rows=0, votes=0, votes_up=0, votes_down=0)
-        self._checks.update(votes_pass=0)
+        self._checks.update(votes_pass=0, votes_tied=0)
         if _PARTICIPANTS in self._tables.names:
             self._checks.update(participants=0, participants_votes=0, participants_agree=0)
             self._checks.update(participants_disagree=0, participants_differing=0)
 
     @property
     def checks(self) -> Mapping[str, int]:
-        """``votes`` and its parts are those that hold; ``participants_…`` what Polis counts."""
+        """``votes`` and its parts are those that hold; ``participants_…`` what Polis counts.
+
+        ``votes_tied`` are votes of which it is not known whether the voter's next one came later.
+        """
         return {**self._checks, "authors": len(self._writers), "voters": len(self._voters)}
 
     def _items(self) -> Iterator[Item | Read]:
@@ -128,8 +150,8 @@ class PolisReader(BaseReader):
         total = sum(1 for _ in self._tables.rows(_PARTICIPANTS))
         for _, row in self._tables.rows("comments"):
             total += 1
-            if not isinstance(row, str) and row["author-id"].strip():
-                self._authors[row["comment-id"].strip()] = row["author-id"].strip()
+            if not isinstance(row, str) and not _not_a_number(row, ("comment-id", "author-id")):
+                self._authors[str(int(row["comment-id"]))] = str(int(row["author-id"]))
         keys, times, values = array("q"), array("q"), array("b")
         for _, row in self._tables.rows("votes"):
             total += 1
@@ -150,7 +172,9 @@ class PolisReader(BaseReader):
         self._replaced = dict(
             zip(order[:-1][again].tolist(), times[1:][again].tolist(), strict=True)
         )
-        same = again & (times[1:] == times[:-1]) & (values[1:] == values[:-1])
+        at_once = again & (times[1:] == times[:-1])
+        same = at_once & (values[1:] == values[:-1])
+        self._checks["votes_tied"] = int(at_once.sum() - same.sum())
         for before, position in zip(
             order[:-1][same].tolist(), order[1:][same].tolist(), strict=True
         ):
@@ -161,19 +185,15 @@ class PolisReader(BaseReader):
 
     # Telling
 
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
-
     def _participant(self, place: Place, row: Mapping[str, str] | str) -> Iterator[Item | Read]:
         if isinstance(row, str):
             yield self._refuse(place, "cells", row, table=_PARTICIPANTS)
             return
         names = _COLUMNS[_PARTICIPANTS]
-        for name in names:
-            if not _NUMBER.fullmatch(row[name].strip()):
-                message = f"is {show(row[name])}; expected a whole number"
-                yield self._refuse(place, "not_a_number", message, table=_PARTICIPANTS, field=name)
-                return
+        if (wrong := _not_a_number(row, names)) is not None:
+            name, message = wrong
+            yield self._refuse(place, "not_a_number", message, table=_PARTICIPANTS, field=name)
+            return
         number, votes, agree, disagree = (int(row[name]) for name in names)
         held = self._held.get(str(number), Counter())
         self._checks["participants_votes"] += votes
@@ -188,10 +208,16 @@ class PolisReader(BaseReader):
         if isinstance(row, str):
             yield self._refuse(place, "cells", row, table="comments")
             return
-        rule, number = self._mapping.comments, row["comment-id"].strip()
+        rule, author = self._mapping.comments, row["author-id"].strip()
         if rule.skip is not None:
             self._account("comments", f"skipped_{rule.skip}")
             return
+        ids = ("comment-id", "author-id") if author else ("comment-id",)
+        if (wrong := _not_a_number(row, ids)) is not None:
+            name, message = wrong
+            yield self._refuse(place, "not_a_number", message, table="comments", field=name)
+            return
+        number = str(int(row["comment-id"]))
         time = _milliseconds(row["timestamp"])
         if time is None:
             message = _not_a_time(row["timestamp"])
@@ -202,9 +228,9 @@ class PolisReader(BaseReader):
             id=number,
             venue=rule.venue,
             type=rule.word,
-            author=row["author-id"].strip() or None,
+            author=str(int(author)) if author else None,
             time=since_1970(microseconds=time * 1000),
-            root=number or None,
+            root=number,
             text=self._text(row["comment-body"]),
             format="plain",
             # Moderators took it out of the vote; it was written all the same.
@@ -213,7 +239,7 @@ class PolisReader(BaseReader):
         yield Item(place, value, "comments", rule.word)
 
     def _vote_items(self, place: Place, vote: _Vote, position: int) -> Iterator[Item]:
-        rule = self._mapping.votes[POLIS_VOTES[vote.value]]
+        rule = self._mapping.votes[_VOTES[vote.value]]
         if rule.skip is not None:
             self._account("votes", f"skipped_{rule.skip}")
             return
@@ -264,17 +290,24 @@ def _vote(row: Mapping[str, str] | str) -> _Vote | tuple[str, str]:
     """The vote in a row; or the column at fault, and what is wrong with it."""
     if isinstance(row, str):
         return "", row
-    for column in ("comment-id", "voter-id"):
-        if not _NUMBER.fullmatch(row[column].strip()):
-            return column, f"is {show(row[column])}; expected a whole number"
+    if (wrong := _not_a_number(row, ("comment-id", "voter-id"))) is not None:
+        return wrong
     value = row["vote"].strip()
-    if value not in POLIS_VOTES:
+    if value not in _VOTES:
         return "vote", f"is {show(value)}; expected 1 (agree), -1 (disagree) or 0 (pass)"
     time = _milliseconds(row["timestamp"])
     if time is None:
         return "timestamp", _not_a_time(row["timestamp"])
     statement, voter = (str(int(row[column])) for column in ("comment-id", "voter-id"))
     return _Vote(statement, voter, value, time)
+
+
+def _not_a_number(row: Mapping[str, str], columns: Sequence[str]) -> tuple[str, str] | None:
+    """The first of the columns whose cell is no whole number, and what is wrong with it."""
+    for column in columns:
+        if not _NUMBER.fullmatch(row[column].strip()):
+            return column, f"is {show(row[column])}; expected a whole number"
+    return None
 
 
 def _milliseconds(cell: str) -> int | None:

@@ -33,6 +33,18 @@ class SourceError(Exception):
     """
 
 
+class NotJson(ValueError):
+    """A file that is not read as JSON: the message says why, ``code`` in a word.
+
+    ``beginning`` is how it begins, where that may help to find it.
+    """
+
+    def __init__(self, code: str, message: str, beginning: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.beginning = beginning
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something was read: a file's name and the row in it, in words (``line 12``)."""
@@ -120,13 +132,19 @@ class Item:
 
 
 class BaseReader(ABC):
-    """The bookkeeping of a reader; a format fills in ``_items`` and, if it has sums, ``_check``."""
+    """The bookkeeping of a reader; a format fills in ``_items`` and, if it has sums, ``_check``.
+
+    ``source`` is the community whose records these are, where they do not say so themselves.
+    """
 
     format: str
 
-    def __init__(self, *, now: datetime, settings: tuple[object, ...]) -> None:
+    def __init__(
+        self, *, source: str | None = None, now: datetime, settings: tuple[object, ...]
+    ) -> None:
+        self._source = source
         self._now = now
-        self._settings = settings
+        self._settings = (source, *settings)
         self._begin()
 
     def _begin(self) -> None:
@@ -191,6 +209,10 @@ class BaseReader(ABC):
         self._check(result)
         return Read(item.place, item.value, record=result, size=size)
 
+    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
+        """A canonical mapping of the community."""
+        return {"kind": kind, "source": self._source, **values}
+
     def _refuse(
         self,
         place: Place,
@@ -203,6 +225,10 @@ class BaseReader(ABC):
     ) -> Read:
         self._account(table, "rejected")
         return Read(place, value, faults=(Fault(field, code, message),), size=len(value))
+
+    def _refuse_file(self, name: str, error: NotJson) -> Read:
+        place = Place(name, "the whole file")
+        return self._refuse(place, error.code, str(error), table="files", value=error.beginning)
 
     def _text(self, value: object) -> object:
         """A text that can be recorded: without control characters, cut at the limit."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
-
-import orjson
+from typing import Any, Final
 
 from sources.bundle import Bundle
-from sources.files import BROKEN, shown, whole
-from sources.mapping_others import ChannelRule, SlackMapping
+from sources.files import json_of, shown
 from sources.parse import show
-from sources.reader import BaseReader, Item, Place, Read, SourceError
+from sources.reader import BaseReader, Item, NotJson, Place, Read
 from sources.records import ActionRecord, MemberRecord, PostRecord, Record
+from sources.slack_mapping import ChannelRule, SlackMapping
 from sources.slack_survey import (
     JOINED,
     SLACKBOT,
@@ -30,7 +28,7 @@ from sources.slack_survey import (
     moment,
     text_of,
 )
-from sources.slack_text import mentioned, plain
+from sources.slack_text import composed, mentioned, plain
 
 _EXPECTED: Final = (
     "a Slack export: a zip or folder with users.json, channels.json and CHANNEL/DATE.json"
@@ -38,6 +36,7 @@ _EXPECTED: Final = (
 #: A day of one channel; far beyond that it is something else.
 MAX_FILE_BYTES: Final = 100_000_000
 _SHOWN: Final = 40
+_PRIVATE: Final = ("groups.json", "dms.json", "mpims.json")
 
 
 class SlackReader(BaseReader):
@@ -46,7 +45,8 @@ class SlackReader(BaseReader):
     A message's id is that of its channel and its ``ts``, to the microsecond. Of a message that the
     export holds in several versions only the latest is told; one that was deleted is told as
     deleted. A thread's first message that the export lacks is told without a text, so
-    that answers to it reach its author. Conversations that are not public are left out.
+    that answers to it reach its author. Where a thread begins with what is no post, such as that
+    somebody joined, its replies answer none. Conversations that are not public are left out.
 
     Everything is read twice; memory grows by some 200 bytes a message, not with the texts.
     """
@@ -61,8 +61,7 @@ class SlackReader(BaseReader):
         channels = self._bundle.find("channels.json") or ""
         self._root = channels[: -len("channels.json")]
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
@@ -71,7 +70,7 @@ class SlackReader(BaseReader):
         self._told: set[Key] = set()
         self._reactors: set[str] = set()
         self._checks.update(members=0, bots=0, channels=0, posts=0, replies=0, joins=0)
-        self._checks.update(mentions=0, reactions=0)
+        self._checks.update(mentions=0, reactions=0, channels_without_files=0)
 
     @property
     def checks(self) -> Mapping[str, int]:
@@ -111,10 +110,12 @@ class SlackReader(BaseReader):
         if name is None:
             return []
         with self._bundle.open(name) as stream:
-            found = self._json(name, stream)
-        if isinstance(found, str) or not isinstance(found, list):
-            why = found if isinstance(found, str) else "holds no list"
-            raise self._bundle.broken(f"{shown(name)} {why}")
+            try:
+                found = json_of(stream, MAX_FILE_BYTES, "a list")
+            except NotJson as error:
+                raise self._bundle.broken(f"{shown(name)} {error}") from error
+        if not isinstance(found, list):
+            raise self._bundle.broken(f"{shown(name)} holds no list")
         return found
 
     def _public(self) -> dict[str, str]:
@@ -123,62 +124,63 @@ class SlackReader(BaseReader):
         if self._mapping.private_channels:
             listed = listed + self._list("groups.json")
         return {
-            channel["name"]: str(channel.get("id") or channel["name"])
+            composed(channel["name"]): str(channel.get("id") or channel["name"])
             for channel in listed
             if isinstance(channel, dict) and isinstance(channel.get("name"), str)
         }
 
-    def _days(self) -> Iterator[tuple[str, str, list[Any]] | Read]:
-        """The messages of each day of each channel that may be read: file, channel's name, they."""
-        names = []
+    def _private(self) -> set[str]:
+        """The names and ids of private conversations, one of which is that of its folder."""
+        listed = (one for base in _PRIVATE for one in self._list(base) if isinstance(one, dict))
+        words = (one.get(key) for one in listed for key in ("name", "id"))
+        return {composed(word) for word in words if isinstance(word, str)}
+
+    def _files(self) -> list[tuple[str, str]]:
+        """Each file of a channel that may be read, with the channel's name."""
+        private, found = self._private(), []
         for name in self._bundle.names:
             folder, _, file = name.removeprefix(self._root).rpartition("/")
+            channel = composed(folder)
             if not name.startswith(self._root) or not file.endswith(".json"):
                 self._account("files", "skipped_not_json")
             elif not folder:
                 self._account("files", "skipped_not_messages")
-            elif folder not in self._channels:
+            elif channel in self._channels:
+                found.append((name, channel))
+            elif channel in private:
                 self._account("files", "skipped_private_conversation")
             else:
-                names.append(name)
-        for name, stream in self._bundle.each(names):
-            messages = self._json(name, stream)
-            if isinstance(messages, str) or not isinstance(messages, list):
-                why = messages if isinstance(messages, str) else "is no list of messages"
-                place = Place(shown(name), "the whole file")
-                yield self._refuse(place, "not_messages", why, table="files")
+                self._account("files", "skipped_unknown_channel")
+        return found
+
+    def _days(self) -> Iterator[tuple[str, str, list[Any]] | Read]:
+        """The messages of each day of each channel that may be read: file, channel's name, they."""
+        channels = dict(self._files())
+        without = len(self._channels.keys() - channels.values())
+        self._checks["channels_without_files"] = without
+        for name, stream in self._bundle.each(list(channels)):
+            try:
+                messages = json_of(stream, MAX_FILE_BYTES, "the messages of a day")
+            except NotJson as error:
+                yield self._refuse_file(shown(name), error)
+                continue
+            if not isinstance(messages, list):
+                why = NotJson("not_messages", f"is {show(messages)}; expected a list of messages")
+                yield self._refuse_file(shown(name), why)
                 continue
             self._account("files", "messages")
-            channel = name.removeprefix(self._root).rpartition("/")[0]
-            yield shown(name), channel, messages
-
-    @staticmethod
-    def _json(name: str, stream: IO[bytes]) -> object:
-        """What a file holds; or, as text, why it cannot be read."""
-        try:
-            content = whole(stream, MAX_FILE_BYTES)
-        except BROKEN as error:
-            message = f"{shown(name)} breaks off ({error}); expected {_EXPECTED}"
-            raise SourceError(message) from error
-        if content is None:
-            return f"has more than {MAX_FILE_BYTES} bytes; expected the messages of a day"
-        try:
-            return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-        except orjson.JSONDecodeError as error:
-            return f"is not JSON: {error}"
+            yield shown(name), channels[name], messages
 
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member(self, place: Place, user: object) -> Item | Read:
         if not isinstance(user, dict):
             message = f"is {show(user)}; expected a user as an object"
             return self._refuse(place, "not_an_object", message, table="users")
         number = user.get("id")
-        flags = [user[name] for name in ("is_admin", "is_owner") if name in user]
-        role = None if not flags else "staff" if True in flags else "member"
+        staff = self._mapping.staff
+        flags = [user[name] for name in staff if name in user]
+        role = None if staff and not flags else "staff" if True in flags else "member"
         value = self._record(
             "member",
             id=number,
@@ -231,9 +233,9 @@ class SlackReader(BaseReader):
 
     def _post(self, place: Place, rule: ChannelRule, message: Message) -> Iterator[Item]:
         self._told.add(message.key)
-        self._survey.parents.pop(message.key, None)
         value, root = message.value, self._survey.root(message)
-        if root is not None:
+        answers = root is not None or message.thread is not None
+        if answers:
             word = rule.reply
         else:
             word = rule.file if value.get("files") or value.get("file") else rule.message
@@ -247,7 +249,7 @@ class SlackReader(BaseReader):
             # In the place of a message that was deleted stands one by Slack itself.
             author=None if message.subtype == TOMBSTONE else author_of(value),
             time=moment(message.key[1]),
-            root=self._id(root or message.key),
+            root=None if answers and root is None else self._id(root or message.key),
             parent=None if root is None else self._id(root),
             # Nothing said leaves an earlier text as it is; this takes it away.
             text="" if gone else self._text(plain(text)),
@@ -282,12 +284,15 @@ class SlackReader(BaseReader):
 
         What Slack notes down, such as that somebody joined, is no post, but may be greeted too.
         """
+        told: set[str] = set()
         for emoji, users, _ in _reactions(message.value):
-            verb = self._verb(emoji)
+            verb, own = self._verb(emoji)
+            # Emoji that mean the same are one act, or who sends two of them would count twice.
+            name = f"as:{verb}" if own else emoji
             for user in users if verb is not None else ():
                 deed = self._record(
                     "action",
-                    id=f"react-{self._id(message.key)}-{emoji}-{user}",
+                    id=f"react-{self._id(message.key)}-{name}-{user}",
                     venue=rule.venue,
                     verb=verb,
                     actor=user,
@@ -296,24 +301,34 @@ class SlackReader(BaseReader):
                     time=moment(message.key[1]),
                     precision="lower_bound",
                 )
-                yield Item(place, deed, outcome="reaction")
+                if deed["id"] not in told:
+                    told.add(deed["id"])
+                    yield Item(place, deed, outcome="reaction")
 
     def _unnamed(self, message: Json) -> dict[str, int]:
-        """Large channels name only some of those who reacted; the others are a count."""
+        """Large channels name only some of those who reacted; the others are a count.
+
+        Where none are left it is 0: an earlier export may have named fewer.
+        """
         counts: dict[str, int] = {}
         for emoji, users, count in _reactions(message):
-            verb = self._verb(emoji)
-            if verb is not None and count > len(users):
-                counts[verb] = counts.get(verb, 0) + count - len(users)
+            verb, _ = self._verb(emoji)
+            if verb is not None:
+                counts[verb] = counts.get(verb, 0) + max(0, count - len(users))
         return counts
 
-    def _verb(self, emoji: str) -> str | None:
-        base = emoji.partition("::")[0]
-        return self._mapping.emoji.get(emoji, self._mapping.emoji.get(base, self._mapping.react))
+    def _verb(self, emoji: str) -> tuple[str | None, bool]:
+        """What an emoji does, and whether the mapping says that of just this emoji."""
+        for name in (emoji, emoji.partition("::")[0]):
+            if name in self._mapping.emoji:
+                return self._mapping.emoji[name], True
+        return self._mapping.react, False
 
     def _lost_parents(self) -> Iterator[Item]:
-        for key, author in self._survey.parents.items():
+        lost = self._survey.parents.keys() - self._told - self._survey.notes
+        for key in sorted(lost):
             rule = self._mapping.channels.get(key[0], self._mapping.default)
+            author, gone = self._survey.parents[key], key in self._survey.deleted
             if rule.skip is not None or author is None:
                 continue
             self._repairs["thread_parents_added"] += 1
@@ -325,6 +340,8 @@ class SlackReader(BaseReader):
                 author=author,
                 time=moment(key[1]),
                 root=self._id(key),
+                text="" if gone else None,
+                state="deleted" if gone else None,
             )
             yield Item(Place(key[0], f"the thread of {key[1]}"), value)
 
@@ -346,7 +363,7 @@ class SlackReader(BaseReader):
             case MemberRecord(role="bot"):
                 self._checks["bots"] += 1
             case PostRecord():
-                self._checks["replies" if record.parent is not None else "posts"] += 1
+                self._checks["replies" if record.root != record.id else "posts"] += 1
                 self._checks["reactions"] += sum(record.counts.values())
         self._checks["members"] += isinstance(record, MemberRecord)
 

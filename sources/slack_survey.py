@@ -24,12 +24,13 @@ _DELETED: Final = "message_deleted"
 #: Stands where a message was deleted that others had answered.
 TOMBSTONE: Final = "tombstone"
 _FILE_COMMENT: Final = "file_comment"
+_BOT: Final = "bot_message"
 JOINED: Final = frozenset({"channel_join", "group_join"})
 #: What somebody wrote; "" is a plain message.
 WRITTEN: Final = frozenset(
     {
         "",
-        "bot_message",
+        _BOT,
         "file_share",
         "me_message",
         "slackbot_response",
@@ -137,13 +138,15 @@ class Survey:
     """Integrations, versions of messages, threads and files of the channels that are read.
 
     ``bots`` are names by id. ``parents`` are the first messages of threads that somebody
-    answered, with their authors where the answers name them.
+    answered, with their authors where the answers name them. ``notes`` are entries that nobody
+    wrote, or of a kind that is not known: they are no posts, though they may be answered too.
     """
 
     total: int = 0
     bots: dict[str, str | None] = field(default_factory=dict)
     deleted: set[Key] = field(default_factory=set)
     parents: dict[Key, str | None] = field(default_factory=dict)
+    notes: set[Key] = field(default_factory=set)
     _changed: dict[Key, str] = field(default_factory=dict)
     _edited: dict[Key, str] = field(default_factory=dict)
     _files: dict[str, Key] = field(default_factory=dict)
@@ -153,7 +156,10 @@ class Survey:
         for value in messages:
             self.total += 1
             message = message_of(channel, value)
-            if isinstance(message, str) or message.subtype not in WRITTEN:
+            if isinstance(message, str):
+                continue
+            if message.subtype not in WRITTEN:
+                self.notes.add(message.key)
                 continue
             if message.subtype in (_DELETED, TOMBSTONE):
                 self.deleted.add(message.key)
@@ -172,7 +178,8 @@ class Survey:
 
     def _learn_author(self, message: Message) -> None:
         author = author_of(message.value)
-        if author is not None and (author == SLACKBOT or author == message.value.get("bot_id")):
+        of_a_bot = message.subtype == _BOT or author in (SLACKBOT, message.value.get("bot_id"))
+        if author is not None and of_a_bot:
             profile = message.value.get("bot_profile")
             name = message.value.get("username")
             if not name and isinstance(profile, Mapping):
@@ -189,9 +196,10 @@ class Survey:
                 self._files.setdefault(file["id"], message.key)
 
     def root(self, message: Message) -> Key | None:
-        """What a message answers: the first of its thread, or the file it comments on."""
+        """The post that a message answers: the first of its thread, or the file it comments on."""
         if message.thread is not None:
-            return message.key[0], message.thread
+            first = message.key[0], message.thread
+            return None if first in self.notes else first
         file = message.value.get("file")
         if message.subtype == _FILE_COMMENT and isinstance(file, Mapping):
             return self._files.get(str(file.get("id")))

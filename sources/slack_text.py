@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,15 @@ _OF_A_FILE: Final = re.compile(
     r"<@[^<>]{1,250}> (?:uploaded a file:|shared a file:|commented on [^<>]{0,250}|commented on "
     r"<@[^<>]{1,250}>.{0,20}? file) ?<[^<>]{1,4000}>(?: and commented:|:)? ?"
 )
+
+
+def composed(name: str) -> str:
+    """The name of a channel, however it is written: some systems take the letters of names apart.
+
+    >>> composed("cafe\u0301")
+    'café'
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def said(text: str) -> str:

@@ -8,15 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
-import orjson
-
-from sources.files import BROKEN, all_existing, streams, unpacked, whole
-from sources.mapping_others import SourceCredMapping
+from sources.files import all_existing, json_of, streams
 from sources.parse import show
-from sources.reader import BaseReader, Item, Place, Read, SourceError
-from sources.records import ActionRecord, MemberRecord, Record
+from sources.reader import BaseReader, Item, NotJson, Place, Read, SourceError
+from sources.records import ActionRecord, MemberRecord, PostRecord, Record
+from sources.sourcecred_mapping import SourceCredMapping
 from sources.times import since_1970
 
 _EXPECTED: Final = (
@@ -27,15 +25,33 @@ _SUFFIXES: Final = (".json", ".json.gzip")
 #: A graph is read whole; beyond that it is something else.
 MAX_FILE_BYTES: Final = 200_000_000
 _TITLE: Final = re.compile(r"\[(.*)\]\(\S*\)", re.DOTALL)
-#: What each kind of edge tells; a kind that is not here is unmapped.
-_TELLS: Final[Mapping[str, str]] = {
-    "authors/post": "author",
-    "authors/topic": "author",
-    "topicContainsPost": "topic",
-    "replyTo": "parent",
-    "createsLike": "liker",
-    "topicHasLikedPost": "skipped_derived",
+_POSTS: Final = ("post", "topic")
+
+
+@dataclass(frozen=True, slots=True)
+class _Joins:
+    """What a kind of edge tells, and the kinds of nodes it may join."""
+
+    tells: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+#: By the kind of edge; one that is not here is unmapped.
+_EDGES: Final[Mapping[str, _Joins]] = {
+    "authors/post": _Joins("author", ("user",), ("post",)),
+    "authors/topic": _Joins("author", ("user",), ("topic",)),
+    "topicContainsPost": _Joins("topic", ("topic",), ("post",)),
+    "replyTo": _Joins("parent", ("post",), ("post",)),
+    "createsLike": _Joins("liker", ("user",), ("like",)),
+    "topicHasLikedPost": _Joins("skipped_derived", ("topic",), ("post",)),
+    # Early graphs join a member to the post, later ones a like to it.
+    "likes": _Joins("like", ("like", "user"), _POSTS),
+    "references/user": _Joins("mention", _POSTS, ("user",)),
+    "references/post": _Joins("link", _POSTS, ("post",)),
+    "references/topic": _Joins("link", _POSTS, ("topic",)),
 }
+_DEEDS: Final = frozenset({"like", "mention", "link"})
 #: Those who are nobody in every Discourse forum.
 _BOTS: Final = frozenset({"system", "discobot"})
 _NODES: Final = ("user", "topic", "post", "like")
@@ -44,10 +60,10 @@ _SHOWN: Final = 30
 
 @dataclass(slots=True)
 class _Edge:
-    """An edge of the forum: its kind, the nodes it joins, and its time."""
+    """An edge of the forum: what it tells, the nodes it joins, and its time."""
 
     place: Place
-    kind: str
+    tells: str
     source: int
     target: int
     time: datetime | None
@@ -115,28 +131,38 @@ class SourceCredReader(BaseReader):
     ) -> None:
         self._paths = all_existing(paths, _EXPECTED)
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
 
     def _begin(self) -> None:
         super()._begin()
         self._likers: set[str] = set()
         self._liked: set[str] = set()
         self._written: dict[str, datetime] = {}
+        self._alone: set[str] = set()
+        self._answers: set[str] = set()
+        self._server: tuple[str, str] | None = None
         self._checks.update(members=0, topics=0, posts=0, replies=0, mentions=0, likes=0)
         self._checks.update(likes_with_target_author=0, likes_later_than_post=0)
 
     @property
     def checks(self) -> Mapping[str, int]:
-        """``replies`` are posts that answer a post; the first posts of topics are in ``posts``."""
+        """Of what was recorded: ``replies`` are the posts that answer a post.
+
+        The first posts of topics are in ``posts``; topics without one are in ``topics`` only.
+        """
         people = {"likers": len(self._likers), "authors_liked": len(self._liked)}
         return {**self._checks, **people}
 
     def _items(self) -> Iterator[Item | Read]:
-        found = False
+        found, odd = False, ""
         for path in self._paths:
             for name, stream in streams(path, _SUFFIXES, _EXPECTED):
-                content = _graph_of(name, _content(name, stream))
+                try:
+                    content = _graph_of(name, json_of(stream, MAX_FILE_BYTES, "a graph"))
+                except NotJson as error:
+                    odd = odd or f" ({name} {error})"
+                    yield self._refuse_file(name, error)
+                    continue
                 if content is None:
                     self._account("files", "skipped_not_a_graph")
                     continue
@@ -145,14 +171,26 @@ class SourceCredReader(BaseReader):
                 yield from self._graph_items(name, content)
         if not found:
             names = ", ".join(map(str, self._paths))
-            raise SourceError(f"{names}: holds no graph; expected {_EXPECTED}")
+            raise SourceError(f"{names}: holds no graph{odd}; expected {_EXPECTED}")
+
+    def _server_of(self, name: str, addresses: Sequence[Any]) -> str:
+        """The forum that a graph is about; SourceError if an earlier one is about another."""
+        server = _main_server(addresses)
+        if server:
+            first, before = self._server = self._server or (name, server)
+            if before != server:
+                raise SourceError(
+                    f"{name}: is about {server}, but {first} about {before}, and ids are unique "
+                    "within a forum only; expected an import of its own with its own --source"
+                )
+        return server
 
     def _graph_items(self, name: str, content: Mapping[str, Any]) -> Iterator[Item | Read]:
         addresses, nodes, edges = (
             content[key] for key in ("sortedNodeAddresses", "nodes", "edges")
         )
         self.total = (self.total or 0) + len(nodes) + len(edges)
-        server = _main_server(addresses)
+        server = self._server_of(name, addresses)
         graph = _Graph(name)
         for position, address in enumerate(addresses):
             kind, _ = _kind(address, server, _NODES)
@@ -209,29 +247,35 @@ class SourceCredReader(BaseReader):
             if not isinstance(index, int) or index not in graph.nodes:
                 message = f"is {show(index)}; expected the position of one of the forum's addresses"
                 return self._refuse(place, "unknown_node", message, table="edges", field=name)
+        joins = _EDGES.get(kind)
+        if joins is None:
+            self._account("edges", f"unmapped_{kind[:_SHOWN]}")
+            return None
+        for name, right in (("srcIndex", joins.sources), ("dstIndex", joins.targets)):
+            found, _ = graph.nodes[value[name]]
+            if found not in right:
+                message = f"is {show(value[name])}, a {found}; expected a {' or a '.join(right)}"
+                return self._refuse(place, "wrong_node", message, table="edges", field=name)
         time = _moment(value.get("timestampMs"))
-        self._learn(graph, _Edge(place, kind, value["srcIndex"], value["dstIndex"], time))
+        self._learn(graph, _Edge(place, joins.tells, value["srcIndex"], value["dstIndex"], time))
         return None
 
     def _learn(self, graph: _Graph, edge: _Edge) -> None:
-        if edge.kind in ("likes", "references/user", "references/post", "references/topic"):
+        if edge.tells in _DEEDS:
             graph.deeds.append(edge)
             return
-        self._account("edges", _TELLS.get(edge.kind, f"unmapped_{edge.kind[:_SHOWN]}"))
-        match edge.kind:
-            case "authors/post" | "authors/topic":
+        self._account("edges", edge.tells)
+        match edge.tells:
+            case "author":
                 graph.author[edge.target] = edge.source
-            case "topicContainsPost":
+            case "topic":
                 graph.topic[edge.target] = edge.source
-            case "replyTo":
+            case "parent":
                 graph.parent[edge.source] = edge.target
-            case "createsLike":
+            case "liker":
                 graph.liker[edge.target] = edge.source
 
     # Telling
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _node_items(self, graph: _Graph, node: int, place: Place) -> Iterator[Item]:
         kind, name = graph.nodes[node]
@@ -249,7 +293,6 @@ class SourceCredReader(BaseReader):
             case _:
                 # Its two edges say who liked what.
                 self._account("nodes", "like")
-        self._checks["topics"] += kind == "topic"
 
     def _post(self, graph: _Graph, node: int, place: Place) -> Item:
         itself = graph.nodes[node][0] == "topic"
@@ -271,15 +314,16 @@ class SourceCredReader(BaseReader):
             parent=parent,
             title=self._title(graph.titles.get(topic)) if opens else None,
         )
-        if not itself:
-            self._checks["posts"] += 1
-            self._checks["replies"] += node in graph.parent
+        if itself:
+            self._alone.add(value["id"])
+        elif node in graph.parent:
+            self._answers.add(value["id"])
         if time is not None:
             self._written[value["id"]] = time
         return Item(place, value, "nodes", word)
 
-    def _deed(self, graph: _Graph, edge: _Edge) -> Iterator[Item]:
-        deed = {"likes": "like", "references/user": "mention"}.get(edge.kind, "link")
+    def _deed(self, graph: _Graph, edge: _Edge) -> Iterator[Item | Read]:
+        deed = edge.tells
         verb = {
             "like": self._mapping.like,
             "mention": self._mapping.mention,
@@ -290,8 +334,16 @@ class SourceCredReader(BaseReader):
             return
         post, target = graph.id(edge.target), graph.id(graph.author.get(edge.target))
         if deed == "like":
-            # Early graphs join a member to the post, later ones a like to it.
-            actor = graph.id(graph.liker.get(edge.source, edge.source))
+            liker = graph.liker.get(edge.source)
+            if graph.nodes[edge.source][0] == "user":
+                liker = edge.source
+            if liker is None:
+                message = "is a like without a createsLike; expected one that says who liked"
+                yield self._refuse(
+                    edge.place, "without_liker", message, table="edges", field="srcIndex"
+                )
+                return
+            actor = graph.id(liker)
             name = f"like-{post}-{actor}"
         else:
             actor = graph.id(graph.author.get(edge.source))
@@ -329,7 +381,13 @@ class SourceCredReader(BaseReader):
         self._checks["likes_later_than_post"] += written is not None and written < like.time
 
     def _check(self, record: Record) -> None:
-        self._checks["members"] += isinstance(record, MemberRecord)
+        match record:
+            case MemberRecord():
+                self._checks["members"] += 1
+            case PostRecord():
+                self._checks["topics"] += record.root == record.id
+                self._checks["posts"] += record.id not in self._alone
+                self._checks["replies"] += record.id in self._answers
 
 
 def sourcecred(
@@ -340,19 +398,6 @@ def sourcecred(
     Raises SourceError where a path does not exist or, on reading, where no graph is found.
     """
     return SourceCredReader(paths, mapping, source=source, now=now)
-
-
-def _content(name: str, stream: IO[bytes]) -> object:
-    try:
-        content = whole(unpacked(stream), MAX_FILE_BYTES)
-    except BROKEN as error:
-        raise SourceError(f"{name}: breaks off ({error}); expected {_EXPECTED}") from error
-    if content is None:
-        raise SourceError(f"{name}: has more than {MAX_FILE_BYTES} bytes; expected {_EXPECTED}")
-    try:
-        return orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"{name}: is not JSON ({error}); expected {_EXPECTED}") from error
 
 
 def _graph_of(name: str, content: object) -> Mapping[str, Any] | None:

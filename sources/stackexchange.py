@@ -6,12 +6,12 @@ import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sources.mapping import StackExchangeMapping
-from sources.mapping_file import Rule
+from sources.mapping_file import Checker, CounterRule, Rule, loads
 from sources.reader import BaseReader, Item, Place, SourceError
 from sources.records import ActionRecord, CounterRecord, Record
 from sources.xmltables import TABLES, Row, XmlTables
@@ -30,6 +30,46 @@ _DATES: Final = (
 )
 _LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class StackExchangeMapping:
+    """The rules of a dump's tables; ``posts``, ``votes``, ``links`` by the dump's type number."""
+
+    posts: Mapping[str, Rule]
+    comments: Rule
+    votes: Mapping[str, Rule]
+    badges: Rule
+    links: Mapping[str, Rule]
+    tags: Rule
+    join: Rule | None
+    counters: tuple[CounterRule, ...]
+
+
+def _mapping(checker: Checker) -> StackExchangeMapping:
+    data = checker.data
+    known = ("format", "posts", "comments", "votes", "badges", "links", "tags", "join", "counters")
+    checker.only(data, (), known)
+    join = data.get("join")
+    return StackExchangeMapping(
+        posts=checker.rules("posts", "type"),
+        comments=checker.rule(data.get("comments"), ("comments",), "type"),
+        votes=checker.rules("votes", "verb", actor=True),
+        badges=checker.rule(data.get("badges"), ("badges",), "verb"),
+        links=checker.rules("links", "verb"),
+        tags=_only_skip(checker),
+        join=None if join is None else checker.rule(join, ("join",), "verb"),
+        counters=checker.counters(),
+    )
+
+
+def _only_skip(checker: Checker) -> Rule:
+    table = checker.table(checker.data.get("tags"), ("tags",))
+    checker.only(table, ("tags",), ("skip",))
+    return Rule(skip=checker.word(table, ("tags",), "skip") if table else "")
+
+
+load_stackexchange = loads("stackexchange", _mapping)
 
 
 class IdMap:
@@ -77,8 +117,7 @@ class StackExchangeReader(BaseReader):
     ) -> None:
         self._tables = XmlTables(path)
         self._mapping = mapping
-        self._source = source
-        super().__init__(now=now, settings=(source, mapping))
+        super().__init__(source=source, now=now, settings=(mapping,))
         self._columns = {(rule.venue, rule.verb): rule.column for rule in mapping.counters}
 
     def _begin(self) -> None:
@@ -140,9 +179,6 @@ class StackExchangeReader(BaseReader):
                     f"no row of the table Users has {rule.column}, which the mapping names; "
                     f"expected one of {', '.join(sorted(columns))}"
                 )
-
-    def _record(self, kind: str, **values: Any) -> dict[str, Any]:
-        return {"kind": kind, "source": self._source, **values}
 
     def _member(self, row: Row, place: Place) -> Iterator[Item]:
         number, joined = row.get("Id"), _utc(row.get("CreationDate"))

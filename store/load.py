@@ -228,8 +228,9 @@ def _types(one: Record) -> Iterator[tuple[str, str]]:
         yield one.venue, one.verb
     elif isinstance(one, PostRecord):
         yield one.venue, writing_verb(one.type)
-        for verb in one.counts:
-            yield one.venue, verb
+        for verb, n in one.counts.items():
+            if n:
+                yield one.venue, verb
 
 
 def _batches(reads: Iterator[Read], most: int) -> Iterator[list[Read]]:

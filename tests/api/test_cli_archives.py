@@ -332,6 +332,7 @@ async def test_the_last_vote_of_each_voter_holds(vtaiwan: Imported) -> None:
         "votes_up": 31_029,
         "votes_down": 11_894,
         "votes_pass": 6_520,
+        "votes_tied": 0,
         "participants": 1_921,
         "participants_votes": 49_443,
         "participants_agree": 31_029,

@@ -33,6 +33,12 @@ _GIVEN = """
 """
 
 
+_REACTED = """
+    select sum(y.n)::int from tally y join action_type t on t.id = y.type_id
+    where y.side = 1 and t.verb = 'react'
+"""
+
+
 class _Polls:
     """Exports of one conversation, imported one after the other."""
 
@@ -93,15 +99,20 @@ async def test_a_later_export_of_a_chat_changes_messages(tmp_path: Path, url: st
         return report
 
     first, second = "1577872800.000001", "1577872801.000002"
-    reaction = {"name": "+1", "users": ["U1"], "count": 1}
+    reaction = {"name": "+1", "users": ["U1"], "count": 9}
     take(message(first, "U2", "one"), message(second, "U2", "two", reactions=[reaction]))
+    unnamed = "select n from post_count"
+    assert await _rows(url, unnamed) == [(8,)], "whom Slack does not name"
     reply = message("1577872802.000003", thread_ts=first, parent_user_id="U2")
     gone = message(first, "USLACKBOT", "This message was deleted.", subtype="tombstone")
     edited = message(second, "U2", "two!", edited={"user": "U2", "ts": "1577872900.000000"})
-    edited["reactions"] = [{**reaction, "users": ["U1", "U2"], "count": 5}]
+    everybody = ["U1", *(f"U{n}" for n in range(10, 18))]
+    edited["reactions"] = [{**reaction, "users": everybody}]
     later = take(gone, edited, reply)
-    assert later["recorded"] == {"action": 1, "member": 0, "post": 1}
+    assert later["recorded"] == {"action": 8, "member": 0, "post": 1}
     assert later["replaced"]["post"] == 2
+    assert await _rows(url, unnamed) == [(0,)], "nobody reacted twice"
+    assert await _rows(url, _REACTED) == [(9,)]
     posts = "select external_id, state, text, author_id is not null from post order by written_at"
     assert await _rows(url, posts) == [
         (f"C1-{first}", "deleted", "", True),

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.errors import CODES
 from tests import node_scripts
 from tests.api.command_line import HOUSE, NOW, works, write_records
 from tests.api.serving import IKUSEI, Served, serving
@@ -108,13 +109,16 @@ def test_relay(place: Path, served: Served):
 def test_ariadne_codegen(place: Path, served: Served):
     assert _ARIADNE.is_dir(), "ariadne-codegen is not installed: run `make tools` first"
     made = _ran(place, str(_ARIADNE / "ariadne-codegen"))
-    _content(made.replace("exceptions.py", ""))
+    _content((made.stdout + made.stderr).replace("exceptions.py", ""))
     given = json.dumps(_given(served, external_id="m1"))
-    told = json.loads(_ran(place, str(_ARIADNE / "python"), "-c", _ASK_BY_ARIADNE, given=given))
+    asked = _ran(place, str(_ARIADNE / "python"), "-c", _ASK_BY_ARIADNE, given=given)
+    told = json.loads(asked.stdout)
     assert (told["member"]["name"], told["member"]["standing"]["status"]) == ("Ana", "CONTRIBUTOR")
 
 
-def _ran(place: Path, *command: str, given: str = "", **more: str) -> str:
+def _ran(
+    place: Path, *command: str, given: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         command,
         check=False,
@@ -126,7 +130,7 @@ def _ran(place: Path, *command: str, given: str = "", **more: str) -> str:
         timeout=node_scripts.PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return done
 
 
 def _example(language: str) -> str:
@@ -136,52 +140,86 @@ def _example(language: str) -> str:
 
 def _python(place: Path, settings: dict[str, str]) -> str:
     (place / "site.py").write_text(_example("python"), encoding="utf-8")
-    return _ran(place, sys.executable, "site.py", **settings)
+    return _ran(place, sys.executable, "site.py", **settings).stdout
 
 
 def _typescript(place: Path, settings: dict[str, str]) -> str:
     (place / "site.ts").write_text(_example("ts"), encoding="utf-8")
     _content(node_scripts.tool("tsc", *_STRICT, "site.ts", cwd=place))
-    return _ran(place, *node_scripts.command(), "site.js", **settings)
+    return _ran(place, *node_scripts.command(), "site.js", **settings).stdout
+
+
+def _response(status: str, content: bytes, *headers: str) -> bytes:
+    head = [f"HTTP/1.1 {status}", "Connection: close", f"Content-Length: {len(content)}", *headers]
+    return "\r\n".join([*head, "", ""]).encode() + content
 
 
 @asynccontextmanager
-async def losing_the_first_answer(served: Served) -> AsyncIterator[str]:
-    """An address before the service at which the first call is carried out, but not answered."""
-    calls = 0
+async def before(served: Served, refusal: bytes = b"") -> AsyncIterator[tuple[str, list[float]]]:
+    """An address before the service, and when it was called.
+
+    The first call is answered with the ``refusal``; without one it is carried out, but not
+    answered.
+    """
+    calls: list[float] = []
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal calls
+        calls.append(asyncio.get_running_loop().time())
+        first = len(calls) == 1
         head = await reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         assert length is not None
         body = await reader.readexactly(int(length[1]))
-        async with served.client() as client:
-            headers = {"Content-Type": "application/json"}
-            answer = await client.post("/graphql", content=body, headers=headers)
-        calls += 1
-        if calls > 1:
-            size = len(answer.content)
-            head = (
-                f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n".encode()
-            )
-            writer.write(head + answer.content)
-            await writer.drain()
+        answer = refusal
+        if not (first and refusal):
+            async with served.client() as client:
+                headers = {"Content-Type": "application/json"}
+                found = await client.post("/graphql", content=body, headers=headers)
+            answer = b"" if first else _response("200 OK", found.content)
+        writer.write(answer)
+        await writer.drain()
         writer.close()
 
     async with await asyncio.start_server(relay, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/graphql"
-    assert calls == 3
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/graphql", calls
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("example", [_python, _typescript], ids=["Python", "TypeScript"])
 async def test_the_examples_of_the_page(example: Any, place: Path, served: Served):
     """The answer to their first call is lost: sent again, the action is there already."""
-    async with losing_the_first_answer(served) as url:
+    async with before(served) as (url, _):
         settings = {"IKUSEI": url, "SITE_KEY": served.key, "MANAGER_KEY": served.key}
         told = json.loads(await asyncio.to_thread(example, place, settings))
     assert told["receipt"] == {"recorded": 0, "duplicate": 1, "rejected": []}
     assert (told["member"]["name"], told["member"]["standing"]["status"]) == ("Ana", "CONTRIBUTOR")
+
+
+@pytest.mark.parametrize("example", [_python, _typescript], ids=["Python", "TypeScript"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("503 Service Unavailable", "OVERLOADED"), ("429 Too Many Requests", "TOO_MANY_CONNECTIONS")],
+)
+async def test_the_examples_come_again_when_they_are_told(
+    example: Any, status: str, code: str, place: Path, served: Served
+):
+    refused = {"errors": [{"message": "try again", "extensions": {"code": code}}]}
+    refusal = _response(status, json.dumps(refused).encode(), "Retry-After: 1")
+    async with before(served, refusal) as (url, calls):
+        settings = {"IKUSEI": url, "SITE_KEY": served.key, "MANAGER_KEY": served.key}
+        told = json.loads(await asyncio.to_thread(example, place, settings))
+    assert told["member"]["name"] == "Ana"
+    assert calls[1] - calls[0] >= 1
+
+
+def test_the_examples_try_again_what_the_error_codes_say():
+    again = {
+        code
+        for code, meaning in CODES.items()
+        if meaning.status in (408, 429) or meaning.status >= 500
+    }
+    for language in ("python", "ts"):
+        assert again <= set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*\b", _example(language)))
 
 
 @pytest.mark.parametrize("example", [_python, _typescript], ids=["Python", "TypeScript"])

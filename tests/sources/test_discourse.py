@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sources.cooked import Mention, Quote, addressed
 from sources.discourse import DiscourseReader, discourse
-from sources.mapping import CategoryRule, DiscourseMapping, load_discourse
+from sources.discourse_mapping import CategoryRule, DiscourseMapping, load_discourse
 from sources.reader import Read, SourceError
 from sources.records import ActionRecord, MemberRecord, PostRecord, PostState, Precision
 
@@ -161,6 +161,18 @@ def test_what_is_no_post_of_a_member_is_counted(tmp_path: Path) -> None:
     likes = accepted(reads, ActionRecord)["like-102"]
     assert (likes.actor, likes.target, likes.count) == (None, "8", 2)
     assert read.checks["likes_received"] == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_posts_of_pages_that_are_not_there_are_counted(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    stream: list[object] = [101, 102, 103, 104, "odd"]
+    head = topic(post_stream={"posts": [post(1), post(2)], "stream": stream})
+    rest = {"id": 5, "post_stream": {"posts": [post(3)]}}
+    read = reader(tmp_path, *([head, rest][n] for n in order))
+    list(read.records())
+    assert (read.checks["posts"], read.checks["posts_not_in_files"]) == (3, 1)
 
 
 def test_best_answer_is_given_by_the_author_of_the_topic(tmp_path: Path) -> None:
@@ -369,6 +381,7 @@ def test_the_urho3d_archive() -> None:
     assert read.checks == {
         "members": 999,
         "posts": 36_990,
+        "posts_not_in_files": 0,
         "accepted_answers": 672,
         "likes_received": 11_199,
     }

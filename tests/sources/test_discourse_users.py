@@ -13,8 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.discourse_users import DiscourseUsersReader, discourse_users
-from sources.mapping import DiscourseUsersMapping, load_discourse_users
+from sources.discourse_users import (
+    DiscourseUsersMapping,
+    DiscourseUsersReader,
+    discourse_users,
+    load_discourse_users,
+)
 from sources.mapping_file import Rule, shipped_text
 from sources.reader import SourceError
 from sources.records import ActionRecord, CounterRecord, Direction, MemberRecord

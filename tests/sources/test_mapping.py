@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 import sources
-from sources.mapping import (
-    CategoryRule,
-    load_discourse,
-    load_discourse_users,
-    load_stackexchange,
-)
+from sources.discourse_mapping import CategoryRule, load_discourse
+from sources.discourse_users import load_discourse_users
 from sources.mapping_file import MappingError, Rule, shipped_text
-from sources.mapping_others import load_note_likes, load_polis, load_slack, load_sourcecred
+from sources.note_likes import load_note_likes
+from sources.polis import load_polis
 from sources.reader import SourceError
 from sources.records import Direction
+from sources.slack_mapping import load_slack
+from sources.sourcecred_mapping import load_sourcecred
+from sources.stackexchange import load_stackexchange
 
 
 def edited(folder: Path, format: str, *changes: tuple[str, str]) -> Path:
@@ -190,8 +190,16 @@ def test_what_is_no_toml_is_refused(tmp_path: Path) -> None:
         (
             "slack",
             load_slack,
-            [("private_channels = false", "private_channels = 1"), ('file = "share_file"', "")],
-            ["private_channels: is 1; expected true or false", "default.file: is missing"],
+            [
+                ("private_channels = false", "private_channels = 1"),
+                ('file = "share_file"', ""),
+                ('staff = ["is_admin"', 'staff = ["is_boss"'),
+            ],
+            [
+                "private_channels: is 1; expected true or false",
+                "default.file: is missing",
+                "staff: is ['is_boss', 'is_owner']; expected a list of 'is_admin' or 'is_owner'",
+            ],
         ),
     ],
 )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sources.ndjson import MAX_LINE_BYTES, NdjsonReader, ndjson
@@ -188,6 +188,31 @@ def test_two_sources_of_events_are_not_mixed_up() -> None:
     assert "'/shop'" in fault.message
 
 
+def test_a_source_in_data_stands_for_one_source_of_events_too() -> None:
+    data = {**LIKE, "source": "forum"}
+    named = {**data, "id": "like-7"}
+    content = [event("/shop", data=data), event("/blog", data=data), event("/blog", data=named)]
+    reads = list(standard_input(b"\n".join(content)).records())
+    assert [r.record and r.record.id for r in reads] == ["e1", None, "like-7"]  # type: ignore[union-attr]
+    assert [f.code for f in reads[1].faults] == ["another_source"]
+    assert "with a `source` and an `id` of its own" in reads[1].faults[0].message
+
+
+@pytest.mark.parametrize("first", ["/shop", "site"])
+def test_an_event_source_may_be_the_word_that_stands_for_another(first: str) -> None:
+    second = {"/shop": "site", "site": "/shop"}[first]
+    content = event(first) + b"\n" + event(second)
+    reads = list(standard_input(content, source="site").records())
+    assert [f.code for r in reads for f in r.faults] == ["another_source"]
+    assert reads[0].record is not None
+
+
+def test_a_total_in_an_event_has_no_id_to_mix_up() -> None:
+    views = {"kind": "views", "source": "s", "post": "p1", "day": "2020-01-01", "count": 3}
+    content = event("/shop", data=views) + b"\n" + event("/blog", data=views)
+    assert all(r.record is not None for r in standard_input(content).records())
+
+
 def test_a_corrected_row_of_rejected_rows_is_read() -> None:
     row = {"file": "a.ndjson", "row": "line 3", "faults": []}
     lines = [{**row, "value": {"kind": "member", "source": "s", "id": "u1"}}, row]
@@ -251,13 +276,19 @@ def test_missing_empty_and_broken_files_are_named(tmp_path: Path) -> None:
         list(ndjson([broken], now=NOW).records())
 
 
+@example(b"[]")
+@example(b"[1, 2]\n[]\n[3")
 @given(st.binary(max_size=400).filter(lambda content: not content.startswith(b"\x1f\x8b")))
 def test_any_bytes_are_records_or_faults(content: bytes) -> None:
     read = standard_input(content)
+    of_batches = 0
     for found in read.records():
         assert (found.record is None) == bool(found.faults)
+        of_batches += ", item " in found.place.row
     lines = content.split(b"\n")
-    assert sum(read.rows.get("lines", {}).values()) == len(lines) - (lines[-1] == b"")
+    batches = read.rows.get("batches", {}).get("batch", 0)
+    told = sum(read.rows.get("lines", {}).values())
+    assert told - of_batches + batches == len(lines) - (lines[-1] == b"")
 
 
 @given(st.integers(0, 12))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.mapping_others import load_note_likes
-from sources.note_likes import NoteLikesReader, note_likes
+from sources.note_likes import NoteLikesReader, load_note_likes, note_likes
 from sources.reader import SourceError
 from sources.records import Precision
 from tests.sources.exports import NOW, Told, folder, records, zipped
@@ -127,6 +126,39 @@ def test_a_bad_row_is_refused_with_its_file_line_and_column(tmp_path: Path) -> N
         ("my_likes.csv, line 4", ""),
     ]
     assert "expected a time with a zone" in found.faults[1][2]
+
+
+@pytest.mark.parametrize("day", ["", "soon", "20260402"])
+def test_a_liked_article_without_a_day_is_not_lost(tmp_path: Path, day: str) -> None:
+    articles = ARTICLES + f"3,F,いつか,{day},n00000000bb2\n"
+    found = Told(opened(folder(tmp_path, {**FILES, "article_categories.csv": articles})))
+    assert [field for _, field, _ in found.faults] == ["published_date"]
+    post = found.posts["n00000000bb2"]
+    assert (post.title, post.author, post.precision) == ("いつか", "owner", Precision.UNKNOWN)
+    assert post.time == datetime(2026, 3, 31, 23, tzinfo=UTC), "its first like"
+
+
+def test_two_stray_quotation_marks_cost_one_row(tmp_path: Path) -> None:
+    likes = (
+        "note_key,like_user_id,liked_at,follower_count\n"
+        'n00000000aa1,"7f1,2026-03-29T22:01:50.000+09:00,804\n'
+        'n00000000aa1,7f2,2026-03-30T00:30:00.000+09:00,3"\n'
+    )
+    articles = (
+        "article_number,category,title,published_date,key\n"
+        '1,G,"はじめ,2026-03-28,n00000000aa1\n'
+        '2,F,つづき",2026-04-05,n00000000ee5,\n'
+        "3,F,おわり,2026-04-06,n00000000ff6\n"
+    )
+    files = {**FILES, "likes.csv": likes, "article_categories.csv": articles}
+    found = Told(opened(folder(tmp_path, files)))
+    assert [place for place, _, _ in found.faults] == [
+        "article_categories.csv, line 2",
+        "article_categories.csv, line 3",
+        "likes.csv, line 2",
+    ]
+    assert "like-n00000000aa1-7f2" in found.actions
+    assert "n00000000ff6" in found.posts
 
 
 def test_a_mapping_names_the_owner_and_leaves_out(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping_others import load_polis
-from sources.polis import PolisReader, polis
+from sources.polis import PolisReader, load_polis, polis
 from sources.reader import SourceError
 from sources.records import PostState
 from tests.sources.exports import NOW, Files, Told, folder, records, zipped
@@ -90,6 +89,7 @@ def test_the_last_vote_holds(tmp_path: Path) -> None:
         "votes_up": 2,
         "votes_down": 1,
         "votes_pass": 1,
+        "votes_tied": 0,
         "participants": 4,
         "participants_votes": 4,
         "participants_agree": 2,
@@ -150,6 +150,30 @@ def test_times_in_seconds_are_read(tmp_path: Path) -> None:
     assert found.posts["0"].time == datetime(2015, 6, 30, 8, 49, 52, tzinfo=UTC)
 
 
+def test_votes_whose_order_is_not_known_are_counted(tmp_path: Path) -> None:
+    votes = HEADER + "1435654300,x,0,2,1\n1435654300,x,0,2,-1\n1435654300,x,0,3,1\n" * 2
+    found = told(tmp_path, {**FILES, "votes.csv": votes})
+    assert found.checks["votes_tied"] == 1
+    assert found.checks["votes"] == 2
+
+
+def test_ids_of_statements_are_numbers_as_of_votes(tmp_path: Path) -> None:
+    comments = COMMENTS + (
+        "1435654300000,x,07,02,0,0,1,one\n"
+        "1435654300000,x,first,2,0,0,1,two\n"
+        "1435654300000,x,8,nobody,0,0,1,three\n"
+        "1435654300000,x,9,,0,0,1,four\n"
+    )
+    votes = HEADER + "1435654300000,x,7,3,1\n"
+    found = told(tmp_path, {**FILES, "comments.csv": comments, "votes.csv": votes})
+    assert found.posts["7"].author == found.actions["vote-7-3-agree-1435654300000"].target == "2"
+    assert found.posts["9"].author is None
+    assert [(place, field) for place, field, _ in found.faults] == [
+        ("comments.csv, line 6", "comment-id"),
+        ("comments.csv, line 7", "author-id"),
+    ]
+
+
 def test_a_bad_row_is_refused_with_its_file_line_and_column(tmp_path: Path) -> None:
     votes = HEADER + (
         "yesterday,x,0,2,1\n1435654300000,x,first,2,1\n1435654300000,x,0,2,5\n"
@@ -175,6 +199,27 @@ def test_a_stray_quotation_mark_costs_its_own_row(tmp_path: Path) -> None:
     found = told(tmp_path, {**FILES, "comments.csv": COMMENTS + broken})
     assert len(found.posts) == 31
     assert "quotation mark" in found.faults[0][2]
+
+
+@pytest.mark.parametrize("more", [0, 998])
+def test_a_text_within_quotation_marks_is_a_text_whatever_it_says(
+    tmp_path: Path, more: int
+) -> None:
+    forged = "1435654300000,x,66,7,0,0,1,I said that"
+    text = f"I say:\n{forged}\n0912345678,call me" + "\n" * more
+    files = {**FILES, "comments.csv": COMMENTS + f'1435654300000,x,5,7,0,0,1,"{text}"\n'}
+    found = told(tmp_path, files)
+    assert found.faults == []
+    assert found.posts.keys() == {"0", "1", "5"}
+    assert found.posts["5"].text == text
+
+
+def test_the_lines_of_a_refused_row_are_part_of_it(tmp_path: Path) -> None:
+    broken = '1435654300000,x,5,7,0,0,1,"said so\na,b,c,d,e,f,g,h\nand more\n'
+    after = "1435654300001,x,6,7,0,0,1,heard\n"
+    found = told(tmp_path, {**FILES, "comments.csv": COMMENTS + broken + after})
+    assert [place for place, _, _ in found.faults] == ["comments.csv, line 5"]
+    assert found.posts.keys() == {"0", "1", "6"}
 
 
 def test_a_mapping_may_leave_out_a_kind_of_vote(tmp_path: Path) -> None:

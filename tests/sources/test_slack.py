@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping_others import load_slack
 from sources.reader import SourceError
 from sources.records import PostRecord, PostState, Precision
 from sources.slack import MAX_FILE_BYTES, SlackReader, slack
+from sources.slack_mapping import load_slack
 from sources.slack_text import mentioned, plain, said
 from tests.sources.exports import (
     CHANNELS,
@@ -109,6 +110,27 @@ def test_a_thread_that_begins_before_the_export_has_its_author(tmp_path: Path) -
     assert "C1-1577000000.000900" not in found.posts, "nobody knows whose it was"
 
 
+@pytest.mark.parametrize("subtype", ["channel_join", "huddle_thread", "hologram"])
+def test_a_reply_to_what_is_no_post_invents_none(tmp_path: Path, subtype: str) -> None:
+    first, second = "1577872800.000001", "1577872801.000200"
+    noted = message(first, "U2", "<@U2> has joined", subtype=subtype, thread_ts=first)
+    welcome = message(second, thread_ts=first, parent_user_id="U2", text="Welcome!")
+    found = told(tmp_path, export(noted, welcome))
+    assert found.faults == []
+    (reply,) = found.posts.values()
+    assert (reply.type, reply.root, reply.parent) == ("reply", None, None)
+    assert found.repairs == {}
+    assert (found.checks["posts"], found.checks["replies"]) == (0, 1)
+
+
+def test_the_first_of_a_thread_that_was_deleted_is_told_as_deleted(tmp_path: Path) -> None:
+    gone = {"type": "message", "subtype": "message_deleted", "ts": "1577872900.1"}
+    gone["deleted_ts"] = "1577872800.000001"
+    reply = message("1577872801.000200", thread_ts="1577872800.000001", parent_user_id="U2")
+    first = told(tmp_path, export(gone, reply)).posts["C1-1577872800.000001"]
+    assert (first.author, first.state, first.text) == ("U2", PostState.DELETED, "")
+
+
 def test_a_reaction_has_only_its_messages_time(tmp_path: Path) -> None:
     reactions = [
         {"name": "+1", "users": ["U2", "U1"], "count": 2},
@@ -153,6 +175,32 @@ def test_bots_are_members_that_are_bots(tmp_path: Path) -> None:
     assert found.posts["C1-1577872800.000001"].author == "B1"
     assert found.posts["C1-1577872801.000001"].author == "U3"
     assert "B2" not in found.members
+
+
+def test_who_speaks_as_a_bot_and_is_no_user_is_one(tmp_path: Path) -> None:
+    deploy = message("1577872800.000001", "U9", "deploy", subtype="bot_message", username="ci")
+    person = message("1577872801.000001", "U2", "hello", subtype="bot_message")
+    found = told(tmp_path, export(deploy, person))
+    assert (found.members["U9"].role, found.members["U9"].name) == ("bot", "ci")
+    assert found.members["U2"].role == "member"
+
+
+@pytest.mark.parametrize(
+    ("staff", "roles"),
+    [
+        ('["is_owner"]', {"U1": None, "U5": "staff", "U4": None}),
+        ("[]", {"U1": "member", "U5": "member", "U4": "member"}),
+    ],
+)
+def test_a_mapping_says_who_is_of_the_staff(
+    tmp_path: Path, staff: str, roles: dict[str, str | None]
+) -> None:
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(text.replace('["is_admin", "is_owner"]', staff), encoding="utf-8")
+    users = [*USERS, {"id": "U5", "is_owner": True, "is_admin": True}]
+    found = told(tmp_path, export(**{"users.json": users}), mapping)
+    assert {id: found.members[id].role for id in roles} == roles
 
 
 def test_of_several_versions_the_latest_is_told(tmp_path: Path) -> None:
@@ -225,6 +273,35 @@ def test_private_conversations_are_left_out(tmp_path: Path) -> None:
     ]
 
 
+def test_a_folder_is_found_however_its_name_is_composed(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "ガイド-é") for form in ("NFC", "NFD"))
+    files: Files = {
+        "channels.json": [*CHANNELS, {"id": "C3", "name": composed}],
+        f"{decomposed}/2020-01-01.json": [message("1577872800.000001")],
+    }
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(f'{text}\n[channels."{decomposed}"]\nskip = "guide"\n')
+    assert "C3-1577872800.000001" in told(tmp_path, export(**files)).posts
+    assert told(tmp_path, export(**files), mapping).rows["messages"] == {"skipped_guide": 1}
+
+
+def test_a_folder_that_no_list_names_is_not_called_private(tmp_path: Path) -> None:
+    files: Files = {
+        "groups.json": [{"id": "G1", "name": "board"}],
+        "board/2020-01-01.json": [message("1577872800.000001")],
+        "renamed/2020-01-01.json": [message("1577872800.000002")],
+    }
+    found = told(tmp_path, export(**files))
+    assert found.rows["files"] == {
+        "messages": 1,
+        "skipped_private_conversation": 1,
+        "skipped_unknown_channel": 1,
+        "skipped_not_messages": 3,
+    }
+    assert (found.checks["channels"], found.checks["channels_without_files"]) == (2, 1)
+
+
 def test_what_slack_notes_down_is_counted_by_kind(tmp_path: Path) -> None:
     found = told(
         tmp_path,
@@ -244,6 +321,22 @@ def test_what_slack_notes_down_is_counted_by_kind(tmp_path: Path) -> None:
     assert found.checks["messages"] == 4
 
 
+def test_emoji_that_mean_the_same_are_one_act_of_a_member(tmp_path: Path) -> None:
+    mapping = tmp_path / "mine.toml"
+    text = Path("sources/mappings/slack.toml").read_text(encoding="utf-8")
+    mapping.write_text(f'{text}\n[emoji]\n"+1" = "like"\nheart = "like"\n')
+    emoji = ["+1", "+1::skin-tone-2", "heart", "tada", "wave"]
+    reactions = [{"name": name, "users": ["U2"], "count": 1} for name in emoji]
+    found = told(tmp_path, export(message("1577872800.000001", reactions=reactions)), mapping)
+    assert sorted((a.verb, a.actor) for a in found.actions.values()) == [
+        ("like", "U2"),
+        ("react", "U2"),
+        ("react", "U2"),
+    ]
+    (post,) = found.posts.values()
+    assert post.counts == {"like": 0, "react": 0}, "which a later export may have changed"
+
+
 def test_a_mapping_tells_channels_and_emoji_apart(tmp_path: Path) -> None:
     mapping = tmp_path / "mine.toml"
     mapping.write_text(
@@ -261,6 +354,7 @@ def test_a_mapping_tells_channels_and_emoji_apart(tmp_path: Path) -> None:
     assert {(post.venue, post.type) for post in found.posts.values()} == {("qa", "question")}
     assert {(a.venue, a.verb) for a in found.actions.values()} == {("qa", "like")}
     assert found.rows["messages"] == {"skipped_small_talk": 1, "question": 1}
+    assert found.posts["C2-1577872800.000001"].counts == {"like": 0}
 
 
 def test_a_bad_entry_is_refused_with_its_place(tmp_path: Path) -> None:
@@ -312,8 +406,22 @@ def test_any_text_becomes_plain(text: str) -> None:
     assert len(plain(text)) <= len(text)
 
 
-def test_markup_that_never_ends_is_read_in_time() -> None:
-    json.dumps(plain("<" * 50_000 + "@U1" * 10_000))
+@pytest.mark.parametrize(
+    "part", ["<", "<a|", "<@U1|", "<" + "a" * 3_999, "<a|" + "b" * 3_999, "<@U1> commented on "]
+)
+def test_markup_that_never_ends_is_read_in_time(part: str) -> None:
+    def seconds(size: int) -> float:
+        text = part * (size // len(part))
+        begun = process_time()
+        list(mentioned(text))
+        plain(said(text))
+        return process_time() - begun
+
+    small, large = (min(seconds(size) for _ in range(3)) for size in (100_000, 800_000))
+    assert large < 24 * small + 0.05, "eight times the text takes about eight times as long"
+
+
+def test_what_only_looks_like_markup_stays() -> None:
     assert plain("a <b") == "a <b"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sources.mapping_others import load_sourcecred
 from sources.reader import SourceError
 from sources.sourcecred import SourceCredReader, sourcecred
+from sources.sourcecred_mapping import load_sourcecred
 from tests.sources.exports import NOW, Told, records
 from tests.sources.graphs import SERVER, START, Graph, forum
 
@@ -137,6 +137,65 @@ def test_likes_of_early_graphs_have_no_node(tmp_path: Path) -> None:
     assert (like.actor, like.target) == ("ben", "ana")
 
 
+def test_who_likes_and_writes_is_a_member(tmp_path: Path) -> None:
+    g = forum()
+    nodes = {
+        name: g.address("discourse", kind, SERVER, *rest)
+        for name, kind, *rest in [
+            ("ben", "user", "ben"),
+            ("post", "post", "102"),
+            ("topic", "topic", "7"),
+        ]
+    }
+    like = g.node("discourse", "like", SERVER, "eve", "102", ms=START + 7_000)
+    before = len(g.edges)
+    for source, target, kind in [
+        (like, nodes["post"], "likes"),
+        (nodes["topic"], nodes["post"], "authors/post"),
+        (nodes["post"], nodes["ben"], "replyTo"),
+    ]:
+        g.edge(source, target, START + 7_000, "discourse", *kind.split("/"), SERVER, "x")
+    found = told(tmp_path, g)
+    edges = [f"graph.json, edge {before + n}" for n in (1, 2, 3)]
+    assert sorted(found.faults) == [
+        (edges[0], "srcIndex", "is a like without a createsLike; expected one that says who liked"),
+        (edges[1], "srcIndex", f"is {nodes['topic']}, a topic; expected a user"),
+        (edges[2], "dstIndex", f"is {nodes['ben']}, a user; expected a post"),
+    ]
+    assert found.posts["102"].author == "ana"
+    assert sum(found.rows["edges"].values()) == len(g.edges)
+
+
+def test_sums_are_of_what_was_recorded(tmp_path: Path) -> None:
+    g = forum()
+    second = g.address("discourse", "post", SERVER, "101")
+    for node in g.nodes:
+        if node["index"] == second:
+            node["timestampMs"] = None
+    found = told(tmp_path, g)
+    assert [field for _, field, _ in found.faults] == ["time"]
+    checks = {name: found.checks[name] for name in ("topics", "posts", "replies")}
+    assert checks == {"topics": 1, "posts": 2, "replies": 1}
+
+
+def test_graphs_of_two_forums_are_not_mixed_up(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(forum().written())
+    elsewhere = forum().written().replace(SERVER.encode(), b"https://other.example.org")
+    (tmp_path / "b.json").write_bytes(elsewhere)
+    wrong = rf"b\.json: is about https://other\.example\.org, but a\.json about {SERVER}"
+    with pytest.raises(SourceError, match=wrong):
+        list(opened(tmp_path).records())
+
+
+def test_a_file_that_is_no_graph_does_not_cost_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{oops")
+    (tmp_path / "b.json").write_bytes(forum().written())
+    found = Told(opened(tmp_path))
+    assert len(found.posts) == 3
+    assert [place for place, _, _ in found.faults] == ["a.json, the whole file"]
+    assert found.rows["files"] == {"graph": 1, "rejected": 1}
+
+
 def test_the_order_of_nodes_and_edges_does_not_matter(tmp_path: Path) -> None:
     g = forum()
     expected = records(told(tmp_path, g).reads)
@@ -172,7 +231,7 @@ def test_a_mapping_changes_words_and_takes_links(tmp_path: Path) -> None:
     ("content", "complaint"),
     [
         (b"{}", "holds no graph; expected a graph of SourceCred"),
-        (b"{oops", "is not JSON"),
+        (b"{oops", r"holds no graph \(graph\.json is not JSON: .*\); expected a graph"),
         (gzip.compress(forum().written())[:-20], "breaks off"),
         (b'[{"type":"sourcecred/graph"},{"nodes":[],"edges":[]}]', "no list sortedNodeAddresses"),
     ],

@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.mapping import load_stackexchange
 from sources.mapping_file import shipped_text
 from sources.reader import Read, SourceError
 from sources.records import ActionRecord, CounterRecord, MemberRecord, PostRecord, Precision
-from sources.stackexchange import IdMap, StackExchangeReader, stackexchange
+from sources.stackexchange import IdMap, StackExchangeReader, load_stackexchange, stackexchange
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 BOM = b"\xef\xbb\xbf"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sources.mapping import load_discourse_users
+from sources.discourse_users import load_discourse_users
 from sources.ndjson import ndjson
 from sources.open import open_source
 from sources.parse import Fault
