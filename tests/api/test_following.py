@@ -1,0 +1,58 @@
+"""Following changes of status through the whole service, whatever befalls what they rest on."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from api.app import create_app
+from api.clock import MovableClock
+from api.settings import Settings
+from schema.ids import to_cursor
+from store import keys
+from store.db import Database
+from store.keys import Scope
+from tests.api.on_socket import on_socket
+from tests.api.test_websocket import let_in
+from tests.schema.asking import NOW, community, seed
+
+COUNTED = """subscription ($after: String) { standingChanged(after: $after) {
+    member { externalId standing { indices { guards { name have } } } } } }"""
+EVERYTHING = to_cursor("changes", 0)
+
+
+@pytest.fixture
+async def manager(database: Database) -> str:
+    text, _ = await keys.create(database, name="manager", scopes={Scope.MANAGER}, now=NOW)
+    return text
+
+
+async def test_an_event_is_told_although_what_was_counted_for_it_failed_once(
+    database: Database, url: str, manager: str
+):
+    await seed(database, community(4))
+    app = create_app(Settings(), database=database, clock=MovableClock(NOW), worker=False)
+    other = await asyncpg.connect(url)
+    async with on_socket(app) as place, let_in(place, manager) as talk:
+        # What the service asks of the actions once, it knows from here on.
+        await talk.subscribe("1", "{ members(first: 1) { nodes { standing { status } } } }")
+        assert "errors" not in (await talk.hear())["payload"]
+        assert (await talk.hear())["type"] == "complete"
+        async with other.transaction():
+            await other.execute("lock table action in access exclusive mode")
+            await talk.subscribe("2", COUNTED, after=EVERYTHING)
+            async with asyncio.timeout(15):
+                while not await other.fetchval(_CUT_OFF_WHO_WAITS):
+                    pass
+        told = (await talk.hear())["payload"]["data"]["standingChanged"]["member"]
+    await other.close()
+    guards = [guard for index in told["standing"]["indices"] for guard in index["guards"]]
+    assert any(guard["have"] for guard in guards)
+
+
+_CUT_OFF_WHO_WAITS = """
+    select pg_terminate_backend(pid) from pg_locks
+    where relation = 'action'::regclass and not granted
+"""
