@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -23,8 +24,12 @@ _KEPT: Final = 5_000
 _PAGE: Final = 1_000
 #: Seconds between two looks without being woken: notifications are a convenience, not a promise.
 _PAUSE: Final = 5.0
-#: Seconds until the next try when the database cannot be used.
+#: Seconds until the next try when the database cannot be used: this, for the reader doubled each
+#: time, up to the other.
 _WAIT: Final = 0.5
+_LONGEST_WAIT: Final = 5.0
+#: So many failures of the reader in a row are no accident; the first of as many is told.
+_TROUBLE: Final = 10
 
 _number = attrgetter("id")
 
@@ -39,13 +44,30 @@ class _Follower:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+#: Told of the first failure of a reader, and of every tenth in a row.
+Failed = Callable[[Exception], None]
+
+
+def _untold(_error: Exception) -> None:
+    """Nobody wants to know."""
+
+
 class Feed:
     """The changes of one database as they are committed. It reads while somebody follows."""
 
-    def __init__(self, database: Database, *, pause: float = _PAUSE, kept: int = _KEPT) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        pause: float = _PAUSE,
+        kept: int = _KEPT,
+        failed: Failed = _untold,
+    ) -> None:
         self._database = database
         self._pause = pause
         self._most = kept
+        self._failed = failed
+        self._failures = 0
         # All changes above ``_from`` up to ``_to`` are in ``_recent``, in order.
         self._recent: list[Announced] = []
         self._from: int | None = None
@@ -58,6 +80,10 @@ class Feed:
     def followers(self) -> int:
         """How many follow."""
         return len(self._followers)
+
+    def trouble(self) -> str | None:
+        """Why those who follow hear nothing, or read for themselves; None while all is well."""
+        return "changes of status cannot be read" if self._failures >= _TROUBLE else None
 
     def wake(self) -> None:
         """There may be news."""
@@ -82,7 +108,8 @@ class Feed:
                 try:
                     changes, after = await self._next(after, member_id)
                 except StoreError:
-                    # Whatever the database has, the caller has named nothing that is wrong.
+                    # Whatever the database has, the caller has named nothing that is wrong; it is
+                    # told by who reads for all.
                     await asyncio.sleep(_WAIT)
                     continue
                 for change in changes:
@@ -95,7 +122,8 @@ class Feed:
         follower = _Follower(member_id)
         self._followers.add(follower)
         if self._reading is None:
-            self._reading = asyncio.create_task(self._read(), name="feed")
+            # What is read for all is no part of what the first of them asked.
+            self._reading = asyncio.create_task(self._read(), name="feed", context=Context())
         try:
             yield follower
         finally:
@@ -103,8 +131,12 @@ class Feed:
             if not self._followers:
                 self._reading.cancel()
                 self._reading = None
-                self._recent = []
-                self._from = None
+                self._forget()
+                self._failures = 0
+
+    def _forget(self) -> None:
+        self._recent = []
+        self._from = None
 
     async def _next(self, after: int, member_id: int | None) -> tuple[list[Announced], int]:
         """What follows ``after``, and the number that is known then."""
@@ -123,10 +155,16 @@ class Feed:
             self._woken.clear()
             try:
                 more = await self._read_page()
-            except Exception:  # noqa: BLE001 - those who follow meet the same error, and say it
+            except Exception as error:  # noqa: BLE001 - it is told, and met by those who follow
+                if self._failures % _TROUBLE == 0:
+                    self._failed(error)
+                self._failures += 1
+                # With nothing in memory they read themselves, and fail where that does.
+                self._forget()
                 self._tell(None)
-                await asyncio.sleep(_WAIT)
+                await asyncio.sleep(min(_WAIT * 2 ** min(self._failures - 1, 10), _LONGEST_WAIT))
                 continue
+            self._failures = 0
             if not more:
                 # Not wait_for, which may swallow that we are cancelled while we are woken.
                 with suppress(TimeoutError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from contextvars import ContextVar
 
 import asyncpg
 import pytest
 
 from store import announce, rules
 from store.announce import Announced, Change
-from store.db import Database, Write
+from store.db import Database, Use, Write
 from store.embedded import Embedded
 from store.feed import Feed, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
@@ -167,6 +168,73 @@ async def test_it_goes_on_when_the_database_let_nobody_in(
     assert not following.done()
     await closed_to_all(server, found["name"], "true")
     assert [change.id for change in await following] == await numbers(database)
+
+
+async def test_a_reader_that_fails_is_told_and_followers_meet_its_error(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.feed._WAIT", 0)
+    told: list[Exception] = []
+    feed = Feed(database, pause=0.01, failed=told.append)
+    await arrive(database, "ann")
+    following = asyncio.create_task(take(feed, 1, 1))
+    # The follower reads once, and twice whoever reads for all.
+    await used(database, 3)
+    assert (told, feed.trouble()) == ([], None)
+    await rename(database, "transition", "elsewhere")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await following
+    assert isinstance(told[0], asyncpg.UndefinedTableError)
+
+
+async def test_a_reader_that_goes_on_failing_is_told_now_and_then_until_it_recovers(
+    server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.feed._WAIT", 0)
+    told = asyncio.Semaphore(0)
+    feed = Feed(database, pause=0.01, failed=lambda _: told.release())
+    await arrive(database, "ann")
+    (found,) = await fetch(database, "select current_database() as name")
+    await closed_to_all(server, found["name"], "false")
+    await database.pool.expire_connections()
+    following = asyncio.create_task(take(feed, 1, 1))
+    async with asyncio.timeout(60):
+        await told.acquire()
+        await told.acquire()
+    assert feed.trouble() == "changes of status cannot be read"
+    await closed_to_all(server, found["name"], "true")
+    await arrive(database, "bob")
+    assert [change.id for change in await following] == [2]
+    assert feed.trouble() is None
+
+
+async def rename(database: Database, table: str, name: str) -> None:
+    async def work(connection: Write) -> None:
+        await connection.execute(f"alter table {table} rename to {name}")
+
+    await database.in_write(work)
+
+
+async def test_what_is_read_for_all_is_no_part_of_what_the_first_one_asked(
+    database: Database,
+) -> None:
+    asked = ContextVar("asked", default="by nobody")
+    asked.set("by the first")
+    seen: dict[str, str] = {}
+
+    def note(_: Use) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen["feed" if task.get_name() == "feed" else "follower"] = asked.get()
+
+    database.watchers.append(note)
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann")
+    following = asyncio.create_task(take(feed, 1, 1))
+    await used(database, 3)
+    await arrive(database, "bob")
+    await following
+    assert seen == {"feed": "by nobody", "follower": "by the first"}
 
 
 async def used(database: Database, times: int) -> None:
