@@ -26,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
 from api.answering import Answering, MakeContext
-from api.auth import Callers, Finder, Keyring
+from api.auth import TTL, Callers, Finder, Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
@@ -46,12 +46,20 @@ from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
 from api.worker import Worker
 from store.db import Database, StoreError
-from store.feed import Feed
+from store.feed import PAUSE, Feed
 from store.listen import CHANGES, KEYS, Listener
 
 #: Seconds between two looks at the pool of connections.
 _SAMPLE_SECONDS: Final = 5.0
 _PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """Seconds after which a key, or changes, are looked at though nothing was heard of them."""
+
+    key: float = TTL
+    changes: float = PAUSE
 
 
 @dataclass(slots=True)
@@ -68,6 +76,7 @@ class Service:
     documents: Documents
     metrics: Metrics
     make_context: Callable[[Database, Clock, Feed], MakeContext]
+    unheard: Unheard = Unheard()
     tracing: Tracing | None = None
     tokens: Finder | None = None
     database: Database | None = None
@@ -90,8 +99,8 @@ class Service:
         self.database = database
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
-        feed = Feed(database, failed=_failed("feed"))
-        keyring = Keyring(database, self.clock)
+        feed = Feed(database, pause=self.unheard.changes, failed=_failed("feed"))
+        keyring = Keyring(database, self.clock, ttl=self.unheard.key)
         callers = Callers(keyring, self.tokens)
         engine = Engine(self.schema, self.limits, introspection=self.introspection)
         answering = Answering(
@@ -249,6 +258,7 @@ def create_app(
     make_context: Callable[[Database, Clock, Feed], MakeContext] | None = None,
     worker: bool | None = None,
     tracing: Tracing | None = None,
+    unheard: Unheard = Unheard(),
 ) -> Starlette:
     """The application, as a server runs it.
 
@@ -271,6 +281,7 @@ def create_app(
         limits=limits_of(settings),
         documents=documents_of(settings, schema),
         make_context=make_context or partial(Contexts, recorded=metrics.recorded),
+        unheard=unheard,
     )
     works = settings.database_url is None if worker is None else worker
     around = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]

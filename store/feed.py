@@ -23,7 +23,7 @@ from store.db import Database, StoreError
 _KEPT: Final = 5_000
 _PAGE: Final = 1_000
 #: Seconds between two looks without being woken: notifications are a convenience, not a promise.
-_PAUSE: Final = 5.0
+PAUSE: Final = 5.0
 #: Seconds until the next try when the database cannot be used: this, for the reader doubled each
 #: time, up to the other.
 _WAIT: Final = 0.5
@@ -59,7 +59,7 @@ class Feed:
         self,
         database: Database,
         *,
-        pause: float = _PAUSE,
+        pause: float = PAUSE,
         kept: int = _KEPT,
         failed: Failed = _untold,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -15,12 +16,27 @@ from store import keys
 from store.db import Database
 from store.keys import Scope
 from tests.api.on_socket import on_socket
-from tests.api.test_websocket import let_in
+from tests.api.stand_in import ONLY_HEARD
+from tests.api.test_websocket import CHANGES, arrive, let_in
 from tests.schema.asking import NOW, community, seed
 
 COUNTED = """subscription ($after: String) { standingChanged(after: $after) {
     member { externalId standing { indices { guards { name have } } } } } }"""
 EVERYTHING = to_cursor("changes", 0)
+
+
+@pytest.fixture
+async def heard(database: Database) -> AsyncIterator[str]:
+    """Where a service answers that looks at nothing before it has heard of it."""
+    app = create_app(
+        Settings(),
+        database=database,
+        clock=MovableClock(NOW),
+        worker=False,
+        unheard=ONLY_HEARD,
+    )
+    async with on_socket(app) as place:
+        yield place
 
 
 @pytest.fixture
@@ -50,6 +66,29 @@ async def test_an_event_is_told_although_what_was_counted_for_it_failed_once(
     await other.close()
     guards = [guard for index in told["standing"]["indices"] for guard in index["guards"]]
     assert any(guard["have"] for guard in guards)
+
+
+async def test_changes_are_told_because_they_are_heard_of(
+    heard: str, manager: str, database: Database
+):
+    await arrive(database, "ann")
+    async with let_in(heard, manager) as talk:
+        await talk.subscribe("1", CHANGES, after=EVERYTHING)
+        told = [(await talk.hear())["payload"]["data"]["standingChanged"]["member"]]
+        # The first may be found at the beginning; of the others nothing but news can tell.
+        for who in ("bob", "cho", "dai"):
+            await arrive(database, who)
+            told.append((await talk.hear())["payload"]["data"]["standingChanged"]["member"])
+    assert [one["externalId"] for one in told] == ["ann", "bob", "cho", "dai"]
+
+
+async def test_who_follows_is_thrown_out_because_the_revocation_is_heard_of(
+    heard: str, manager: str, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.live._AGAIN", 1e9)
+    async with let_in(heard, manager) as talk:
+        await keys.revoke(database, manager[3:11], NOW)
+        assert (await talk.closed())[0] == 4403
 
 
 _CUT_OFF_WHO_WAITS = """
