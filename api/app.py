@@ -47,7 +47,7 @@ from api.websocket import SocketDoor
 from api.worker import Worker
 from store.db import Database, StoreError
 from store.feed import PAUSE, Feed
-from store.listen import CHANGES, KEYS, Listener
+from store.listen import CHANGES, KEYS, MERGES, Listener
 
 #: Seconds between two looks at the pool of connections.
 _SAMPLE_SECONDS: Final = 5.0
@@ -135,9 +135,8 @@ class Service:
         self.scrape = Scrape(
             self.metrics, database, self.clock, keyring, self.live, self.settings.metrics
         )
-        listener = Listener(
-            database, {CHANGES: feed.wake, KEYS: forget_keys}, failed=_failed("listener")
-        )
+        heard = {CHANGES: feed.wake, MERGES: feed.merges, KEYS: forget_keys}
+        listener = Listener(database, heard, failed=_failed("listener"))
         keyring.told_by(listener)
         self.checks += (partial(deafness, listener), feed.trouble)
         listening = asyncio.create_task(listener.run(), name="listener")

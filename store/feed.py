@@ -38,9 +38,17 @@ class UnknownChange(StoreError):
     """Somebody knows a change that there is not: they have followed another database."""
 
 
+class Merged(StoreError):
+    """The member who is followed has become part of another, in whose name all goes on."""
+
+
 @dataclass(eq=False, slots=True)
 class _Follower:
+    """Somebody who follows a member, or all; ``of`` are the member and who became part of them."""
+
     member_id: int | None
+    of: frozenset[int] | None = None
+    merged: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -74,6 +82,8 @@ class Feed:
         self._to = 0
         self._followers: set[_Follower] = set()
         self._woken = asyncio.Event()
+        # Somebody who is followed may have been merged.
+        self._merges = False
         self._reading: asyncio.Task[None] | None = None
 
     @property
@@ -89,6 +99,11 @@ class Feed:
         """There may be news."""
         self._woken.set()
 
+    def merges(self) -> None:
+        """Members may have been merged."""
+        self._merges = True
+        self._woken.set()
+
     async def begin(self, after: int | None) -> int:
         """The number to follow from: ``after``, or that of the newest change there is.
 
@@ -101,12 +116,18 @@ class Feed:
         return newest if after is None else after
 
     async def follow(self, after: int, member_id: int | None) -> AsyncGenerator[Announced, None]:
-        """Every change with a number above ``after``, of one member or of all, without end."""
+        """Every change with a number above ``after``, of one member or of all, without end.
+
+        Those of a member begin with the changes of whoever became part of them. Raises Merged, with
+        every change told, once the member becomes part of another.
+        """
         async with self._following(member_id) as follower:
             while True:
                 follower.news.clear()
+                # What is read from here on is all that the merged one had.
+                merged = follower.merged
                 try:
-                    changes, after = await self._next(after, member_id)
+                    changes, after = await self._next(after, follower)
                 except StoreError:
                     # Whatever the database has, the caller has named nothing that is wrong; it is
                     # told by who reads for all.
@@ -115,12 +136,17 @@ class Feed:
                 for change in changes:
                     yield change
                 if not changes:
+                    if merged:
+                        raise Merged("the member has become part of another")
                     await follower.news.wait()
 
     @asynccontextmanager
     async def _following(self, member_id: int | None) -> AsyncGenerator[_Follower, None]:
         follower = _Follower(member_id)
         self._followers.add(follower)
+        if member_id is not None:
+            # It may have happened since it was found out whom to follow.
+            self.merges()
         if self._reading is None:
             # What is read for all is no part of what the first of them asked.
             self._reading = asyncio.create_task(self._read(), name="feed", context=Context())
@@ -138,15 +164,19 @@ class Feed:
         self._recent = []
         self._from = None
 
-    async def _next(self, after: int, member_id: int | None) -> tuple[list[Announced], int]:
+    async def _next(self, after: int, follower: _Follower) -> tuple[list[Announced], int]:
         """What follows ``after``, and the number that is known then."""
+        if follower.member_id is not None and follower.of is None:
+            async with self._database.read() as connection:
+                follower.of = await announce.become(connection, follower.member_id)
+        of = follower.of
         if self._from is not None and self._from <= after:
             rest = self._recent[bisect_right(self._recent, after, key=_number) :]
-            found = [one for one in rest if member_id in (None, one.member_id)]
+            found = [one for one in rest if of is None or one.member_id in of]
             return found, rest[-1].id if rest else after
         async with self._database.read() as connection:
             newest = await announce.newest(connection)
-            found = await announce.following(connection, after, first=_PAGE, member_id=member_id)
+            found = await announce.following(connection, after, first=_PAGE, of=of)
         return found, found[-1].id if found else max(after, newest)
 
     async def _read(self) -> None:
@@ -159,6 +189,7 @@ class Feed:
                 if self._failures % _TROUBLE == 0:
                     self._failed(error)
                 self._failures += 1
+                self._merges = True
                 # With nothing in memory they read themselves, and fail where that does.
                 self._forget()
                 self._tell(None)
@@ -170,28 +201,46 @@ class Feed:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._pause):
                         await self._woken.wait()
+                        continue
+                self._merges = True
 
     async def _read_page(self) -> bool:
         """Read what is new, at most a page; whether there may be more."""
+        asked, self._merges = self._merges, False
         async with self._database.read() as connection:
             if self._from is None:
                 self._from = self._to = await announce.newest(connection)
                 # What was committed until now they must read themselves.
                 self._tell(None)
+                self._merges |= asked
                 return True
             page = await announce.following(connection, self._to, first=_PAGE)
+            more = len(page) == _PAGE
+            followed = {one.member_id for one in self._followers if one.member_id is not None}
+            # What the merged ones had is in the pages up to the last.
+            look = asked and followed and not more
+            merged = await announce.merged(connection, followed) if look else frozenset[int]()
+        self._merges |= asked and more
         if page:
-            self._recent += page
-            self._to = page[-1].id
-            gone = self._recent[: max(0, len(self._recent) - self._most)]
-            if gone:
-                self._from = gone[-1].id
-                del self._recent[: len(gone)]
-            self._tell({change.member_id for change in page})
-        return len(page) == _PAGE
+            self._keep(page)
+        for follower in self._followers:
+            if follower.member_id in merged:
+                follower.merged = True
+                follower.news.set()
+        return more
+
+    def _keep(self, page: list[Announced]) -> None:
+        """Remember what was read, and forget the oldest where that is too much."""
+        self._recent += page
+        self._to = page[-1].id
+        gone = self._recent[: max(0, len(self._recent) - self._most)]
+        if gone:
+            self._from = gone[-1].id
+            del self._recent[: len(gone)]
+        self._tell({change.member_id for change in page})
 
     def _tell(self, members: set[int] | None) -> None:
         """Wake up those who follow one of ``members`` or everybody; None: all."""
         for follower in self._followers:
-            if members is None or follower.member_id is None or follower.member_id in members:
+            if members is None or follower.of is None or follower.of & members:
                 follower.news.set()

@@ -17,8 +17,10 @@ import asyncpg
 
 from store.db import Database, StoreError
 
-#: Standings have changed (store/announce.py), and keys of the API were revoked (store/keys.py).
+#: Standings have changed (store/announce.py), members were merged (store/people.py), and keys of
+#: the API were revoked (store/keys.py).
 CHANGES: Final = "ikusei_changes"
+MERGES: Final = "ikusei_merges"
 KEYS: Final = "ikusei_keys"
 
 #: Seconds between two looks whether the server is still there: a connection whose other end has

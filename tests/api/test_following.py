@@ -11,14 +11,17 @@ import pytest
 from api.app import create_app
 from api.clock import MovableClock
 from api.settings import Settings
-from schema.ids import to_cursor
+from engagement.words import Status
+from schema.ids import to_cursor, to_id
 from store import keys
 from store.db import Database
 from store.keys import Scope
+from store.people import lock_status, merge_members
 from tests.api.on_socket import on_socket
 from tests.api.stand_in import ONLY_HEARD
 from tests.api.test_websocket import CHANGES, arrive, let_in
 from tests.schema.asking import NOW, community, seed
+from tests.store.making import number
 
 COUNTED = """subscription ($after: String) { standingChanged(after: $after) {
     member { externalId standing { indices { guards { name have } } } } } }"""
@@ -80,6 +83,28 @@ async def test_changes_are_told_because_they_are_heard_of(
             await arrive(database, who)
             told.append((await talk.hear())["payload"]["data"]["standingChanged"]["member"])
     assert [one["externalId"] for one in told] == ["ann", "bob", "cho", "dai"]
+
+
+async def test_whose_member_is_merged_is_told_and_goes_on_after_the_cursor(
+    heard: str, manager: str, database: Database
+):
+    await arrive(database, "ann", "bob")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    follow = CHANGES.replace("$after: String", "$after: String, $of: ID").replace(
+        "after: $after", "after: $after, member: $of"
+    )
+    async with let_in(heard, manager) as talk:
+        await talk.subscribe("1", follow, after=EVERYTHING, of=to_id("Member", ann))
+        cursor = (await talk.hear())["payload"]["data"]["standingChanged"]["cursor"]
+        await merge_members(database, bob, ann, now=NOW)
+        told = await talk.hear()
+        assert told["payload"]["errors"][0]["extensions"]["code"] == "MERGED"
+        assert (await talk.hear())["type"] == "complete"
+        await lock_status(database, bob, Status.FAN, until_day=None, reason="r", now=NOW)
+        await talk.subscribe("2", follow, after=cursor, of=to_id("Member", ann))
+        statuses: list[str] = []
+        while statuses[-1:] != ["FAN"]:
+            statuses.append((await talk.hear())["payload"]["data"]["standingChanged"]["after"])
 
 
 async def test_who_follows_is_thrown_out_because_the_revocation_is_heard_of(

@@ -9,11 +9,12 @@ from contextvars import ContextVar
 import asyncpg
 import pytest
 
-from store import announce, rules
+from engagement.words import Status
+from store import announce, people, rules
 from store.announce import Announced, Change
 from store.db import Database, Use, Write
 from store.embedded import Embedded
-from store.feed import Feed, UnknownChange
+from store.feed import Feed, Merged, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
 from tests.store.test_listen import cut_off
 
@@ -68,6 +69,62 @@ async def test_somebody_hears_of_nobody_else(database: Database) -> None:
     await database.in_write(move)
     (later,) = await following
     assert (told.member_id, later.member_id) == (bob, bob)
+
+
+async def told_until_merged(feed: Feed, after: int, member_id: int) -> list[int]:
+    """The numbers of all changes that are told of a member before they become part of another."""
+    found: list[int] = []
+    async with asyncio.timeout(60), aclosing(feed.follow(after, member_id)) as changes:
+        while True:
+            try:
+                found.append((await anext(changes)).id)
+            except Merged:
+                return found
+
+
+async def test_who_follows_a_member_is_told_all_and_then_that_they_were_merged(
+    database: Database,
+) -> None:
+    # Nothing is looked at before it is told.
+    feed = Feed(database, pause=1e9)
+    await arrive(database, "ann", "bob", "cho")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    following = asyncio.create_task(told_until_merged(feed, 0, ann))
+    others = asyncio.create_task(take(feed, 0, 4))
+    # Both have read, and somebody has read for both.
+    await used(database, 6)
+    await people.lock_status(database, ann, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.merge_members(database, bob, ann, now=NOW)
+    feed.merges()
+    assert await following == [1, 4]
+    assert [change.id for change in await others] == [1, 2, 3, 4]
+
+
+async def test_whoever_was_away_during_a_merge_hears_of_both_from_then_on(
+    database: Database,
+) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann", "bob", "cho")
+    ann, bob, cho = [await number(database, who) for who in ("ann", "bob", "cho")]
+    away_since = await feed.begin(None)
+    await people.lock_status(database, ann, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.lock_status(database, cho, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.merge_members(database, bob, ann, now=NOW)
+    await people.merge_members(database, cho, bob, now=NOW)
+    all_numbers = await numbers(database)
+    expected = [one for one in all_numbers if one > away_since]
+    assert len(expected) >= 2
+    found = await take(feed, away_since, len(expected), cho)
+    assert [change.id for change in found] == expected
+    assert {change.member_id for change in found} >= {ann, cho}
+
+
+async def test_a_merge_before_anybody_reads_is_noticed(database: Database) -> None:
+    feed = Feed(database, pause=1e9)
+    await arrive(database, "ann", "bob")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    await people.merge_members(database, bob, ann, now=NOW)
+    assert await told_until_merged(feed, 0, ann) == [1]
 
 
 async def test_whoever_was_away_long_reads_what_is_no_longer_in_memory(database: Database) -> None:
