@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -20,34 +26,40 @@ from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
 from api.answering import Answering, MakeContext
-from api.auth import Callers, Finder, Keyring
+from api.auth import TTL, Callers, Finder, Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
 from api.documents import Documents, DocumentsError, read_documents
-from api.errors import Refusal, database_gone, unavailable
+from api.errors import Refusal, database_gone, origin, unavailable
 from api.execution import Engine, Invalid
 from api.limits import Limits
 from api.live import Live, ended
-from api.logs import RequestLog, answer_json, trace_of
+from api.logs import RequestLog, answer_json, log, trace_of
 from api.metrics import Metrics
 from api.rates import Rates
-from api.readiness import Deafness
+from api.readiness import deafness, of_database
 from api.scrape import Scrape
 from api.settings import Settings, SettingsError
 from api.traces import TraceRequests, Tracing, tracing_of
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
 from api.worker import Worker
-from store import db
 from store.db import Database, StoreError
-from store.feed import Feed
-from store.listen import CHANGES, KEYS, Listener
+from store.feed import PAUSE, Feed
+from store.listen import CHANGES, KEYS, MERGES, Listener
 
-_READY_SECONDS: Final = 5.0
 #: Seconds between two looks at the pool of connections.
 _SAMPLE_SECONDS: Final = 5.0
 _PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """Seconds after which a key, or changes, are looked at though nothing was heard of them."""
+
+    key: float = TTL
+    changes: float = PAUSE
 
 
 @dataclass(slots=True)
@@ -64,6 +76,7 @@ class Service:
     documents: Documents
     metrics: Metrics
     make_context: Callable[[Database, Clock, Feed], MakeContext]
+    unheard: Unheard = Unheard()
     tracing: Tracing | None = None
     tokens: Finder | None = None
     database: Database | None = None
@@ -86,8 +99,10 @@ class Service:
         self.database = database
         # Printing it takes longer than most requests, and who asks for it has no key.
         self._text = self.schema.as_str().encode() + b"\n"
-        feed = Feed(database)
-        keyring = Keyring(database, self.clock, seconds=self.settings.answer_seconds)
+        feed = Feed(database, pause=self.unheard.changes, failed=_failed("feed"))
+        keyring = Keyring(
+            database, self.clock, ttl=self.unheard.key, seconds=self.settings.answer_seconds
+        )
         callers = Callers(keyring, self.tokens)
         engine = Engine(self.schema, self.limits, introspection=self.introspection)
         answering = Answering(
@@ -122,9 +137,10 @@ class Service:
         self.scrape = Scrape(
             self.metrics, database, self.clock, keyring, self.live, self.settings.metrics
         )
-        listener = Listener(database, {CHANGES: feed.wake, KEYS: forget_keys})
+        heard = {CHANGES: feed.wake, MERGES: feed.merges, KEYS: forget_keys}
+        listener = Listener(database, heard, failed=_failed("listener"))
         keyring.told_by(listener)
-        self.checks.append(Deafness(listener).reason)
+        self.checks += (partial(deafness, listener), feed.trouble)
         listening = asyncio.create_task(listener.run(), name="listener")
         try:
             yield
@@ -197,17 +213,9 @@ class Service:
     async def _reason_not_ready(self) -> str | None:
         if self.database is None:
             return "starting"
-        try:
-            async with asyncio.timeout(_READY_SECONDS), self.database.read() as connection:
-                await db.check(connection, self.settings.database_url or "")
-        except TimeoutError:
-            if self.database.exhausted:
-                return "all connections to the database are in use"
-            return "the database does not answer in time"
-        except StoreError as error:
-            if unavailable(error):
-                return "the database cannot be reached"
-            return "the database is not at this version's migration"
+        reason = await of_database(self.database, self.settings.database_url or "")
+        if reason is not None:
+            return reason
         return next((reason for check in self.checks if (reason := check()) is not None), None)
 
     @asynccontextmanager
@@ -251,6 +259,7 @@ def create_app(
     make_context: Callable[[Database, Clock, Feed], MakeContext] | None = None,
     worker: bool | None = None,
     tracing: Tracing | None = None,
+    unheard: Unheard = Unheard(),
 ) -> Starlette:
     """The application, as a server runs it.
 
@@ -273,6 +282,7 @@ def create_app(
         limits=limits_of(settings),
         documents=documents_of(settings, schema),
         make_context=make_context or partial(Contexts, recorded=metrics.recorded),
+        unheard=unheard,
     )
     works = settings.database_url is None if worker is None else worker
     around = [Middleware(RequestLog, paths=_PATHS, noted=metrics.request)]
@@ -397,6 +407,19 @@ async def _refuse(scope: Scope, send: Send, refusal: Refusal) -> None:
     trace.outcome = refusal.code
     shown = {"errors": [refusal.shown(trace.request_id)]}
     await answer_json(send, refusal.status, shown, refusal.headers)
+
+
+def _failed(what: str) -> Callable[[Exception], None]:
+    """Logs what fails in the background."""
+
+    def write(error: Exception) -> None:
+        away = isinstance(error, StoreError) and unavailable(error)
+        tell, outcome = (log.warning, "UNAVAILABLE") if away else (log.error, "INTERNAL")
+        # A log that cannot be written must not end what goes on in the background.
+        with suppress(OSError, ValueError):
+            tell(what, outcome=outcome, origin=list(origin(error)))
+
+    return write
 
 
 async def _not_there(_request: Request, error: Exception) -> Response:

@@ -34,6 +34,7 @@ from api.errors import Refusal, show, without_suggestions
 from api.executor import Direct, spent, with_short_way
 from api.kept import Kept
 from api.limits import Limits, Size, check, check_text, too_long
+from schema.context import Context
 
 _is_awaitable: Final = cast("Callable[[Any], TypeGuard[Awaitable[Any]]]", optimized_is_awaitable)
 #: Seconds between two tries to answer an event while the database is away.
@@ -260,6 +261,9 @@ async def _event(executor: Executor[Any], event: Any, estimated: int, seconds: f
         if not any(show(error, "").code == "UNAVAILABLE" for error in result.errors or ()):
             return Answer(result, estimated, spent(own))
         await asyncio.sleep(_AWAY)
+        if isinstance(executor.context_value, Context):
+            # It may have been away past midnight, or come back with other rules.
+            executor.context_value.changed()
 
 
 def is_subscription(operation: OperationDefinitionNode) -> bool:

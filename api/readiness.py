@@ -1,32 +1,45 @@
-"""What stands against readiness, beyond the database itself."""
+"""What stands against readiness, in the words of /ready."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import asyncio
 from typing import Final
 
+from api.errors import unavailable
+from store import db
+from store.db import Database, StoreError
 from store.listen import Listener
 
+#: Seconds that the database gets to answer.
+_ANSWER: Final = 5.0
 #: Seconds that a listener gets to come back: a restart of the database is heard of by itself.
 _PATIENCE: Final = 10.0
 
 
-class Deafness:
+async def of_database(database: Database, url: str) -> str | None:
+    """Why the database at ``url`` cannot be used; None where it can.
+
+    One that takes no writes is not asked on the same connections again: the next may be to another
+    server, which does.
+    """
+    try:
+        async with asyncio.timeout(_ANSWER), database.read() as connection:
+            await db.check(connection, url)
+            writable = await db.takes_writes(connection)
+    except TimeoutError:
+        if database.exhausted:
+            return "all connections to the database are in use"
+        return "the database does not answer in time"
+    except StoreError as error:
+        if unavailable(error):
+            return "the database cannot be reached"
+        return "the database is not at this version's migration"
+    if writable:
+        return None
+    await database.pool.expire_connections()
+    return "the database takes no writes"
+
+
+def deafness(listener: Listener) -> str | None:
     """Says when news of the database have not been heard for a while."""
-
-    def __init__(self, listener: Listener, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._listener = listener
-        self._clock = clock
-        self._since: float | None = None
-
-    def reason(self) -> str | None:
-        """Why the service is not ready; None while it hears, or has not been deaf for long."""
-        if self._listener.listening:
-            self._since = None
-            return None
-        if self._since is None:
-            self._since = self._clock()
-        if self._clock() - self._since < _PATIENCE:
-            return None
-        return "changes in the database are not heard of"
+    return "changes in the database are not heard of" if listener.deaf_for > _PATIENCE else None

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,10 +19,9 @@ import httpx
 import numpy as np
 import orjson
 from numpy.random import Generator
-from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
+from bench.follow import Following, Unfollowable, by_events, by_socket, until_reached
 from bench.hostile import HOSTILE
 
 _ACCEPT: Final = "application/graphql-response+json"
@@ -31,6 +30,9 @@ _PEOPLE: Final = 2_000
 #: Seconds that everybody but the followers waits between two calls.
 _PAUSE: Final = 0.02
 _LONGEST: Final = 60.0
+#: Seconds after which a short follower leaves, and that followers get to hear of the last change.
+_SHORT: Final = 2.0
+_CATCH_UP: Final = 60.0
 #: What may befall a call while the database or the service is away.
 _AWAY: Final = (httpx.TransportError, WebSocketException, OSError, TimeoutError)
 
@@ -40,8 +42,6 @@ _RECORD: Final = """mutation ($records: [ActionInput!]!) {
 _WRITE: Final = """mutation ($records: [PostInput!]!) {
   recordPosts(source: "mixed", posts: $records) {
     ... on Receipt { recorded duplicate replaced rejected { message } } } }"""
-_FOLLOW: Final = """subscription ($after: String) {
-  standingChanged(after: $after) { cursor after member { id standing { status } } } }"""
 _CURSOR: Final = "{ standingCursor }"
 _READS: Final = (
     """{ members(first: 20, orderBy: SINCE, direction: DESC) {
@@ -59,14 +59,15 @@ _READS: Final = (
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a load; ``cursors`` are those of each follower in the order of their coming."""
+    """What came of a load; ``newest`` is the cursor of the newest change at its end."""
 
     calls: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     away: int = 0
     actions: int = 0
     seconds: list[float] = field(default_factory=list)
-    cursors: list[list[str]] = field(default_factory=list)
+    followers: list[Following] = field(default_factory=list)
+    newest: str | None = None
 
 
 class Mixed:
@@ -81,6 +82,7 @@ class Mixed:
         self._seed = seed
         self._patient = patient
         self._stop = asyncio.Event()
+        self._news = asyncio.Event()
         self.outcome = Outcome()
 
     def stop(self) -> None:
@@ -88,7 +90,7 @@ class Mixed:
         self._stop.set()
 
     async def run(self) -> None:
-        """Load until stop()."""
+        """Load until stop(), and until every follower has heard of the last change, or has not."""
         roles: list[Callable[[Generator, httpx.AsyncClient], Awaitable[None]]] = [
             *[self._record] * 2,
             *[self._read] * 3,
@@ -100,12 +102,23 @@ class Mixed:
             ) as client,
             asyncio.TaskGroup() as group,
         ):
-            for number, role in enumerate(roles):
-                group.create_task(
-                    self._again(role, np.random.default_rng([self._seed, number]), client)
-                )
-            for number, follow in enumerate([self._by_socket, self._by_events] * 2):
+            following = [
                 group.create_task(self._follow(follow, client, short=number >= 2))
+                for number, follow in enumerate([by_socket, by_events] * 2)
+            ]
+            async with asyncio.TaskGroup() as busy:
+                for number, role in enumerate(roles):
+                    busy.create_task(
+                        self._again(role, np.random.default_rng([self._seed, number]), client)
+                    )
+            newest = (await self._ask(client, "cursor", _CURSOR))["standingCursor"]
+            self.outcome.newest = newest
+            # Who has not heard of it by then has missed it: bench.soak.lost says so.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CATCH_UP):
+                    await until_reached(self.outcome.followers, newest, self._news)
+            for one in following:
+                one.cancel()
 
     async def _again(
         self,
@@ -221,62 +234,39 @@ class Mixed:
         short: bool,
     ) -> None:
         """Follow all changes; a ``short`` follower leaves again and again, and comes back."""
-        last = (await self._ask(client, "cursor", _CURSOR))["standingCursor"]
-        cursors = [last]
-        self.outcome.cursors.append(cursors)
-        while not self._stop.is_set():
-            told = 0
+        begin = (await self._ask(client, "cursor", _CURSOR))["standingCursor"]
+        one = Following(begin, short)
+        self.outcome.followers.append(one)
+        while True:
+            one.connections += 1
+            leaving = asyncio.timeout(_SHORT if short else None)
             try:
-                async with asyncio.timeout(2.0 if short else _LONGEST):
-                    async with aclosing(how(client, cursors[-1])) as changes:  # type: ignore[type-var]
-                        async for cursor in changes:
-                            cursors.append(cursor)
-                            told += 1
-                            if self._stop.is_set() or (short and told >= 20):
-                                break
+                async with leaving:
+                    await self._hear(one, how(client, one.last))
             except _AWAY as error:
-                if isinstance(error, TimeoutError):
-                    continue
-                self.outcome.away += 1
-                if not self._patient:
-                    self.outcome.wrong.append(f"follower: {type(error).__name__}")
-                await asyncio.sleep(_PAUSE)
+                if not leaving.expired():
+                    self._fell(f"follower: {type(error).__name__}", at_fault=not self._patient)
+            except Unfollowable as error:
+                away = self._patient and error.codes and error.codes <= {"UNAVAILABLE", "TIMEOUT"}
+                self._fell(f"follower: {error}", at_fault=not away)
             self.outcome.calls["follow"] += 1
+            await asyncio.sleep(_PAUSE)
 
-    async def _by_socket(self, _client: httpx.AsyncClient, after: str) -> AsyncIterator[str]:
-        async with connect(
-            f"ws://{self._place}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]
-        ) as socket:
-            init = {"authorization": self._headers["Authorization"]}
-            await socket.send(orjson.dumps({"type": "connection_init", "payload": init}).decode())
-            payload = {"query": _FOLLOW, "variables": {"after": after}}
-            await socket.recv()
-            await socket.send(
-                orjson.dumps({"type": "subscribe", "id": "1", "payload": payload}).decode()
-            )
-            async for text in socket:
-                message = orjson.loads(text)
-                if message["type"] == "next":
-                    yield self._cursor(message["payload"])
+    async def _hear(self, one: Following, changes: AsyncIterator[str]) -> None:
+        """Take what is told; a short follower has enough before long."""
+        told = 0
+        async with aclosing(changes) as cursors:  # type: ignore[type-var]
+            async for cursor in cursors:
+                one.cursors.append(cursor)
+                self._news.set()
+                told += 1
+                if one.short and told >= 20:
+                    break
 
-    async def _by_events(self, client: httpx.AsyncClient, after: str) -> AsyncIterator[str]:
-        body = {"query": _FOLLOW, "variables": {"after": after}}
-        headers = {"Accept": "text/event-stream"}
-        async with client.stream("POST", "/graphql", json=body, headers=headers) as response:
-            async for line in response.aiter_lines():
-                if line.startswith("data: "):
-                    yield self._cursor(orjson.loads(line[6:]))
-
-    def _cursor(self, payload: dict[str, Any]) -> str:
-        """The cursor of a change.
-
-        Raises ConnectionError where it is an error.
-        """
-        if payload.get("errors"):
-            codes = [one["extensions"]["code"] for one in payload["errors"]]
-            raise ConnectionError(str(codes))
-        cursor: str = payload["data"]["standingChanged"]["cursor"]
-        return cursor
+    def _fell(self, what: str, *, at_fault: bool) -> None:
+        self.outcome.away += 1
+        if at_fault:
+            self.outcome.wrong.append(what)
 
     def _person(self, dice: Generator) -> str:
         """Few do much, and somebody new comes now and then."""

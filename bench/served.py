@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote, urlsplit
 
+import orjson
+
 from store.db import Database
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -21,11 +23,39 @@ _LONGEST_START: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A command of Ikusei in a process of its own, and the file of its log."""
+
+    command: str
+    process: asyncio.subprocess.Process
+    log: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self.process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it lives no more."""
+        return self.process.returncode is not None
+
+    def faults(self) -> list[str]:
+        """What is wrong with a program that should be alive and should have met no error."""
+        found = [f"`ikusei {self.command}` ended with {self.process.returncode}"] * self.ended
+        # What is not JSON is for people: where it answers, and what Python says of a crash.
+        lines = [line for line in _all(self.log).splitlines() if line.startswith(b"{")]
+        entries = [orjson.loads(line) for line in lines]
+        errors = [one for one in entries if one["level"] in {"error", "critical"}]
+        return found + [f"`ikusei {self.command}` logged {one}" for one in errors]
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """A running service: its port, and the number of its process."""
+    """A running service and its port."""
 
     port: int
-    pid: int
+    program: Program
 
 
 async def url_of(database: Database, server: str | None) -> str:
@@ -44,16 +74,16 @@ async def served(url: str, **settings: str) -> AsyncIterator[Served]:
     with tempfile.TemporaryFile() as log:
         process = await _program("serve", url, log, **settings)
         async with ended(process):
-            yield Served(await _port(process, log), process.pid)
+            yield Served(await _port(process, log), Program("serve", process, log))
 
 
 @asynccontextmanager
-async def working(url: str) -> AsyncIterator[None]:
+async def working(url: str) -> AsyncIterator[Program]:
     """`ikusei work` on the database at ``url``."""
     with tempfile.TemporaryFile() as log:
         process = await _program("work", url, log)
         async with ended(process):
-            yield
+            yield Program("work", process, log)
 
 
 async def _program(
@@ -88,7 +118,8 @@ async def _port(process: asyncio.subprocess.Process, log: IO[bytes]) -> int:
 
 def _all(file: IO[bytes]) -> bytes:
     """What a file holds; its own position, which the process shares, stays."""
-    return os.pread(file.fileno(), 1 << 20, 0)
+    number = file.fileno()
+    return os.pread(number, os.fstat(number).st_size, 0)
 
 
 @asynccontextmanager

@@ -68,7 +68,7 @@ class Context:
     _moment: Moment | None = None
     _catalog: dict[tuple[str, str], ActionType] | None = None
     _asked_distinct: dict[At, asyncio.Future[Mapping[Index, int]]] = field(default_factory=dict)
-    _gathering: list[At] = field(default_factory=list)
+    _gathering: dict[At, asyncio.Future[Mapping[Index, int]]] = field(default_factory=dict)
     _counting: asyncio.Task[None] | None = None
 
     @property
@@ -133,8 +133,7 @@ class Context:
         at = (member_id, day)
         if at not in self._asked_distinct:
             loop = asyncio.get_running_loop()
-            self._asked_distinct[at] = loop.create_future()
-            self._gathering.append(at)
+            self._asked_distinct[at] = self._gathering[at] = loop.create_future()
             if len(self._gathering) == 1:
                 self._counting = loop.create_task(self._count_distinct())
         # Who waits may be given up, for the mistake of a field beside; the others still wait.
@@ -143,16 +142,19 @@ class Context:
     async def _count_distinct(self) -> None:
         # Resolvers of one list are all started before any task runs again.
         await asyncio.sleep(0)
-        asked, self._gathering = self._gathering, []
+        asked, self._gathering = self._gathering, {}
         try:
             async with self.read() as (connection, now):
-                found = await explained.distinct(connection, asked, now.rules)
+                found = await explained.distinct(connection, list(asked), now.rules)
         except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
-            for at in asked:
-                self._asked_distinct[at].set_exception(error)
+            for at, counted in asked.items():
+                # Whoever asks again, as for an event that is tried again, has it counted again.
+                if self._asked_distinct.get(at) is counted:
+                    del self._asked_distinct[at]
+                counted.set_exception(error)
         else:
-            for at in asked:
-                self._asked_distinct[at].set_result(found[at])
+            for at, counted in asked.items():
+                counted.set_result(found[at])
 
 
 Asked = strawberry.Info[Context, None]

@@ -15,6 +15,8 @@ CODES: Final[Mapping[str, str]] = {
     "BAD_CURSOR": "`after` is not a cursor of this list in this order. Begin again without it.",
     "UNKNOWN_MEMBER": "There is nobody to follow: no member has this id, or the site has not told "
     "of the member who asks, or they were erased.",
+    "MERGED": "The member who was followed has become part of another. Subscribe again after the "
+    "last `cursor`: every later change of both comes.",
     "AMBIGUOUS": "Several members have that name. Ask with `members(filter: {search: …})`.",
 }
 

@@ -23,7 +23,7 @@ from schema.words import Cause, Scope, Status
 from store import announce, members
 from store.announce import Announced
 from store.db import day_date
-from store.feed import UnknownChange
+from store.feed import Merged, UnknownChange
 
 _ORDER = "changes"
 
@@ -56,7 +56,10 @@ class StandingChange:
 class Subscription:
     @strawberry.subscription(
         description="Every change of a status from now on, or after a cursor: each once, in the "
-        "order in which they came about here. It goes on when the database was away."
+        "order in which they came about here. It goes on when the database was away. That of one "
+        "member begins with the changes of whoever became part of them, and ends with the error "
+        "MERGED when they become part of another: whoever goes on after the last cursor follows "
+        "that one and misses nothing."
     )
     async def standing_changed(
         self,
@@ -81,11 +84,15 @@ class Subscription:
         except UnknownChange:
             message = "`after` is a cursor of changes that are not known here; begin without it"
             raise Refused("BAD_CURSOR", message) from None
-        async with aclosing(context.feed.follow(begin, number)) as changes:
-            async for change in changes:
-                # What was read for the change before this one is no longer so.
-                context.changed()
-                yield _change(change)
+        try:
+            async with aclosing(context.feed.follow(begin, number)) as changes:
+                async for change in changes:
+                    # What was read for the change before this one is no longer so.
+                    context.changed()
+                    yield _change(change)
+        except Merged:
+            message = "the member has become part of another; go on after the last `cursor`"
+            raise Refused("MERGED", message) from None
 
 
 async def _whose(info: Asked, asked: str | None) -> int | None:

@@ -8,7 +8,7 @@ its commit (docs/decisions/0014-changes-in-order-of-commit.md).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -75,14 +75,26 @@ async def newest(connection: Read) -> int:
 
 
 async def following(
-    connection: Read, after: int, *, first: int, member_id: int | None = None
+    connection: Read, after: int, *, first: int, of: Collection[int] | None = None
 ) -> list[Announced]:
-    """At most ``first`` changes above the number ``after``, in order; of one member or of all."""
-    if member_id is None:
+    """At most ``first`` changes above the number ``after``, in order; ``of`` members or of all."""
+    if of is None:
         rows = await connection.fetch(_FOLLOWING, after, first)
     else:
-        rows = await connection.fetch(_FOLLOWING_OF, after, first, member_id)
+        rows = await connection.fetch(_FOLLOWING_OF, after, first, list(of))
     return [_announced(row) for row in rows]
+
+
+async def become(connection: Read, member_id: int) -> frozenset[int]:
+    """A member and whoever has become part of them, whose changes are theirs as well."""
+    rows = await connection.fetch(_BECOME, member_id)
+    return frozenset({member_id, *(row["id"] for row in rows)})
+
+
+async def merged(connection: Read, ids: Collection[int]) -> frozenset[int]:
+    """Those of ``ids`` who have become part of another member."""
+    rows = await connection.fetch(_MERGED, list(ids))
+    return frozenset(row["id"] for row in rows)
 
 
 def _announced(row: asyncpg.Record) -> Announced:
@@ -118,4 +130,16 @@ _OF_MEMBERS = """
 """
 
 _FOLLOWING = "select * from transition where id > $1 order by id limit $2"
-_FOLLOWING_OF = "select * from transition where member_id = $3 and id > $1 order by id limit $2"
+
+# Of each by its own index: for several at once PostgreSQL may walk through the changes of all.
+_FOLLOWING_OF = """
+    select t.* from unnest($3::int[]) followed(member_id) cross join lateral (
+        select * from transition t
+        where t.member_id = followed.member_id and t.id > $1 order by t.id limit $2
+    ) t
+    order by t.id limit $2
+"""
+
+# Whoever was merged into somebody who is merged becomes part of the last (store/people.py).
+_BECOME = "select id from member where merged_into = $1"
+_MERGED = "select id from member where id = any($1::int[]) and merged_into is not null"

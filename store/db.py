@@ -27,7 +27,7 @@ Read = NewType("Read", asyncpg.Connection)
 Write = NewType("Write", asyncpg.Connection)
 
 #: The newest migration; a test holds it equal to the newest file in migrations/versions.
-NEWEST: Final = "0002"
+NEWEST: Final = "0003"
 #: The oldest PostgreSQL that the tests have seen pass.
 LEAST_VERSION: Final = 15
 _ENCODING: Final = "UTF8"
@@ -134,6 +134,11 @@ class Database:
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
                         raise
+                except asyncpg.ReadOnlySQLTransactionError as error:
+                    # Of a primary that has become a standby; the next connections may be to
+                    # another server.
+                    await self.pool.expire_connections()
+                    raise Unavailable(f"the database takes no writes: {error}") from error
         raise AssertionError("unreachable")
 
     @asynccontextmanager
@@ -272,6 +277,14 @@ async def check(connection: asyncpg.Connection, url: str) -> None:
         raise StoreError(
             f"{place(url)} is at migration {found}, not at {NEWEST}; run `ikusei migrate`"
         )
+
+
+async def takes_writes(connection: asyncpg.Connection) -> bool:
+    """Whether the database takes writes: it is no standby, and nobody has made it read-only."""
+    found: bool = await connection.fetchval(
+        "select not (pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool)"
+    )
+    return found
 
 
 async def migration(connection: asyncpg.Connection, url: str) -> str | None:

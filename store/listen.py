@@ -8,6 +8,7 @@ as if everything had changed.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
@@ -16,16 +17,20 @@ import asyncpg
 
 from store.db import Database, StoreError
 
-#: Standings have changed (store/announce.py), and keys of the API were revoked (store/keys.py).
+#: Standings have changed (store/announce.py), members were merged (store/people.py), and keys of
+#: the API were revoked (store/keys.py).
 CHANGES: Final = "ikusei_changes"
+MERGES: Final = "ikusei_merges"
 KEYS: Final = "ikusei_keys"
 
 #: Seconds between two looks whether the server is still there: a connection whose other end has
 #: vanished without a word stays open for hours.
 _HEARTBEAT: Final = 10.0
-#: Seconds after failures: this, doubled each time, up to the other.
+#: Seconds until the next try: this, doubled after each failure, up to the other.
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 5.0
+#: One of so many failures in a row is told.
+_TOLD: Final = 10
 #: What a connection that is lost ends with; the last is what asyncpg raises when the server took
 #: leave between two statements.
 _LOST: Final = (
@@ -34,6 +39,14 @@ _LOST: Final = (
     asyncpg.InternalClientError,
     OSError,
 )
+
+
+#: Told of what prevents listening, but for a database that is away.
+Failed = Callable[[Exception], None]
+
+
+def _untold(_error: Exception) -> None:
+    """Nobody wants to know."""
 
 
 class Listener:
@@ -48,47 +61,70 @@ class Listener:
         heard: Mapping[str, Callable[[], None]],
         *,
         heartbeat: float = _HEARTBEAT,
+        failed: Failed = _untold,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._heard = heard
         self._heartbeat = heartbeat
-        self.listening = False
+        self._failed = failed
+        self._clock = clock
+        self._deaf_since: float | None = clock()
+
+    @property
+    def listening(self) -> bool:
+        """Whether news arrive."""
+        return self._deaf_since is None
+
+    @property
+    def deaf_for(self) -> float:
+        """Seconds for which no news have arrived, whoever asks how often; 0 while they do."""
+        return 0.0 if self._deaf_since is None else self._clock() - self._deaf_since
 
     async def run(self) -> None:
         """Listen until cancelled, through whatever befalls the database."""
-        wait = _FIRST_WAIT
+        failures = 0
         while True:
             try:
-                connection = await self._database.dial()
+                await self._listen()
+                failures = 0
             except StoreError:
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, _LONGEST_WAIT)
-                continue
-            wait = _FIRST_WAIT
-            try:
-                await self._listen(connection)
-            finally:
-                self.listening = False
-                connection.terminate()
+                failures += 1
+            except Exception as error:  # noqa: BLE001 - without us nobody would hear any more
+                if failures % _TOLD == 0:
+                    self._failed(error)
+                failures += 1
+            await asyncio.sleep(min(_FIRST_WAIT * 2 ** min(failures, 10), _LONGEST_WAIT))
 
-    async def _listen(self, connection: asyncpg.Connection) -> None:
-        """Listen on a connection until it fails."""
+    async def _listen(self) -> None:
+        """Listen on a connection of its own until that is lost; raises what prevents listening."""
+        connection = await self._database.dial()
         lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
 
         def hear(_connection: Any, _process: int, channel: str, _payload: object) -> None:
             self._heard[channel]()
 
-        with suppress(*_LOST):
+        try:
+            connection.add_termination_listener(lambda _: lost.set())
             for channel in self._heard:
+                # A standby lets us in and refuses this.
                 await connection.add_listener(channel, hear)
-            self.listening = True
+            self._deaf_since = None
             for tell in self._heard.values():
                 tell()
-            while not lost.is_set():
-                # Not wait_for, which may swallow that we are cancelled while it is lost.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._heartbeat):
-                        await lost.wait()
-                    return
-                await connection.execute("select 1", timeout=self._heartbeat)
+            with suppress(*_LOST):
+                await self._until(lost, connection)
+        finally:
+            if self._deaf_since is None:
+                self._deaf_since = self._clock()
+            connection.terminate()
+
+    async def _until(self, lost: asyncio.Event, connection: asyncpg.Connection) -> None:
+        """Wait until the connection is lost, or does not answer."""
+        while not lost.is_set():
+            # Not wait_for, which may swallow that we are cancelled while it is lost.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._heartbeat):
+                    await lost.wait()
+                return
+            await connection.execute("select 1", timeout=self._heartbeat)

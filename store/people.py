@@ -14,6 +14,7 @@ from store.announce import Change, announce
 from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, StoreError, Write, day_date
 from store.erasure import hide
+from store.listen import MERGES
 from store.record_counters import rise
 from store.rules import ActiveRules
 
@@ -114,6 +115,7 @@ async def merge_members(
         before = {word: await _status(connection, number) for word, number in both}
         for statement in _MERGE:
             await connection.execute(statement, keep_id, other_id)
+        await connection.execute("select pg_notify($1, '')", MERGES)
         await rise(connection, effects.Effects(), [keep_id], None)
         await effects.recount(connection, [keep_id, other_id])
         changes = await _refold(connection, keep_id, active, Cause.MERGE, today=today, now=now)

@@ -130,6 +130,9 @@ class Member(Table, table=True):
             postgresql_where=text("merged_into is null and erased_at is null"),
         ),
         Index("ix_member_erased", "id", postgresql_where=text("erased_at is not null")),
+        Index(
+            "ix_member_merged_into", "merged_into", postgresql_where=text("merged_into is not null")
+        ),
         Index("ix_member_apart", "id", postgresql_where=text("role <> 'member'")),
     )
     id: int = _int(Identity(), primary_key=True)

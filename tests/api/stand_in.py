@@ -11,7 +11,7 @@ import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
 
-from api.app import create_app
+from api.app import Unheard, create_app
 from api.clock import MovableClock
 from api.settings import Settings
 from store.db import Database, StoreError, Unavailable
@@ -101,7 +101,11 @@ class Mutation:
 schema = strawberry.Schema(query=Query, mutation=Mutation)
 
 
-def app_of(database: Database, **changes: Any) -> Starlette:
+#: Nothing is looked at before something was heard of it.
+ONLY_HEARD = Unheard(key=1e9, changes=1e9)
+
+
+def app_of(database: Database, *, unheard: Unheard | None = None, **changes: Any) -> Starlette:
     """The application on the stand-in schema; resolvers get the caller as their context."""
     settings = Settings(**changes)
     return create_app(
@@ -111,6 +115,7 @@ def app_of(database: Database, **changes: Any) -> Starlette:
         schema=schema,
         make_context=lambda _database, _clock, _feed: lambda caller, _request_id: caller,
         worker=False,
+        unheard=unheard or Unheard(),
     )
 
 

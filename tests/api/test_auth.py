@@ -16,7 +16,7 @@ from store import keys
 from store.db import Database, Read, Use, connect
 from store.keys import Scope
 from store.listen import Listener
-from tests.api.stand_in import NOW, app_of, client_of
+from tests.api.stand_in import NOW, ONLY_HEARD, app_of, client_of
 
 QUERY = {"query": "{ scopes }"}
 
@@ -127,11 +127,8 @@ async def test_the_answer_does_not_hold_the_key(database: Database, site_key: st
     assert site_key not in answer.text + str(answer.headers)
 
 
-async def test_a_revoked_key_opens_nothing_although_it_is_known(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("api.auth.TTL", 1e9)
-    app = app_of(database)
+async def test_a_revoked_key_opens_nothing_although_it_is_known(database: Database):
+    app = app_of(database, unheard=ONLY_HEARD)
     text, key = await keys.create(database, name="a", scopes={Scope.SITE}, now=NOW)
     async with app.router.lifespan_context(app), client_of(app, text) as client:
         assert (await client.post("/graphql", json=QUERY)).status_code == 200

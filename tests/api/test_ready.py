@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -11,16 +12,17 @@ import pytest
 
 from api.app import create_app
 from api.clock import MovableClock
-from api.readiness import Deafness
 from api.settings import Settings
 from api.worker import Worker
+from schema.ids import to_cursor
 from store import keys
 from store.db import Database, Unavailable, connect
 from store.embedded import ensure
 from store.keys import Scope
-from store.listen import Listener
 from store.migrate import migrate
-from tests.api.stand_in import NOW, app_of, client_of
+from tests.api.on_socket import on_socket
+from tests.api.stand_in import NOW, app_of, client_of, schema
+from tests.api.test_websocket import CHANGES, arrive, let_in
 from tests.processes import kill_server
 
 
@@ -60,7 +62,7 @@ async def test_the_database_is_asked_once_for_all_who_ask(
         begun.set()
         await release.wait()
 
-    monkeypatch.setattr("api.app._READY_SECONDS", 120)
+    monkeypatch.setattr("api.readiness._ANSWER", 120)
     monkeypatch.setattr("store.db.check", check)
     requests = asyncio.gather(*(client.get("/ready") for _ in range(20)))
     await begun.wait()
@@ -75,7 +77,7 @@ async def test_the_database_is_asked_once_for_all_who_ask(
 async def test_a_database_that_hangs_is_not_ready(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("api.app._READY_SECONDS", 0.05)
+    monkeypatch.setattr("api.readiness._ANSWER", 0.05)
 
     async def check(*_: object) -> None:
         await asyncio.sleep(60)
@@ -86,7 +88,7 @@ async def test_a_database_that_hangs_is_not_ready(
 
 
 async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("api.app._READY_SECONDS", 120)
+    monkeypatch.setattr("api.readiness._ANSWER", 120)
     embedded = await ensure(data_dir)
     await migrate(embedded.url, now=NOW)
     # As a database given by URL: nobody revives it but us.
@@ -121,7 +123,7 @@ async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pyt
 async def test_a_database_that_cannot_be_revived_is_away(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("api.app._READY_SECONDS", 120)
+    monkeypatch.setattr("api.readiness._ANSWER", 120)
     embedded = await ensure(data_dir)
     await migrate(embedded.url, now=NOW)
     database = await connect(embedded.url, revive=embedded.revive)
@@ -157,19 +159,99 @@ async def test_a_database_that_cannot_be_revived_is_away(
         await embedded.release()
 
 
-async def test_a_service_that_hears_no_news_is_not_ready_after_a_while(database: Database):
-    listener = Listener(database, {})
-    now = 0.0
-    deafness = Deafness(listener, clock=lambda: now)
-    assert deafness.reason() is None
-    now = 9.0
-    assert deafness.reason() is None
-    now = 11.0
-    assert deafness.reason() == "changes in the database are not heard of"
-    listener.listening = True
-    assert deafness.reason() is None
-    listener.listening = False
-    assert deafness.reason() is None
+async def refused(client: httpx.AsyncClient, reason: str) -> None:
+    """Wait until the service is not ready for this reason."""
+    async with asyncio.timeout(60):
+        while (await client.get("/ready")).json().get("reason") != reason:
+            pass
+
+
+async def test_a_service_that_hears_no_news_is_not_ready_after_a_while(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    app = app_of(database)
+
+    async def dial() -> asyncpg.Connection:
+        raise Unavailable("no connection beside the pool")
+
+    # As where an account may have no more connections than those of the pool.
+    deaf = app_of(replace(database, dial=dial))
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        async with deaf.router.lifespan_context(deaf), client_of(deaf) as other:
+            assert (await other.get("/ready")).status_code == 200
+            monkeypatch.setattr("api.readiness._PATIENCE", 0)
+            await refused(other, "changes in the database are not heard of")
+        async with asyncio.timeout(60):
+            while (await client.get("/ready")).status_code != 200:
+                pass
+
+
+async def test_a_service_that_cannot_read_changes_is_not_ready(
+    url: str, manager_key: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("store.feed._TROUBLE", 2)
+    hurried = await connect(url, least=0, most=3, statement_seconds=1)
+    await arrive(hurried, "ann")
+    app = create_app(Settings(), database=hurried, clock=MovableClock(NOW), worker=False)
+    locking = await asyncpg.connect(url)
+    async with (
+        on_socket(app) as place,
+        client_of(app) as client,
+        let_in(place, manager_key) as talk,
+        locking.transaction(),
+    ):
+        await talk.subscribe("1", CHANGES, after=to_cursor("changes", 0))
+        assert (await talk.hear())["type"] == "next"
+        await locking.execute("lock table transition in access exclusive mode")
+        await refused(client, "changes of status cannot be read")
+    await locking.close()
+    await hurried.close()
+
+
+async def test_due_work_that_has_ended_is_told(database: Database):
+    app = create_app(
+        Settings(), database=database, clock=MovableClock(NOW), schema=schema, worker=True
+    )
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        assert (await client.get("/ready")).status_code == 200
+        (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "worker")
+        task.cancel()
+        await refused(client, "due work has ended")
+
+
+async def test_a_database_that_takes_no_writes_is_not_ready(database: Database, url: str):
+    app = create_app(Settings(), database=database, clock=MovableClock(NOW), worker=False)
+    key, _ = await keys.create(database, name="the site", scopes={Scope.SITE}, now=NOW)
+    record = {
+        "query": """mutation { recordMembers(source: "site", members: [{id: "1"}]) {
+        ... on Receipt { recorded } } }"""
+    }
+    async with app.router.lifespan_context(app), client_of(app, key) as client:
+        # What a primary is that was made a standby.
+        await read_only(url, "on")
+        await database.pool.expire_connections()
+        (error,) = (await client.post("/graphql", json=record)).json()["errors"]
+        assert error["extensions"]["code"] == "UNAVAILABLE"
+        answer = await client.get("/ready")
+        assert (answer.status_code, answer.json()["reason"]) == (
+            503,
+            "the database takes no writes",
+        )
+        await read_only(url, "off")
+        # The connections of before are not used any more.
+        answer = await client.get("/ready")
+        while answer.status_code != 200:
+            answer = await client.get("/ready")
+        answer = await client.post("/graphql", json=record)
+        assert answer.json()["data"]["recordMembers"] == {"recorded": 1}
+
+
+async def read_only(url: str, value: str) -> None:
+    connection = await asyncpg.connect(url)
+    name = await connection.fetchval("select current_database()")
+    await connection.execute("set default_transaction_read_only = off")
+    await connection.execute(f"alter database {name} set default_transaction_read_only = {value}")
+    await connection.close()
 
 
 async def test_due_work_that_fails_is_told_and_a_database_that_is_away_is_not(
@@ -208,7 +290,7 @@ async def test_what_stands_against_it_is_told(database: Database):
 
 
 async def test_a_pool_without_a_free_connection_is_told(url: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("api.app._READY_SECONDS", 0.05)
+    monkeypatch.setattr("api.readiness._ANSWER", 0.05)
     database = await connect(url, least=0, most=1)
     app = app_of(database)
     try:

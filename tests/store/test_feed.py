@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from contextvars import ContextVar
 
 import asyncpg
 import pytest
 
-from store import announce, rules
+from engagement.words import Status
+from store import announce, people, rules
 from store.announce import Announced, Change
-from store.db import Database, Write
+from store.db import Database, Use, Write
 from store.embedded import Embedded
-from store.feed import Feed, UnknownChange
+from store.feed import Feed, Merged, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
 from tests.store.test_listen import cut_off
 
@@ -67,6 +69,62 @@ async def test_somebody_hears_of_nobody_else(database: Database) -> None:
     await database.in_write(move)
     (later,) = await following
     assert (told.member_id, later.member_id) == (bob, bob)
+
+
+async def told_until_merged(feed: Feed, after: int, member_id: int) -> list[int]:
+    """The numbers of all changes that are told of a member before they become part of another."""
+    found: list[int] = []
+    async with asyncio.timeout(60), aclosing(feed.follow(after, member_id)) as changes:
+        while True:
+            try:
+                found.append((await anext(changes)).id)
+            except Merged:
+                return found
+
+
+async def test_who_follows_a_member_is_told_all_and_then_that_they_were_merged(
+    database: Database,
+) -> None:
+    # Nothing is looked at before it is told.
+    feed = Feed(database, pause=1e9)
+    await arrive(database, "ann", "bob", "cho")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    following = asyncio.create_task(told_until_merged(feed, 0, ann))
+    others = asyncio.create_task(take(feed, 0, 4))
+    # Both have read, and somebody has read for both.
+    await used(database, 6)
+    await people.lock_status(database, ann, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.merge_members(database, bob, ann, now=NOW)
+    feed.merges()
+    assert await following == [1, 4]
+    assert [change.id for change in await others] == [1, 2, 3, 4]
+
+
+async def test_whoever_was_away_during_a_merge_hears_of_both_from_then_on(
+    database: Database,
+) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann", "bob", "cho")
+    ann, bob, cho = [await number(database, who) for who in ("ann", "bob", "cho")]
+    away_since = await feed.begin(None)
+    await people.lock_status(database, ann, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.lock_status(database, cho, Status.FAN, until_day=None, reason="r", now=NOW)
+    await people.merge_members(database, bob, ann, now=NOW)
+    await people.merge_members(database, cho, bob, now=NOW)
+    all_numbers = await numbers(database)
+    expected = [one for one in all_numbers if one > away_since]
+    assert len(expected) >= 2
+    found = await take(feed, away_since, len(expected), cho)
+    assert [change.id for change in found] == expected
+    assert {change.member_id for change in found} >= {ann, cho}
+
+
+async def test_a_merge_before_anybody_reads_is_noticed(database: Database) -> None:
+    feed = Feed(database, pause=1e9)
+    await arrive(database, "ann", "bob")
+    ann, bob = await number(database, "ann"), await number(database, "bob")
+    await people.merge_members(database, bob, ann, now=NOW)
+    assert await told_until_merged(feed, 0, ann) == [1]
 
 
 async def test_whoever_was_away_long_reads_what_is_no_longer_in_memory(database: Database) -> None:
@@ -167,6 +225,73 @@ async def test_it_goes_on_when_the_database_let_nobody_in(
     assert not following.done()
     await closed_to_all(server, found["name"], "true")
     assert [change.id for change in await following] == await numbers(database)
+
+
+async def test_a_reader_that_fails_is_told_and_followers_meet_its_error(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.feed._WAIT", 0)
+    told: list[Exception] = []
+    feed = Feed(database, pause=0.01, failed=told.append)
+    await arrive(database, "ann")
+    following = asyncio.create_task(take(feed, 1, 1))
+    # The follower reads once, and twice whoever reads for all.
+    await used(database, 3)
+    assert (told, feed.trouble()) == ([], None)
+    await rename(database, "transition", "elsewhere")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await following
+    assert isinstance(told[0], asyncpg.UndefinedTableError)
+
+
+async def test_a_reader_that_goes_on_failing_is_told_now_and_then_until_it_recovers(
+    server: Embedded, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.feed._WAIT", 0)
+    told = asyncio.Semaphore(0)
+    feed = Feed(database, pause=0.01, failed=lambda _: told.release())
+    await arrive(database, "ann")
+    (found,) = await fetch(database, "select current_database() as name")
+    await closed_to_all(server, found["name"], "false")
+    await database.pool.expire_connections()
+    following = asyncio.create_task(take(feed, 1, 1))
+    async with asyncio.timeout(60):
+        await told.acquire()
+        await told.acquire()
+    assert feed.trouble() == "changes of status cannot be read"
+    await closed_to_all(server, found["name"], "true")
+    await arrive(database, "bob")
+    assert [change.id for change in await following] == [2]
+    assert feed.trouble() is None
+
+
+async def rename(database: Database, table: str, name: str) -> None:
+    async def work(connection: Write) -> None:
+        await connection.execute(f"alter table {table} rename to {name}")
+
+    await database.in_write(work)
+
+
+async def test_what_is_read_for_all_is_no_part_of_what_the_first_one_asked(
+    database: Database,
+) -> None:
+    asked = ContextVar("asked", default="by nobody")
+    asked.set("by the first")
+    seen: dict[str, str] = {}
+
+    def note(_: Use) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen["feed" if task.get_name() == "feed" else "follower"] = asked.get()
+
+    database.watchers.append(note)
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann")
+    following = asyncio.create_task(take(feed, 1, 1))
+    await used(database, 3)
+    await arrive(database, "bob")
+    await following
+    assert seen == {"feed": "by nobody", "follower": "by the first"}
 
 
 async def used(database: Database, times: int) -> None:

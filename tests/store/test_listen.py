@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from store import keys
@@ -108,6 +110,72 @@ async def test_it_can_be_ended_while_its_connection_is_lost(database: Database) 
                 await asyncio.sleep(0)
         await asyncio.gather(cutting, return_exceptions=True)
         assert heard.times[KEYS] >= 1
+
+
+async def test_who_is_let_in_and_may_not_listen_waits_and_tells(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.listen._LONGEST_WAIT", 1e6)
+    monkeypatch.setattr("store.listen._FIRST_WAIT", 1e6)
+    refusing = await database.dial()
+    # It refuses to listen as a standby does.
+    await refusing.close()
+    dialled: list[int] = []
+    told: list[Exception] = []
+
+    async def dial() -> asyncpg.Connection:
+        dialled.append(1)
+        return refusing
+
+    listener = Listener(replace(database, dial=dial), {KEYS: lambda: None}, failed=told.append)
+    task = asyncio.create_task(listener.run())
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert (len(dialled), len(told), listener.listening) == (1, 1, False)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_whatever_goes_wrong_is_told_and_listening_goes_on(database: Database) -> None:
+    heard, told = Heard(), list[Exception]()
+    mistakes = [TypeError("a mistake")]
+
+    async def dial() -> asyncpg.Connection:
+        if mistakes:
+            raise mistakes.pop()
+        return await database.dial()
+
+    listener = Listener(
+        replace(database, dial=dial), {KEYS: lambda: heard.hear(KEYS)}, failed=told.append
+    )
+    task = asyncio.create_task(listener.run())
+    await heard.until(keys=1)
+    assert [type(one) for one in told] == [TypeError]
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_deafness_is_counted_from_when_it_began(database: Database) -> None:
+    now = 100.0
+    heard = Heard()
+    listener = Listener(
+        database,
+        {KEYS: lambda: heard.hear(KEYS)},
+        clock=lambda: now,
+    )
+    now = 103.0
+    assert (listener.listening, listener.deaf_for) == (False, 3.0)
+    task = asyncio.create_task(listener.run())
+    await heard.until(keys=1)
+    now = 200.0
+    assert (listener.listening, listener.deaf_for) == (True, 0.0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    now = 205.0
+    assert (listener.listening, listener.deaf_for) == (False, 5.0)
 
 
 async def test_what_was_rolled_back_is_not_heard(database: Database) -> None:

@@ -245,7 +245,11 @@ async def test_a_filled_database_is_upgraded_from_the_first_migration_on(
     await people.lock_status(opened, ann, Status.FAN, until_day=None, reason="r", by=EVE, now=NOW)
     async with opened.read() as connection:
         actions = await connection.fetch("select action from audit_entry order by id")
+        # By the index of 0003, as soon as there are many.
+        await connection.execute("set local enable_seqscan = off")
+        plan = await connection.fetch("explain select id from member where merged_into = $1", ann)
     assert [row["action"] for row in actions] == ["revokeKey", "lockStatus"]
+    assert "ix_member_merged_into" in str(plan)
     await opened.close()
 
 
