@@ -166,9 +166,10 @@ def _is_tar(path: Path) -> bool:
 
 def _of_folder(path: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, IO[bytes]]]:
     for file in sorted(path.rglob("*")):
-        if file.is_file() and _wanted(file.name, suffixes):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and _wanted(name, suffixes):
             with opened(file) as stream:
-                yield shown(file.relative_to(path).as_posix()), stream
+                yield shown(name), stream
 
 
 def _of_zip(

@@ -112,9 +112,12 @@ def test_a_zip_whose_names_are_not_what_they_say_says_so(
 
 
 @READ
-def test_what_macos_adds_is_not_read(tmp_path: Path, read: Callable[[Path], object]) -> None:
+@pytest.mark.parametrize("kind", [folder, zipped])
+def test_what_macos_adds_is_not_read(
+    tmp_path: Path, kind: Callable[[Path, Files], Path], read: Callable[[Path], object]
+) -> None:
     files: Files = {"a.csv": "x", "._a.csv": b"\0", "__MACOSX/b.csv": b"\0"}
-    assert read(zipped(tmp_path, files)) == [b"x"]
+    assert read(kind(tmp_path, files)) == [b"x"]
 
 
 def test_only_what_is_read_breaks_off(tmp_path: Path) -> None:

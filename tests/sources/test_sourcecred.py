@@ -51,6 +51,10 @@ def test_a_forum(tmp_path: Path) -> None:
     assert (like.verb, like.actor, like.post, like.target) == ("like", "ana", "101", "ben")
     mention = found.actions["mention-102-cho"]
     assert (mention.actor, mention.target, mention.post) == ("ana", "cho", None)
+
+
+def test_every_node_and_edge_is_accounted_for(tmp_path: Path) -> None:
+    found = told(tmp_path, forum())
     assert found.checks == {
         "members": 3,
         "topics": 1,
