@@ -249,6 +249,17 @@ async def test_what_is_no_message_closes(place: str, manager: str, said: dict[st
         assert (await talk.closed())[0] == code
 
 
+async def test_who_does_not_say_who_they_are_is_not_waited_for(
+    place: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.websocket._INIT_SECONDS", 0.05)
+    async with talking(place) as talk:
+        # What keeps other connections alive is no beginning.
+        await talk.say(type="ping")
+        assert await talk.hear() == {"type": "pong"}
+        assert await talk.closed() == (4408, "Connection initialisation timeout")
+
+
 async def test_an_id_in_use_closes(place: str, manager: str):
     async with let_in(place, manager) as talk:
         await talk.subscribe("1", CHANGES)
