@@ -64,7 +64,6 @@ class SocketDoor:
         origins: frozenset[str],
         noted: Noted,
         around: Around,
-        init_seconds: float = _INIT_SECONDS,
     ) -> None:
         self._answering = answering
         self._callers = callers
@@ -72,7 +71,6 @@ class SocketDoor:
         self._origins = origins
         self._noted = noted
         self._around = around
-        self._init_seconds = init_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection from its handshake to its end."""
@@ -93,7 +91,7 @@ class SocketDoor:
             self._around, authorization=headers.get(b"authorization"),
         )  # fmt: skip
         try:
-            async with asyncio.timeout(self._init_seconds):
+            async with asyncio.timeout(_INIT_SECONDS):
                 await connection.init()
             caller = await connection.identify()
             with self._live.place(caller.who):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -12,6 +16,9 @@ import pytest
 from graphql import GraphQLSyntaxError, Lexer, Source, TokenKind
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.types import Message
+from websockets.exceptions import ConnectionClosed
 
 from api.app import create_app
 from api.clock import MovableClock
@@ -22,7 +29,16 @@ from bench.hostile import HOSTILE
 from store import keys
 from store.db import Database
 from store.keys import Scope
+from tests.api.on_socket import on_socket
 from tests.api.stand_in import NOW, app_of, client_of
+from tests.api.test_websocket import let_in, whole_app
+
+
+@pytest.fixture
+async def every_key(database: Database) -> str:
+    text, _ = await keys.create(database, name="all", scopes=set(Scope), now=NOW)
+    return text
+
 
 CODES = re.compile(r"LIMIT|SYNTAX|INVALID_DOCUMENT")
 JSON = {"Content-Type": "application/json", "Accept": "application/graphql-response+json"}
@@ -127,7 +143,12 @@ async def test_no_body_is_answered_with_5xx(client: httpx.AsyncClient, number: i
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["\ud800", "a\udfff"]),
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
     ),
@@ -145,9 +166,26 @@ QUERIES = st.sampled_from(
         "",
         "subscription { nothing }",
         "fragment F on Query { hello }",
+        # Of the service's own schema.
+        "query ($a: Int!) { members(first: $a) { nodes { id } } }",
+        "query ($a: String!) { member(name: $a) { id } }",
+        "query ($a: ID) { member(id: $a) { id } }",
+        "query ($b: String) { auditLog(first: 1, after: $b) { nodes { action } } }",
+        "{ __typename }",
+        'mutation ($a: [MemberInput!]!) { recordMembers(source: "s", members: $a) { __typename } }',
+        "subscription ($a: ID, $b: String) { standingChanged(member: $a, after: $b) { cursor } }",
     ]
 )
-REQUESTS = st.fixed_dictionaries(
+LIKELY = st.fixed_dictionaries(
+    {"query": QUERIES},
+    optional={
+        "variables": st.fixed_dictionaries(
+            {}, optional={"a": st.integers(-1, 3) | st.text(max_size=9), "b": st.text(max_size=9)}
+        ),
+        "operationName": st.sampled_from("AB"),
+    },
+)
+REQUESTS = LIKELY | st.fixed_dictionaries(
     {},
     optional={
         "query": QUERIES | JSON_VALUES,
@@ -159,30 +197,145 @@ REQUESTS = st.fixed_dictionaries(
 )
 
 
-async def test_no_request_is_answered_with_5xx(database: Database, site_key: str):
-    app = app_of(database, key_rate=0)
-    seen: dict[int, int] = {}
-    bodies: list[bytes] = []
+MESSAGES = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["subscribe"] * 8 + ["complete", "ping", "pong", "connection_init"])
+        | JSON_VALUES
+    },
+    optional={
+        "id": st.sampled_from(["a", "b", "c", "\ud800"]) | JSON_VALUES,
+        "payload": REQUESTS | JSON_VALUES,
+    },
+)
 
-    @given(REQUESTS | JSON_VALUES, st.data())
-    @settings(max_examples=400)
-    def gather(value: Any, data: st.DataObject) -> None:
-        raw = json.dumps(value).encode()
-        # Some are cut, or have a byte that is another one.
-        place = data.draw(st.integers(0, len(raw)))
-        change = data.draw(st.sampled_from(["", "cut", "byte"]))
-        if change == "cut":
-            raw = raw[:place]
-        elif change == "byte":
-            raw = raw[:place] + bytes([data.draw(st.integers(0, 255))]) + raw[place + 1 :]
-        bodies.append(raw)
+
+def damaged(draw: st.DrawFn, raw: bytes) -> bytes:
+    """Some are cut, or have a byte that is another one."""
+    place = draw(st.integers(0, len(raw)))
+    change = draw(st.sampled_from(["", "", "", "cut", "byte"]))
+    if change == "cut":
+        return raw[:place]
+    if change == "byte":
+        return raw[:place] + bytes([draw(st.integers(0, 255))]) + raw[place + 1 :]
+    return raw
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    return damaged(draw, json.dumps(draw(REQUESTS | JSON_VALUES)).encode())
+
+
+@st.composite
+def query_strings(draw: st.DrawFn) -> bytes:
+    request = draw(REQUESTS)
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in request.items()
+    }
+    return damaged(draw, urlencode(texts, errors="surrogatepass").encode())
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> bytes:
+    return damaged(draw, json.dumps(draw(MESSAGES)).encode())
+
+
+def gathered(strategy: st.SearchStrategy[bytes], examples: int) -> list[bytes]:
+    found: list[bytes] = []
+
+    @given(strategy)
+    @settings(max_examples=examples)
+    def gather(value: bytes) -> None:
+        found.append(value)
 
     gather()
-    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
-        for body in bodies:
+    return found
+
+
+def stand_in(database: Database) -> Starlette:
+    return app_of(database, key_rate=0)
+
+
+def whole(database: Database) -> Starlette:
+    return whole_app(database, key_rate=0)
+
+
+APPS = pytest.mark.parametrize("make", [stand_in, whole])
+
+
+@APPS
+async def test_no_request_is_answered_with_5xx(
+    database: Database, every_key: str, make: Callable[[Database], Starlette]
+):
+    seen = Counter[int]()
+    app = make(database)
+    async with app.router.lifespan_context(app), client_of(app, every_key) as client:
+        for body in gathered(bodies(), 300):
             answer = await sent(client, body)
             assert answer.status_code < 500, (body, answer.text)
-            seen[answer.status_code] = seen.get(answer.status_code, 0) + 1
+            seen[answer.status_code] += 1
             assert orjson.loads(answer.content).keys() & {"errors", "data"}, body
+            assert make is stand_in or b'"INTERNAL"' not in answer.content, body
     assert seen[400] > 50
     assert seen[200]
+
+
+@APPS
+async def test_no_query_string_is_answered_with_5xx(
+    database: Database, every_key: str, make: Callable[[Database], Starlette]
+):
+    seen = Counter[int]()
+    app = make(database)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/graphql",
+        "root_path": "",
+        "headers": [(b"authorization", f"Bearer {every_key}".encode())],
+    }
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async with app.router.lifespan_context(app):
+        for query in gathered(query_strings(), 300):
+            told: list[Message] = []
+
+            async def send(message: Message, told: list[Message] = told) -> None:
+                told.append(message)
+
+            await app({**scope, "query_string": query}, receive, send)
+            status = told[0]["status"]
+            assert status < 500, query
+            seen[status] += 1
+            assert orjson.loads(told[1]["body"]).keys() & {"errors", "data"}, query
+    assert seen[400] > 50
+    assert seen[200]
+
+
+@APPS
+async def test_no_message_breaks_a_websocket(
+    database: Database, every_key: str, make: Callable[[Database], Starlette]
+):
+    """Each is answered, or closes the connection with a code that says why."""
+    codes = Counter[int | None]()
+    left = iter(gathered(messages(), 200))
+    async with on_socket(make(database)) as place:
+        while (message := next(left, None)) is not None:
+            async with let_in(place, every_key) as talk:
+                with suppress(ConnectionClosed):
+                    while message is not None:
+                        await talk.socket.send(message.decode("latin-1"))
+                        await talk.subscribe("after it", "{ __typename }")
+                        heard: dict[str, Any] = {}
+                        while (heard.get("id"), heard.get("type")) != ("after it", "complete"):
+                            heard = await talk.hear()
+                            assert make is stand_in or "INTERNAL" not in str(heard), message
+                        codes[None] += 1
+                        message = next(left, None)
+                code, _ = await talk.closed() if message is not None else (None, None)
+            if message is not None:
+                assert code in {4400, 4409, 4429}, (message, code)
+                codes[code] += 1
+    assert codes[None] > 10
+    assert codes[4400] > 10

@@ -432,3 +432,19 @@ async def test_nothing_that_is_logged_or_answered_tells_who_it_was(
     assert written.getvalue()
     said = written.getvalue() + str(answer.headers) + refused.text + str(refused.headers)
     assert not re.search(rf"aiko|{token.split('.')[1]}|{token[-20:]}", said)
+
+
+async def test_members_have_a_rate_of_their_own(database: Database, site: KeyServer, site_key: str):
+    async def statuses(client: httpx.AsyncClient, token: str) -> list[int]:
+        return [(await asked(client, token)).status_code for _ in range(3)]
+
+    ann, ben = good(), good(claims=claims_of("ben"))
+    async with door(database, site, key_rate=0, member_rate=0.1) as client:
+        assert await statuses(client, ann) == [200, 200, 429]
+        # Another token of hers does not help, and nobody else has used up anything.
+        assert (await asked(client, good(claims=claims_of(more="x")))).status_code == 429
+        assert await statuses(client, ben) == [200, 200, 429]
+        assert await statuses(client, site_key) == [200, 200, 200]
+    async with door(database, site, key_rate=0.1, member_rate=0) as client:
+        assert await statuses(client, ann) == [200, 200, 200]
+        assert await statuses(client, site_key) == [200, 200, 429]

@@ -159,13 +159,17 @@ async def test_a_subscription_outlives_the_connections_to_the_database(
     place: str, manager: str, database: Database
 ):
     async with let_in(place, manager) as talk:
-        await talk.subscribe("1", CHANGES, after=None)
-        await talk.subscribe("2", "{ __typename }")
-        assert (await talk.hear())["id"] == "2"
-        assert (await talk.hear())["type"] == "complete"
-        await cut_off(database)
-        await arrive(database, "ann")
-        assert (await talk.hear())["payload"]["data"]["standingChanged"]["after"] == "NEWCOMER"
+        await talk.subscribe("1", "{ standingCursor }")
+        begin = (await talk.hear())["payload"]["data"]["standingCursor"]
+        await talk.hear()
+        await talk.subscribe("1", CHANGES, after=begin)
+        for who in ("ann", "bob"):
+            if who == "bob":
+                # Only what has begun outlives them.
+                await cut_off(database)
+            await arrive(database, who)
+            told = (await talk.hear())["payload"]["data"]["standingChanged"]
+            assert told["member"] == {"externalId": who}
 
 
 async def test_a_revoked_key_is_thrown_out_at_once(place: str, manager: str, database: Database):
@@ -247,6 +251,17 @@ async def test_what_is_no_message_closes(place: str, manager: str, said: dict[st
     async with let_in(place, manager) as talk:
         await talk.say(**said)
         assert (await talk.closed())[0] == code
+
+
+async def test_who_does_not_say_who_they_are_is_not_waited_for(
+    place: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("api.websocket._INIT_SECONDS", 0.05)
+    async with talking(place) as talk:
+        # What keeps other connections alive is no beginning.
+        await talk.say(type="ping")
+        assert await talk.hear() == {"type": "pong"}
+        assert await talk.closed() == (4408, "Connection initialisation timeout")
 
 
 async def test_an_id_in_use_closes(place: str, manager: str):
