@@ -170,7 +170,9 @@ class Metrics:
             found = self._requests.labels(*key), self._durations.labels(operation, kind)
             self._of_request[key] = found
         found[0].inc()
-        found[1].observe(seconds)
+        if kind != "subscription":
+            # How long somebody followed says nothing of how fast we are.
+            found[1].observe(seconds)
 
     def transaction(self, use: Use) -> None:
         """Count a transaction."""
