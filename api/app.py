@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import (
-    AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
     nullcontext,
@@ -41,7 +40,7 @@ from api.rates import Rates
 from api.readiness import deafness, of_database
 from api.scrape import Scrape
 from api.settings import Settings, SettingsError
-from api.traces import TraceRequests, Tracing, tracing_of
+from api.traces import TraceRequests, Tracing, traced, tracing_of
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
 from api.worker import Worker
@@ -221,11 +220,7 @@ class Service:
         """Answer from ``database``, and where it ``works`` do due work as well."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.open(database))
-            around: Callable[[], AbstractContextManager[object]] = nullcontext
-            if self.tracing is not None:
-                database.watchers.append(self.tracing.transaction)
-                stack.push_async_callback(asyncio.to_thread, self.tracing.close)
-                around = self.tracing.round
+            around = await stack.enter_async_context(traced(self.tracing, database))
             await stack.enter_async_context(self.sampled())
             if works:
                 worker = Worker(database, self.clock, worked=self.metrics.worked, around=around)
