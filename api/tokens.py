@@ -93,9 +93,11 @@ class Tokens:
         Raises Refusal: one and the same whatever is wrong with it; another one while the site's
         keys cannot be read.
         """
-        if authorization is None or len(authorization) > _LONGEST:
+        text = bearer(authorization, _LONGEST)
+        if text is None:
             raise unauthenticated()
-        digest = sha256(authorization).digest()
+        # Of the token alone: the header can say one in many ways.
+        digest = sha256(text.encode()).digest()
         now = self._clock.now()
         kept = self._kept.get(digest)
         if kept is not None:
@@ -104,7 +106,7 @@ class Tokens:
                 return kept.caller
             del self._kept[digest]
         try:
-            checked = await self._check(bearer(authorization, _LONGEST) or "", now)
+            checked = await self._check(text, now)
         except (ValueError, RecursionError, JoseError):
             # Raised by us and by whatever reads untrusted text.
             raise unauthenticated() from None
