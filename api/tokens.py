@@ -87,6 +87,15 @@ class Tokens:
         # By digest, so that no token lies about in memory longer than its request.
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
+    @property
+    def key_set_age(self) -> float:
+        """Seconds since the site's key set was read."""
+        return self._jwks.age
+
+    def renew(self) -> None:
+        """Read the site's key set at once."""
+        self._jwks.renew()
+
     async def caller(self, authorization: bytes | None) -> Caller:
         """The member whose token stands in an Authorization header.
 
