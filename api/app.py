@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import (
-    AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
     nullcontext,
@@ -13,7 +12,7 @@ from contextlib import (
 )
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry import Schema
 
 from api.answering import Answering, MakeContext
-from api.auth import TTL, Callers, Finder, Keyring
+from api.auth import TTL, Callers, Keyring
 from api.clock import Clock
 from api.context import Contexts
 from api.database import open_database
@@ -41,13 +40,16 @@ from api.rates import Rates
 from api.readiness import deafness, of_database
 from api.scrape import Scrape
 from api.settings import Settings, SettingsError
-from api.traces import TraceRequests, Tracing, tracing_of
+from api.traces import TraceRequests, Tracing, traced, tracing_of
 from api.transport import GraphQLDoor
 from api.websocket import SocketDoor
 from api.worker import Worker
 from store.db import Database, StoreError
 from store.feed import PAUSE, Feed
-from store.listen import CHANGES, KEYS, MERGES, Listener
+from store.listen import CHANGES, KEYS, MERGES, SITE_KEYS, Listener
+
+if TYPE_CHECKING:
+    from api.tokens import Tokens
 
 #: Seconds between two looks at the pool of connections.
 _SAMPLE_SECONDS: Final = 5.0
@@ -78,7 +80,7 @@ class Service:
     make_context: Callable[[Database, Clock, Feed], MakeContext]
     unheard: Unheard = Unheard()
     tracing: Tracing | None = None
-    tokens: Finder | None = None
+    tokens: Tokens | None = None
     database: Database | None = None
     door: GraphQLDoor | None = None
     socket_door: SocketDoor | None = None
@@ -134,10 +136,19 @@ class Service:
             self.live.keys_changed()
 
         database.watchers.append(self.metrics.transaction)
+        tokens = self.tokens
         self.scrape = Scrape(
-            self.metrics, database, self.clock, keyring, self.live, self.settings.metrics
+            self.metrics,
+            database,
+            self.clock,
+            keyring,
+            self.live,
+            self.settings.metrics,
+            None if tokens is None else lambda: tokens.key_set_age,
         )
         heard = {CHANGES: feed.wake, MERGES: feed.merges, KEYS: forget_keys}
+        if tokens is not None:
+            heard[SITE_KEYS] = tokens.renew
         listener = Listener(database, heard, failed=_failed("listener"))
         keyring.told_by(listener)
         self.checks += (partial(deafness, listener), feed.trouble)
@@ -223,11 +234,7 @@ class Service:
         """Answer from ``database``, and where it ``works`` do due work as well."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.open(database))
-            around: Callable[[], AbstractContextManager[object]] = nullcontext
-            if self.tracing is not None:
-                database.watchers.append(self.tracing.transaction)
-                stack.push_async_callback(asyncio.to_thread, self.tracing.close)
-                around = self.tracing.round
+            around = await stack.enter_async_context(traced(self.tracing, database))
             await stack.enter_async_context(self.sampled())
             if works:
                 worker = Worker(database, self.clock, worked=self.metrics.worked, around=around)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from api.settings import Settings
+from store.announce import skip_lost
 from store.db import Database, connect
 from store.embedded import Embedded, ensure
 from store.migrate import migrate
@@ -44,14 +45,21 @@ async def hold_database(settings: Settings) -> AsyncIterator[None]:
         yield
 
 
-async def migrate_database(settings: Settings) -> None:
+async def migrate_database(settings: Settings, *, restored: bool = False) -> None:
     """Bring the database that the settings name to the newest migration.
 
-    Raises StoreError when that is not possible.
+    Of a ``restored`` one, later changes get numbers that none of those which were lost had. Raises
+    StoreError when that is not possible.
     """
     async with _server(settings) as (url, embedded):
         if embedded is None:
             await migrate(url, zone=settings.time_zone, now=settings.make_clock().now())
+        if restored:
+            database = await connect(url, least=0, most=1)
+            try:
+                await skip_lost(database)
+            finally:
+                await database.close()
 
 
 @asynccontextmanager

@@ -81,6 +81,19 @@ class Jwks:
         self._reading: asyncio.Task[None] | None = None
         self._read_at = self._sought_at = -float("inf")
         self._failed = False
+        # How often what is being read was declared outdated.
+        self._outdated = 0
+
+    @property
+    def age(self) -> float:
+        """Seconds since the set was read; infinite before the first time."""
+        return asyncio.get_running_loop().time() - self._read_at
+
+    def renew(self) -> None:
+        """Read the set at once, also where it is being read: that may be what it was before."""
+        self._outdated += 1
+        if self._fetch is not None and self._reading is None:
+            self._reading = asyncio.create_task(self._read_once())
 
     async def find(self, id_: KeyId) -> SiteKey | None:
         """The key with this id for this algorithm; raises NoKeys while that cannot be told.
@@ -135,9 +148,7 @@ class Jwks:
     async def _read_once(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            assert self._fetch is not None
-            async with asyncio.timeout(self._pace.patience):
-                raw = await self._fetch()
+            raw = await self._fetched()
             self._take(read_keys(raw, self._algorithms))
             self._read_at, self._failed = loop.time(), False
         except Exception as error:  # noqa: BLE001 - it comes from outside; the service goes on
@@ -147,6 +158,16 @@ class Jwks:
                 self._take(None)
         finally:
             self._reading = None
+
+    async def _fetched(self) -> bytes:
+        """The set as it is now."""
+        assert self._fetch is not None
+        while True:
+            outdated = self._outdated
+            async with asyncio.timeout(self._pace.patience):
+                raw = await self._fetch()
+            if outdated == self._outdated:
+                return raw
 
     def _take(self, found: Mapping[KeyId, Key] | None) -> None:
         """Use ``found``, or nothing; a key that did not change stays in use as it is."""

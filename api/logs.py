@@ -25,7 +25,8 @@ from api.errors import internal, origin
 
 log: Final = structlog.stdlib.get_logger("ikusei")
 
-_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+#: What machines make: ids of proxies and traces, UUIDs. Other words may be names.
+_REQUEST_ID: Final = re.compile(rb"[0-9A-Fa-f-]{16,64}")
 _TRACE: Final = "ikusei.trace"
 _LONGEST_NAME: Final = 64
 #: Of every answer, whoever writes it: it is data, of this moment, for whoever asked.

@@ -62,9 +62,13 @@ class _Families:
         return Counter(name, text, labels, registry=self.own)
 
     def gauge(
-        self, name: str, text: str, *labels: str, of: Literal["livesum", "liveall"] = "livesum"
+        self,
+        name: str,
+        text: str,
+        *labels: str,
+        of: Literal["livesum", "liveall", "livemax"] = "livesum",
     ) -> Gauge:
-        """What rises and falls; of several processes the sum, or all that live."""
+        """What rises and falls; of several processes the sum, all that live, or the highest."""
         return Gauge(name, text, labels, multiprocess_mode=of, registry=self.own)
 
     def histogram(self, name: str, text: str, *labels: str, buckets: Sequence[float]) -> Histogram:
@@ -113,6 +117,11 @@ class Metrics:
         )
         self._streams = make.gauge(
             "ikusei_streams", "WebSocket and event stream connections that are open."
+        )
+        self._key_set = make.gauge(
+            "ikusei_jwks_age_seconds",
+            "Seconds since the site's key set was read, in the process that waits longest.",
+            of="livemax",
         )
         self._cut = make.counter(
             "ikusei_http_connections_cut",
@@ -170,7 +179,9 @@ class Metrics:
             found = self._requests.labels(*key), self._durations.labels(operation, kind)
             self._of_request[key] = found
         found[0].inc()
-        found[1].observe(seconds)
+        if kind != "subscription":
+            # How long somebody followed says nothing of how fast we are.
+            found[1].observe(seconds)
 
     def transaction(self, use: Use) -> None:
         """Count a transaction."""
@@ -194,6 +205,10 @@ class Metrics:
         """Note how many connections to the database there are."""
         self._pool.labels("in_use").set(in_use)
         self._pool.labels("idle").set(idle)
+
+    def key_set(self, age: float) -> None:
+        """Note how many seconds ago the site's key set was read."""
+        self._key_set.set(age)
 
     def connections(self, count: int) -> None:
         """Note how many connections of clients are open."""

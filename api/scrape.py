@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final, Literal
 
@@ -35,6 +36,7 @@ class Scrape:
         keyring: Keyring,
         live: Live,
         readers: Literal["local", "open", "off"],
+        key_set_age: Callable[[], float] | None = None,
     ) -> None:
         self._metrics = metrics
         self._database = database
@@ -42,6 +44,7 @@ class Scrape:
         self._keyring = keyring
         self._live = live
         self._readers = readers
+        self._key_set_age = key_set_age
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Answer one scrape.
@@ -59,8 +62,10 @@ class Scrape:
         await answer_json(send, 200, page, content_type=content_type.encode())
 
     def sample(self) -> None:
-        """Note how many connections to the database are in use, and how many streams are open."""
+        """Note what is looked at now and then: the pool, the streams, the age of the key set."""
         self._metrics.streams(self._live.connections)
+        if self._key_set_age is not None:
+            self._metrics.key_set(self._key_set_age())
         pool = self._database.pool
         idle = pool.get_idle_size()
         self._metrics.pool(pool.get_size() - idle, idle)

@@ -128,7 +128,13 @@ class Settings(BaseSettings):
         "the first migration only; a different one later is refused.",
     )
     pool_least: int = _field(1, "Connections to the database that are kept open.", ge=0, le=1000)
-    pool_most: int = _field(10, "Most connections to the database at a time.", ge=1, le=1000)
+    pool_most: int = _field(
+        10,
+        "Most connections to the database at a time, of each process; one that serves has "
+        "another one, by which it hears of changes.",
+        ge=1,
+        le=1000,
+    )
     host: str = _field("127.0.0.1", "The address to serve on; `0.0.0.0` for every one.")
     port: int = _field(8420, "The port to serve on; 0 for any that is free.", ge=0, le=65535)
     processes: int = _field(

@@ -7,6 +7,7 @@ nothing of our database: docs/decisions/0013-processes-and-connections.md.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -104,7 +105,12 @@ class Supervisor:
         deaths = 0
         while not self._stopping.is_set():
             begin = time.monotonic()
-            code = await self._one(number, directory)
+            code: int | str
+            try:
+                code = await self._one(number, directory)
+            except OSError as error:
+                # The machine has no process or memory to spare just now: the others still serve.
+                code = errno.errorcode.get(error.errno or 0, "OSError")
             if self._stopping.is_set():
                 return
             if not self._ready[number].is_set():

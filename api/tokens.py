@@ -87,15 +87,26 @@ class Tokens:
         # By digest, so that no token lies about in memory longer than its request.
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
 
+    @property
+    def key_set_age(self) -> float:
+        """Seconds since the site's key set was read."""
+        return self._jwks.age
+
+    def renew(self) -> None:
+        """Read the site's key set at once."""
+        self._jwks.renew()
+
     async def caller(self, authorization: bytes | None) -> Caller:
         """The member whose token stands in an Authorization header.
 
         Raises Refusal: one and the same whatever is wrong with it; another one while the site's
         keys cannot be read.
         """
-        if authorization is None or len(authorization) > _LONGEST:
+        text = bearer(authorization, _LONGEST)
+        if text is None:
             raise unauthenticated()
-        digest = sha256(authorization).digest()
+        # Of the token alone: the header can say one in many ways.
+        digest = sha256(text.encode()).digest()
         now = self._clock.now()
         kept = self._kept.get(digest)
         if kept is not None:
@@ -104,7 +115,7 @@ class Tokens:
                 return kept.caller
             del self._kept[digest]
         try:
-            checked = await self._check(bearer(authorization, _LONGEST) or "", now)
+            checked = await self._check(text, now)
         except (ValueError, RecursionError, JoseError):
             # Raised by us and by whatever reads untrusted text.
             raise unauthenticated() from None

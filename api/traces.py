@@ -6,18 +6,19 @@ variable, or id of a member, nor the message of an exception, which would repeat
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.logs import Trace, trace_of
 from api.settings import Settings, SettingsError
-from store.db import Use
+from store.db import Database, Use
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -64,6 +65,9 @@ class Tracing:
 
             try:
                 yield note
+            except asyncio.CancelledError:
+                # Whoever follows has had enough, or a client is gone: nothing has failed.
+                raise
             except BaseException as error:
                 note(failed=True, **{"error.type": type(error).__qualname__})
                 raise
@@ -125,6 +129,21 @@ class TraceRequests:
                     **_known(trace),
                 }
                 note(name=trace.kind, failed=trace.status >= 500, **attributes)
+
+
+@asynccontextmanager
+async def traced(
+    tracing: Tracing | None, database: Database
+) -> AsyncIterator[Callable[[], AbstractContextManager[object]]]:
+    """Note the transactions of a database until the end; gives what is put around due work."""
+    if tracing is None:
+        yield nullcontext
+        return
+    database.watchers.append(tracing.transaction)
+    try:
+        yield tracing.round
+    finally:
+        await asyncio.to_thread(tracing.close)
 
 
 def _known(trace: Trace) -> dict[str, str | None]:

@@ -16,12 +16,14 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from engagement.words import STATUSES, Cause, Status
-from store.db import Read, Write
+from store.db import Database, Read, Write
 from store.listen import CHANGES
 from store.rules import ActiveRules
 
 #: Held by whoever has drawn numbers of changes, until they commit.
 _ANNOUNCING: Final = 0x696B75616E6E
+#: More changes than there may be in what a backup does not hold.
+_LOST: Final = 1_000_000_000
 
 
 class Change(NamedTuple):
@@ -56,6 +58,21 @@ async def announce(
         columns: list[list[Any]] = [list(column) for column in zip(*changes, strict=True)]
         await connection.execute("select pg_advisory_xact_lock($1)", _ANNOUNCING)
         await connection.execute(_ANNOUNCE, now, rules.id, CHANGES, *columns)
+
+
+async def skip_lost(database: Database) -> None:
+    """Number later changes far above those that were lost with what a backup does not hold.
+
+    A client may come back with the number of a lost one: if new changes had numbers up to it, the
+    client would never hear of them.
+    """
+
+    async def work(connection: Write) -> None:
+        await connection.execute("select pg_advisory_xact_lock($1)", _ANNOUNCING)
+        sequence = await connection.fetchval("select pg_get_serial_sequence('transition', 'id')")
+        await connection.execute("select setval($1, nextval($1) + $2)", sequence, _LOST)
+
+    await database.in_write(work)
 
 
 async def of_members(

@@ -8,6 +8,7 @@ wrong with the database itself comes out as StoreError with a message for people
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -39,6 +40,14 @@ _EPOCH = date(1970, 1, 1)
 _START_TRIES = 600
 _REVIVE_TRIES = 5
 _START_PAUSE = 0.1
+#: Of a connection over a network: seconds of silence until we ask, between two questions, and how
+#: many may stay unanswered; milliseconds that what we send may stay unconfirmed.
+_KEEPALIVE: Final = (
+    ("TCP_KEEPIDLE", 30),
+    ("TCP_KEEPINTVL", 10),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 60_000),
+)
 
 
 class StoreError(Exception):
@@ -245,7 +254,7 @@ async def open_connection(
     """
     for attempt in range(_START_TRIES):
         try:
-            return await asyncpg.connect(url, timeout=30, **options)
+            return _kept_alive(await asyncpg.connect(url, timeout=30, **options))
         except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError) as error:
             starting = isinstance(error, asyncpg.CannotConnectNowError)
             tries = _START_TRIES if starting else _REVIVE_TRIES if revive else 1
@@ -258,6 +267,23 @@ async def open_connection(
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise StoreError(f"cannot use {place(url)}: {error}") from error
     raise AssertionError("unreachable")
+
+
+def _kept_alive(connection: asyncpg.Connection) -> asyncpg.Connection:
+    """Have the machine notice within a minute that the host of the database is gone.
+
+    Nobody says so where its power or a line is: a statement without a limit would wait for ever.
+    """
+    # There is no public way to the socket.
+    transport = cast("asyncio.Transport", cast(Any, connection)._transport)  # noqa: SLF001
+    used = transport.get_extra_info("socket")
+    if used is not None and used.family in (socket.AF_INET, socket.AF_INET6):
+        used.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE:
+            # Not every system has all of them.
+            if hasattr(socket, name):
+                used.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return connection
 
 
 async def _revived(revive: Callable[[], Awaitable[None]]) -> None:

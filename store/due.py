@@ -18,8 +18,8 @@ class Due:
     """Members due, up to MOST of each cause; ages in seconds, 0 where nothing is due.
 
     ``marked`` were changed in the past, ``review`` have a day that has come, ``rules`` were placed
-    by other rules than those in force. A member may be due for several causes. ``newest_action`` is
-    None before the first.
+    by other rules than those in force, or never yet. A member may be due for several causes.
+    ``newest_action`` is None before the first.
     """
 
     marked: int
@@ -27,12 +27,13 @@ class Due:
     rules: int
     oldest_mark: float
     oldest_review: float
+    oldest_rules: float
     newest_action: float | None
 
     @property
     def lag(self) -> float:
         """Seconds since the oldest of what is due became due."""
-        return max(self.oldest_mark, self.oldest_review)
+        return max(self.oldest_mark, self.oldest_review, self.oldest_rules)
 
 
 async def due(database: Database, *, now: datetime) -> Due:
@@ -43,18 +44,22 @@ async def due(database: Database, *, now: datetime) -> Due:
         row = await connection.fetchrow(_DUE, active.id, today, MOST)
         newest = await connection.fetchval(_NEWEST_ACTION, now)
     assert row is not None
-    review_day = row["review_day"]
+    activated = row["activated_at"] if row["others"] else None
     return Due(
         marked=row["marked"],
         review=row["review"],
-        rules=row["rules"],
+        rules=min(row["others"] + row["unplaced"], MOST),
         oldest_mark=_age(row["oldest_mark"], now),
-        oldest_review=_age(_begin(database, review_day), now) if review_day is not None else 0.0,
+        oldest_review=_age(_begin(database, row["review_day"]), now),
+        # Who was never placed is due from the day on which we first heard of them.
+        oldest_rules=max(_age(activated, now), _age(_begin(database, row["seen_day"]), now)),
         newest_action=_age(newest, now) if newest is not None else None,
     )
 
 
-def _begin(database: Database, day: int) -> datetime:
+def _begin(database: Database, day: int | None) -> datetime | None:
+    if day is None:
+        return None
     midnight = datetime.combine(day_date(day), datetime.min.time(), tzinfo=database.zone)
     return midnight.astimezone(UTC)
 
@@ -65,7 +70,10 @@ def _age(since: datetime | None, now: datetime) -> float:
 
 # Each part is a range of ix_standing_due; one condition for all would be a look at every standing.
 _DUE = """
-    with mark as materialized (select since from refold limit $3)
+    with mark as materialized (select since from refold limit $3),
+    unplaced as materialized (
+        select m.seen_day from standing s join member m on m.id = s.member_id
+        where s.rule_set_id is null limit $3)
     select (select count(*) from mark) as marked,
         (select min(since) from mark) as oldest_mark,
         (select count(*) from (
@@ -76,8 +84,10 @@ _DUE = """
             order by next_review_day limit 1) as review_day,
         (select count(*) from (
             (select from standing where rule_set_id < $1 limit $3) union all
-            (select from standing where rule_set_id > $1 limit $3) union all
-            (select from standing where rule_set_id is null limit $3) limit $3) s) as rules
+            (select from standing where rule_set_id > $1 limit $3) limit $3) s) as others,
+        (select activated_at from rule_set where id = $1) as activated_at,
+        (select count(*) from unplaced) as unplaced,
+        (select min(seen_day) from unplaced) as seen_day
 """
 
 # What was recorded last is what happened last, but for what arrives late.

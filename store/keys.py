@@ -17,7 +17,7 @@ import asyncpg
 from store import audit
 from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, Read, StoreError, Write
-from store.listen import KEYS
+from store.listen import KEYS, SITE_KEYS
 
 _MAX_NAME = 255
 _PREFIX_BYTES = 4
@@ -152,6 +152,15 @@ async def revoke(
         return ended
 
     return await database.in_write(update)
+
+
+async def refresh_site(database: Database) -> None:
+    """Have every process read the site's key set at once."""
+
+    async def tell(connection: Write) -> None:
+        await connection.execute("select pg_notify($1, '')", SITE_KEYS)
+
+    await database.in_write(tell)
 
 
 def _told(key: Key) -> dict[str, Any]:

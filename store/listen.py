@@ -17,11 +17,12 @@ import asyncpg
 
 from store.db import Database, StoreError
 
-#: Standings have changed (store/announce.py), members were merged (store/people.py), and keys of
-#: the API were revoked (store/keys.py).
+#: Standings have changed (store/announce.py), members were merged (store/people.py), keys of the
+#: API were revoked, and the keys with which the site signs have changed (store/keys.py).
 CHANGES: Final = "ikusei_changes"
 MERGES: Final = "ikusei_merges"
 KEYS: Final = "ikusei_keys"
+SITE_KEYS: Final = "ikusei_site_keys"
 
 #: Seconds between two looks whether the server is still there: a connection whose other end has
 #: vanished without a word stays open for hours.

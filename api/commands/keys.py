@@ -83,6 +83,18 @@ async def _revoke(prefix: str) -> None:
     say(f"The key {key.prefix} ({key.name}) is revoked.")
 
 
+@app.command("refresh-site")
+def refresh_site() -> None:
+    """Have the service read the site's key set at once: a key was taken out of it."""
+    run(_refresh_site())
+
+
+async def _refresh_site() -> None:
+    async with open_database(Settings.load()) as database:
+        await keys.refresh_site(database)
+    say("Every process reads the key set; `jwks_unavailable` in its log says where it cannot.")
+
+
 def _state(key: Key, now: datetime) -> str:
     if key.revoked_at is not None:
         return "revoked"

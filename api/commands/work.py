@@ -8,6 +8,7 @@ from api.console import load_settings, run, say, stopped_by_signals
 from api.database import open_database
 from api.logs import configure, log_uncaught, log_unhandled
 from api.settings import Settings
+from api.traces import traced, tracing_of
 from api.worker import Worker
 
 
@@ -24,8 +25,9 @@ def command() -> None:
 
 
 async def _work(settings: Settings) -> None:
-    async with open_database(settings) as database:
-        worker = Worker(database, settings.make_clock())
+    tracing = tracing_of(settings)
+    async with open_database(settings) as database, traced(tracing, database) as around:
+        worker = Worker(database, settings.make_clock(), around=around)
         asyncio.get_running_loop().set_exception_handler(log_unhandled)
         with stopped_by_signals(worker.stop):
             say("working; Ctrl-C stops it")

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,6 +45,22 @@ def instructions() -> Iterator[tuple[str, str]]:
         if line.strip():
             word, _, rest = line.partition(" ")
             yield word, " ".join(rest.split())
+
+
+def sent(to: Path) -> Path:
+    """A copy of what .dockerignore lets be sent to the engine: all names but these are left out."""
+    lines = (HOUSE / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert (rules[0], rules[-1]) == ("*", "**/__pycache__")
+    to.mkdir()
+    for rule in rules[1:-1]:
+        assert re.fullmatch(r"!\w[\w.]*", rule)
+        source = HOUSE / rule[1:]
+        if source.is_dir():
+            shutil.copytree(source, to / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, to)
+    return to
 
 
 def last_stage() -> dict[str, list[str]]:
@@ -105,6 +122,24 @@ def test_what_is_sent_to_the_engine_is_what_the_wheel_needs() -> None:
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert kept >= {*packages, "pyproject.toml", "README.md", "requirements"}
     assert "store" in kept and "tests" not in kept and ".env" not in kept
+
+
+def test_what_is_copied_and_installed_is_there(tmp_path: Path) -> None:
+    context = sent(tmp_path / "build")
+    copied = [rest.split() for word, rest in instructions() if word == "COPY"]
+    sources = [name for words in copied if words[0] != "--from=build" for name in words[:-1]]
+    assert sources == ["requirements/", "."]
+    assert all((context / name).exists() for name in sources)
+    runs = " ".join(rest for word, rest in instructions() if word == "RUN")
+    files = set(re.findall(r"--requirement \"?(requirements/\S+\.txt)", runs))
+    assert files == {"requirements/${REQUIREMENTS}.txt", "requirements/build.txt"}
+    for name in ("run", "otel", "build"):
+        text = (context / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        wanted = re.findall(
+            r"^[\w.-]+(?:\[[\w,-]+\])?==\S+.*(?:\n +--hash=sha256:\w{64}.*)*", text, re.MULTILINE
+        )
+        assert wanted
+        assert all("--hash=sha256:" in one for one in wanted)
 
 
 def test_the_services_are_bounded_and_hold_no_secret() -> None:
@@ -177,14 +212,19 @@ def image() -> Iterator[Image]:
     with tempfile.TemporaryDirectory(prefix="ikusei-image-") as directory:
         place = Path(directory)
         place.chmod(0o755)
-        build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(place)]
-        subprocess.run(build, check=True, capture_output=True, cwd=HOUSE)
-        (wheel,) = place.glob("*.whl")
-        install = ["-m", "pip", "install", "--no-deps", "--no-index", "--quiet", "--target"]
+        # As it stands in the file, from what is sent to the engine; but for where programs are.
+        (run,) = (rest for word, rest in instructions() if word == "RUN" and "hatchling" in rest)
+        for there, here in (
+            ("/opt/build/bin/hatchling", f"{sys.executable} -m hatchling"),
+            (
+                "/opt/ikusei/bin/pip install",
+                f"{sys.executable} -m pip install --quiet --target ../installed",
+            ),
+        ):
+            assert run.count(there) == 1
+            run = run.replace(there, here)
         subprocess.run(
-            [sys.executable, *install, str(place / "installed"), str(wheel)],
-            check=True,
-            capture_output=True,
+            ["sh", "-euc", run], check=True, capture_output=True, cwd=sent(place / "build")
         )
         (place / "data").mkdir(mode=0o700)
         yield Image(place, *_other_account(place / "data"))

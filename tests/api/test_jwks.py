@@ -20,6 +20,7 @@ from api.errors import Refusal
 from api.jwks import MOST_BYTES, Jwks, Pace, Unreadable, read_keys
 from api.settings import ALGORITHMS, Settings
 from api.tokens import Tokens, tokens_of
+from store import keys
 from store.db import Database
 from tests.api.key_server import ISSUER, claims_of, key_of, key_set, serving, signed
 from tests.api.stand_in import NOW, app_of, client_of
@@ -335,6 +336,56 @@ def test_of_very_many_keys_the_first_count():
 def test_what_is_no_key_set_is_none(raw: bytes):
     with pytest.raises(Unreadable):
         read_keys(raw, ALGORITHMS)
+
+
+async def test_a_stolen_key_opens_nothing_once_the_set_is_read_by_command(database: Database):
+    async with serving(key_set(key_of(kid="old"), key_of(kid="new"))) as site:
+        app = app_of(database, jwt_jwks=site.url, jwt_issuer=ISSUER)
+        async with app.router.lifespan_context(app), client_of(app) as client:
+
+            async def status(kid: str) -> int:
+                headers = {"Authorization": f"Bearer {by(kid)}"}
+                query = {"query": "{ scopes }"}
+                return (await client.post("/graphql", json=query, headers=headers)).status_code
+
+            assert (await status("old"), await status("new")) == (200, 200)
+            site.body = key_set(key_of(kid="new"))
+            await keys.refresh_site(database)
+            async with asyncio.timeout(60):
+                while await status("old") != 401:
+                    assert (await client.get("/ready")).status_code == 200
+            assert await status("new") == 200
+
+
+async def test_what_was_being_read_when_a_key_was_taken_out_is_read_again():
+    async with (
+        serving(key_set(key_of(kid="old"))) as site,
+        checking(site.url, ONCE) as tokens,
+    ):
+        assert await outcome(tokens, by("old")) == "ok"
+        site.open.clear()
+        tokens.renew()
+        await site.asked(2)
+        tokens.renew()
+        site.open.set()
+        await site.asked(3)
+        site.body = key_set()
+        tokens.renew()
+        await site.asked(4)
+        assert await outcome(tokens, by("new")) == "UNAUTHENTICATED"
+        assert await outcome(tokens, by("old")) == "UNAUTHENTICATED"
+
+
+async def test_the_age_of_the_set_is_told(database: Database):
+    async with serving(key_set(key_of(kid="old"))) as site:
+        async with checking(site.url, ONCE) as tokens:
+            assert await outcome(tokens, by("old")) == "ok"
+            assert 0 <= tokens.key_set_age < 600
+        site.status = "500 Internal Server Error"
+        app = app_of(database, jwt_jwks=site.url, jwt_issuer=ISSUER)
+        async with app.router.lifespan_context(app), client_of(app) as client:
+            page = (await client.get("/metrics", headers={"Accept": "text/plain"})).text
+        assert "ikusei_jwks_age_seconds +Inf" in page
 
 
 async def test_a_file_is_read_anew_too(tmp_path: Path):

@@ -66,6 +66,7 @@ async def busy(client: httpx.AsyncClient) -> AsyncIterator[int]:
     yield (await client.get("/graphql", params={"query": TEXT, "variables": NAME})).status_code
     yield (await client.get(f"/{ID}", params={"q": NAME})).status_code
     yield (await client.get("/ready", headers={"X-Request-Id": TEXT})).status_code
+    yield (await client.get("/schema.graphql", headers={"X-Request-Id": ID})).status_code
     yield (await client.get("/graphql", headers={"Authorization": f"Bearer {TEXT}"})).status_code
 
 

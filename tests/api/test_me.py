@@ -91,7 +91,7 @@ async def test_who_changed_something_over_http_is_in_the_log(
     async with app.router.lifespan_context(app), client_of(app, manager_key) as client:
 
         async def ask(query: str) -> Any:
-            headers = {"X-Request-Id": "req-27"}
+            headers = {"X-Request-Id": "27" * 8}
             return (await client.post("/graphql", json={"query": query}, headers=headers)).json()
 
         found = await ask('{ member(source: "site", externalId: "u27") { id } }')
@@ -103,7 +103,7 @@ async def test_who_changed_something_over_http_is_in_the_log(
         "action": "lockStatus",
         "actor": "a manager",
         "key": manager_key[3:11],
-        "requestId": "req-27",
+        "requestId": "27" * 8,
         "subjects": [id_],
     }
     assert log["data"] == {"auditLog": {"nodes": [entry]}}

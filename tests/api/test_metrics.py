@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +22,15 @@ from api.app import create_app
 from api.clock import MovableClock
 from api.metrics import MOST_NAMES
 from api.settings import Settings
-from store import keys
+from engagement import rules as rule_files
+from store import keys, rules
 from store.db import NEWEST, Database
 from store.due import due
 from store.refresh import refresh
 from tests.api.command_line import HOUSE
 from tests.api.on_socket import on_socket
 from tests.api.stand_in import NOW, app_of, client_of
+from tests.api.test_websocket import let_in
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -124,6 +127,30 @@ async def test_due_work_and_its_age_are_told(database: Database, url: str):
         assert timedelta(days=1) < timedelta(seconds=found.lag) < timedelta(days=200)
         await refresh(database, now=later)
         assert (await due(database, now=later)).lag == 0
+
+
+async def test_whoever_is_not_placed_by_the_rules_in_force_is_due_for_as_long(
+    database: Database, url: str
+):
+    async with living(database, set(keys.Scope)) as client:
+        await send(client, RECORD, members=[{"id": "1"}])
+
+    async def unplace(connection: Any) -> None:
+        await connection.execute("update standing set rule_set_id = null, state = ''")
+
+    await database.in_write(unplace)
+    found = await due(database, now=NOW + timedelta(days=3))
+    # From the midnight before: nobody has looked at them since.
+    assert (found.rules, found.lag) == (1, timedelta(days=3, hours=NOW.hour).total_seconds())
+    await refresh(database, now=NOW)
+    assert (await due(database, now=NOW)).lag == 0
+    other = replace(rule_files.default(), name="other", window_days=30)
+    draft = await rules.save_draft(database, rule_files.dump(other), now=NOW)
+    await rules.activate(database, draft.id, now=NOW)
+    found = await due(database, now=NOW + timedelta(hours=5))
+    assert (found.rules, found.lag) == (1, timedelta(hours=5).total_seconds())
+    await refresh(database, now=NOW + timedelta(hours=5))
+    assert (await due(database, now=NOW + timedelta(hours=5))).lag == 0
 
 
 async def test_marks_are_counted_with_their_age(database: Database):
@@ -265,3 +292,21 @@ async def test_operations_over_a_websocket_are_counted_one_by_one(
     done = "ikusei_requests_total"
     assert of(samples, done, operation="Over", kind="query", outcome="ok") == 1
     assert of(samples, done, outcome="INVALID_DOCUMENT") == 1
+
+
+async def test_how_long_somebody_followed_is_no_duration_of_an_answer(database: Database):
+    key, _ = await keys.create(database, name="t", scopes=set(keys.Scope), now=NOW)
+    app = create_app(Settings(), database=database, clock=MovableClock(NOW), worker=False)
+    async with on_socket(app) as place, let_in(place, key) as talk:
+        await talk.subscribe("1", "subscription Follow { standingChanged { cursor } }")
+        await talk.subscribe("2", "query Look { standingCursor }")
+        for type_ in ("next", "complete"):
+            assert (await talk.hear())["type"] == type_
+        await talk.say(id="1", type="complete")
+        async with httpx.AsyncClient(base_url=f"http://{place}") as client:
+            samples: Samples = {}
+            while not of(samples, "ikusei_requests_total", kind="subscription"):
+                samples = read(await client.get("/metrics"))
+    durations = "ikusei_request_duration_seconds_count"
+    assert of(samples, durations, operation="Look") == 1
+    assert of(samples, durations, kind="subscription") == 0

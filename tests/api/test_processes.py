@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -176,6 +177,41 @@ async def test_a_process_that_dies_again_and_again_ends_it(monkeypatch: pytest.M
         assert (Path(directory) / "deaths").read_text() == "xxx"
     mine = psutil.Process(os.getpid()).children(recursive=True)
     assert not [one for one in mine if "sys.argv[2]" in " ".join(one.cmdline())]
+
+
+async def test_a_process_that_cannot_be_made_for_a_while_costs_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    make = asyncio.create_subprocess_exec
+    # Two are made, and the one that dies is made again with the fourth try.
+    tries = iter((None, None, errno.EAGAIN, errno.ENOMEM, None))
+
+    async def make_or_not(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        number = next(tries)
+        if number is not None:
+            raise OSError(number, "as the machine says it")
+        return await make(*arguments, **options)
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", make_or_not)
+    watched = supervisor("print('ready', flush=True); import sys; sys.stdin.read()")
+    started = asyncio.Event()
+    running = asyncio.create_task(watched.run(started.set))
+    async with asyncio.timeout(60):
+        await started.wait()
+    first, second = watched._children[0], watched._children[1]
+    first.kill()
+    until_made = asyncio.create_task(again(watched, first))
+    async with asyncio.timeout(60):
+        await until_made
+    assert watched._children[1] is second
+    watched.stop()
+    await running
+
+
+async def again(watched: Supervisor, gone: asyncio.subprocess.Process) -> None:
+    """Wait until another process is in the place of one."""
+    while watched._children.get(0, gone) is gone:
+        await asyncio.wait([asyncio.create_task(gone.wait())], timeout=0.01)
 
 
 async def test_they_are_started_before_it_is_said_and_stopped_at_once():

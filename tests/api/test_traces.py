@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +20,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 from api.app import create_app
 from api.clock import MovableClock
 from api.settings import Settings
-from api.traces import Tracing
+from api.traces import Tracing, tracing_of
 from api.worker import Worker
 from store import keys
 from store.db import Database, Unavailable
 from tests.api.command_line import HOUSE, environment
 from tests.api.on_socket import on_socket
+from tests.api.serving import IKUSEI
+from tests.api.serving import environment as serving_environment
 from tests.api.stand_in import NOW, client_of
 from tests.api.test_websocket import let_in
 
@@ -126,6 +132,71 @@ async def test_a_failure_is_marked_without_its_message(
     assert (span.name, span.status.status_code) == ("due work", StatusCode.ERROR)
     assert dict(span.attributes or {}) == {"error.type": "Unavailable"}
     assert NAME not in everything([span])
+
+
+async def test_a_subscription_that_the_client_ends_has_not_failed(
+    database: Database, spans: InMemorySpanExporter, tracing: Tracing
+):
+    key, _ = await keys.create(database, name="t", scopes=set(keys.Scope), now=NOW)
+    app = create_app(
+        Settings(), database=database, clock=MovableClock(NOW), worker=False, tracing=tracing
+    )
+    async with on_socket(app) as place, let_in(place, key) as talk:
+        await talk.subscribe("1", "subscription { standingChanged { cursor } }")
+        await talk.subscribe("2", "{ standingCursor }")
+        for type_ in ("next", "complete"):
+            assert (await talk.hear())["type"] == type_
+        await talk.say(id="1", type="complete")
+    (span,) = [one for one in spans.get_finished_spans() if one.name == "subscription"]
+    assert span.status.status_code is StatusCode.UNSET
+    assert "error.type" not in (span.attributes or {})
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("made")
+async def test_due_work_is_traced_to_the_console(data_dir: Path):
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *IKUSEI, "work"),
+        cwd=HOUSE,
+        env=serving_environment(data_dir, IKUSEI_TRACES="console"),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    names: set[str] = set()
+    async with asyncio.timeout(120):
+        while not {"due work", "write"} <= names:
+            line = await process.stderr.readline()
+            assert line
+            if line.startswith(b'{"name"'):
+                names.add(json.loads(line)["name"])
+        process.terminate()
+        await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_spans_are_sent_to_the_collector(monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[bytes, bytes]] = []
+
+    async def collect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        (length,) = re.findall(rb"(?i)content-length: (\d+)", head)
+        asked.append((head.partition(b"\r\n")[0], await reader.readexactly(int(length))))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(collect, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+        tracing = tracing_of(Settings(traces="otlp"))
+        assert tracing is not None
+        with tracing.round():
+            pass
+        await asyncio.to_thread(tracing.close)
+    ((line, body),) = asked
+    assert line == b"POST /v1/traces HTTP/1.1"
+    assert b"due work" in body
+    assert b"ikusei" in body
 
 
 def test_without_its_packages_it_says_which_to_install() -> None:

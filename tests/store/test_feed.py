@@ -327,6 +327,22 @@ async def test_nobody_reads_once_nobody_follows(database: Database, turns: int) 
     assert (len(done), still) == (1, set())
 
 
+async def test_nothing_is_skipped_for_whoever_knows_a_change_that_was_lost(
+    database: Database,
+) -> None:
+    feed = Feed(database, pause=0.01)
+    await arrive(database, "ann", "bob")
+    # What came after it is not in the backup.
+    lost = await feed.begin(None) + 3
+    await announce.skip_lost(database)
+    with pytest.raises(UnknownChange):
+        await feed.begin(lost)
+    await arrive(database, "cho", "dai", "eri", "fay")
+    assert await feed.begin(lost) == lost
+    found = await take(feed, lost, 4)
+    assert [change.id for change in found] == (await numbers(database))[2:]
+
+
 async def test_a_number_that_is_yet_to_come_is_refused(database: Database) -> None:
     feed = Feed(database)
     await arrive(database, "ann")
