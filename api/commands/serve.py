@@ -15,11 +15,12 @@ import typer
 import uvicorn
 from starlette.applications import Starlette
 
-from api.app import Service, create_app
+from api.app import create_app
 from api.connection import Bounds, bounded, sweep
 from api.console import CommandError, load_settings, run, say, stopped_by_signals
 from api.database import hold_database, open_database
 from api.logs import configure, log_uncaught, log_unhandled
+from api.service import Service
 from api.settings import Settings
 from api.supervisor import Supervisor
 from api.websocket import MOST_BYTES

@@ -11,8 +11,9 @@ import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
 
-from api.app import Unheard, create_app
+from api.app import create_app
 from api.clock import MovableClock
+from api.service import Unheard
 from api.settings import Settings
 from store.db import Database, StoreError, Unavailable
 
