@@ -80,6 +80,8 @@ def create_app(
         exception_handlers={HTTPException: _not_there},
         lifespan=lambda _app: _lifespan(service, database, works=works),
     )
+    # A client of the wrong address should be told so, not sent on with its key.
+    app.router.redirect_slashes = False
     app.state.service = service
     return app
 

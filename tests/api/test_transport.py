@@ -262,8 +262,9 @@ async def test_data_stay_beside_errors(client: httpx.AsyncClient):
 
 
 async def test_errors_and_unknown_addresses_are_json(client: httpx.AsyncClient):
-    lost = await client.get("/nowhere")
-    assert (lost.status_code, codes(lost)) == (404, ["NOT_FOUND"])
+    for path in ("/nowhere", "/graphql/"):
+        lost = await client.get(path)
+        assert (lost.status_code, codes(lost)) == (404, ["NOT_FOUND"])
     wrong = await client.post("/health")
     assert (wrong.status_code, codes(wrong)) == (405, ["METHOD_NOT_ALLOWED"])
     assert "GET" in wrong.headers["allow"]
