@@ -14,7 +14,8 @@ from api.console import stopped_by_signals
 
 @pytest.fixture
 def closed_terminal() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGHUP)
+    # Whatever started the tests may itself be deaf to a closed terminal.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
 
