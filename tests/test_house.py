@@ -193,3 +193,11 @@ def test_packages_of_node_are_permissive() -> None:
         if one.get("license") not in _PERMISSIVE
     }
     assert found == {}
+
+
+@pytest.mark.xdist_group("house")
+def test_tests_of_one_group_share_a_process(request: pytest.FixtureRequest) -> None:
+    """Where they do not, every process imports every archive again, and nothing tells of it."""
+    if not getattr(request.config.option, "loadgroup", False):
+        pytest.skip("these tests are not spread over processes")
+    assert request.node.nodeid.endswith("@house")
