@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
-import asyncpg
 import pytest
 from hypothesis import settings
 
 from store.db import Database, connect
 from store.embedded import Embedded, ensure
 from store.migrate import migrate
+from tests.databases import directory, execute, fresh, named
 from tests.peopled import as_it_happened
 
 # A slow machine is no failure; and what CI finds must be found again by whoever looks into it.
@@ -25,18 +22,18 @@ settings.load_profile("ikusei")
 
 #: When the databases of the tests were migrated.
 MIGRATED = datetime(2026, 1, 1, tzinfo=UTC)
+_HASTY = "fsync = off\nfull_page_writes = off\nmax_wal_size = 256MB\n"
 _TEMPLATE = "template_migrated"
 _PEOPLED = "template_peopled"
-_numbers = count(1)
 
 
 @pytest.fixture(scope="session")
 async def server() -> AsyncIterator[Embedded]:
     """The embedded PostgreSQL, in a directory outside of the repository."""
-    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
+    with directory() as place:
         # The data are thrown away: what a crash of the machine would do to them is all the same.
-        (Path(directory) / "postgresql.conf").write_text("fsync = off\nfull_page_writes = off\n")
-        embedded = await ensure(Path(directory))
+        (Path(place) / "postgresql.conf").write_text(_HASTY)
+        embedded = await ensure(Path(place))
         try:
             yield embedded
         finally:
@@ -46,16 +43,16 @@ async def server() -> AsyncIterator[Embedded]:
 @pytest.fixture(scope="session")
 async def template(server: Embedded) -> str:
     """The name of a migrated database, copied for each test."""
-    await _execute(server.url, f"create database {_TEMPLATE}")
-    await migrate(_named(server.url, _TEMPLATE), now=MIGRATED)
+    await execute(server.url, f"create database {_TEMPLATE}")
+    await migrate(named(server.url, _TEMPLATE), now=MIGRATED)
     return _TEMPLATE
 
 
 @pytest.fixture(scope="session")
 async def peopled(server: Embedded, template: str) -> str:
     """The name of a database in which a synthetic community was recorded as it happened."""
-    await _execute(server.url, f"create database {_PEOPLED} template {template}")
-    opened = await connect(_named(server.url, _PEOPLED), least=0)
+    await execute(server.url, f"create database {_PEOPLED} template {template}")
+    opened = await connect(named(server.url, _PEOPLED), least=0)
     await as_it_happened(opened)
     await opened.close()
     return _PEOPLED
@@ -64,7 +61,7 @@ async def peopled(server: Embedded, template: str) -> str:
 @pytest.fixture
 async def lively(server: Embedded, peopled: str) -> AsyncIterator[Database]:
     """A database of the test's own that holds the synthetic community, opened."""
-    async with _copy(server, peopled) as url:
+    async with fresh(server.url, peopled) as url:
         opened = await connect(url, least=0, most=5)
         yield opened
         await opened.close()
@@ -73,25 +70,23 @@ async def lively(server: Embedded, peopled: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def empty_url(server: Embedded) -> AsyncIterator[str]:
     """The address of an empty database of the test's own."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    await _execute(server.url, f"create database {name}")
-    yield _named(server.url, name)
-    await _execute(server.url, f"drop database {name} with (force)")
+    async with fresh(server.url) as url:
+        yield url
 
 
 @pytest.fixture
 async def guest_url(empty_url: str) -> AsyncIterator[str]:
     """The address of the empty database for an account that may connect to it, and no more."""
     role = f"guest_{os.getpid()}"
-    await _execute(empty_url, f"create role {role}")
+    await execute(empty_url, f"create role {role}")
     yield f"{empty_url}&role={role}"
-    await _execute(empty_url, f"drop role {role}")
+    await execute(empty_url, f"drop role {role}")
 
 
 @pytest.fixture
 async def url(server: Embedded, template: str) -> AsyncIterator[str]:
     """The address of a migrated database of the test's own, in the time zone UTC."""
-    async with _copy(server, template) as copy:
+    async with fresh(server.url, template) as copy:
         yield copy
 
 
@@ -101,24 +96,3 @@ async def database(url: str) -> AsyncIterator[Database]:
     opened = await connect(url, least=0, most=5)
     yield opened
     await opened.close()
-
-
-@asynccontextmanager
-async def _copy(server: Embedded, template: str) -> AsyncIterator[str]:
-    """The address of a copy of a database, which goes away again."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    await _execute(server.url, f"create database {name} template {template}")
-    yield _named(server.url, name)
-    await _execute(server.url, f"drop database {name} with (force)")
-
-
-def _named(url: str, name: str) -> str:
-    return url.replace("/ikusei?", f"/{name}?")
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from store.db import Database
 from store.keys import Scope
 from store.tables import Table
 from tests.api.command_line import HOUSE, told, works
+from tests.databases import directory
 
 _DOCS = HOUSE / "docs"
 _PAGES = [HOUSE / "README.md", *sorted(_DOCS.rglob("*.md"))]
@@ -195,8 +195,8 @@ def test_the_first_query_has_the_answer_of_the_readme(tmp_path: Path) -> None:
     assert _tokens(query) == _tokens(QUERY)
     file = tmp_path / "first.graphql"
     file.write_text(query, encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix="ikusei-readme-") as directory:
-        here = {"data_dir": f"{directory}/data", "clock": "2026-11-21T03:00:00Z"}
+    with directory() as place:
+        here = {"data_dir": f"{place}/data", "clock": "2026-11-21T03:00:00Z"}
         works("demo", "--no-serve", **here)
         assert json.loads(works("query", str(file), **here)) == json.loads(answer)
 

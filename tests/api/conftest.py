@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from io import StringIO
 from pathlib import Path
@@ -16,9 +15,11 @@ import structlog
 from api.logs import configure
 from store import keys
 from store.db import Database
+from store.embedded import Embedded
 from store.keys import Scope
-from tests.api.command_line import ikusei
+from tests.api.command_line import ikusei, told, write_records
 from tests.api.stand_in import NOW, app_of, client_of
+from tests.databases import directory, execute, fresh, named
 
 
 @pytest.fixture
@@ -58,22 +59,22 @@ async def client(database: Database, site_key: str) -> AsyncIterator[httpx.Async
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    """A data directory of the test's own: pytest's are tidied away by other runs of it."""
-    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
-        yield Path(directory)
+    """A data directory of the test's own."""
+    with directory() as place:
+        yield Path(place)
 
 
 @pytest.fixture(scope="session")
 def made_once() -> Iterator[Path]:
     """A data directory with a migrated database that nobody uses."""
-    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
+    with directory() as place:
         # Only while it is made: those that tests use are as everybody's.
-        hasty = Path(directory) / "postgresql.conf"
+        hasty = Path(place) / "postgresql.conf"
         hasty.write_text("fsync = off\n")
-        done = ikusei("migrate", data_dir=directory)
+        done = ikusei("migrate", data_dir=place)
         assert done.returncode == 0, done.stderr
         hasty.unlink()
-        yield Path(directory)
+        yield Path(place)
 
 
 @pytest.fixture
@@ -81,3 +82,25 @@ def made(data_dir: Path, made_once: Path) -> None:
     """Puts a copy of the migrated database into the test's data directory: making one is slow."""
     # With the owner, whom Python's copies forget.
     subprocess.run(["cp", "-a", f"{made_once}/.", str(data_dir)], check=True)
+
+
+@pytest.fixture(scope="session")
+async def filled_once(
+    server: Embedded, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The name of a database with the small community, imported by command."""
+    name = "template_filled"
+    await execute(server.url, f"create database {name} template {template}")
+    file = write_records(tmp_path_factory.mktemp("small") / "records.ndjson")
+    report = told("import", "ndjson", str(file), database_url=named(server.url, name))
+    assert report["recorded"] == {"action": 14, "member": 8, "post": 8}
+    assert report["unaccounted"] == {}
+    assert report["unclassified"] == {"lab.poke": 1}
+    return name
+
+
+@pytest.fixture
+async def filled(server: Embedded, filled_once: str) -> AsyncIterator[str]:
+    """The address of a database of the test's own with the small community."""
+    async with fresh(server.url, filled_once) as url:
+        yield url

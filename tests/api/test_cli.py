@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +16,13 @@ import pytest
 from api import cli
 from store.db import place
 from tests.api.command_line import HOUSE, environment, fails, ikusei
+from tests.databases import directory
 
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ikusei-cli-") as directory:
-        yield Path(directory) / "data"
+    with directory() as place:
+        yield Path(place) / "data"
 
 
 def test_the_version_is_that_of_the_project() -> None:

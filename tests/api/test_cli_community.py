@@ -9,17 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.command_line import fails, ikusei, told, works, write_records
-
-
-@pytest.fixture
-def filled(url: str, tmp_path: Path) -> str:
-    """The address of a database with the small community."""
-    report = told("import", "ndjson", str(write_records(tmp_path / "c.ndjson")), database_url=url)
-    assert report["recorded"] == {"action": 14, "member": 8, "post": 8}
-    assert report["unaccounted"] == {}
-    assert report["unclassified"] == {"lab.poke": 1}
-    return url
+from tests.api.command_line import fails, ikusei, told, works
 
 
 def test_the_tiers_add_up_to_the_population(filled: str) -> None:

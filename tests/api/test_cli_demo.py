@@ -11,7 +11,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import httpx
 import pytest
 
 from tests.api.command_line import HOUSE, environment, fails, ikusei, told, works, write_records
+from tests.databases import directory
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +33,8 @@ _SMALL = ("demo", "--members", "20", "--days", "40")
 @pytest.fixture
 def data_dir() -> Iterator[str]:
     """A short path: that of the server's socket has a limit."""
-    with tempfile.TemporaryDirectory(prefix="ikusei-demo-") as directory:
-        yield str(Path(directory) / "data")
+    with directory() as place:
+        yield str(Path(place) / "data")
 
 
 def test_a_second_run_adds_nothing(data_dir: str) -> None:

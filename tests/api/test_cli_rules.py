@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engagement.rules import default, dump, load
-from tests.api.command_line import fails, ikusei, told, works, write_records
+from tests.api.command_line import fails, ikusei, told, works
 
 pytestmark = pytest.mark.slow
 
@@ -88,36 +88,32 @@ def test_differences(tmp_path: Path, url: str) -> None:
     assert "gentle -> default" in works("rules", "diff", gentle, other, **unconnected)
 
 
-def test_activation_places_everybody_again(tmp_path: Path, url: str) -> None:
-    data = str(write_records(tmp_path / "c.ndjson"))
-    told("import", "ndjson", data, database_url=url)
+def test_activation_places_everybody_again(tmp_path: Path, filled: str) -> None:
     easy = ('index = "contribution"', 'index = "support"')
-    assert works("rules", "activate", "1", database_url=url).startswith("Version 1 is active")
+    assert works("rules", "activate", "1", database_url=filled).startswith("Version 1 is active")
     hard = _rules(
         tmp_path / "hard.toml",
         ("[thresholds.contribution]\nenter = 12", "[thresholds.contribution]\nenter = 3"),
         ('name = "default"', 'name = "easy"'),
     )
     assert easy[0] in Path(hard).read_text()
-    report = told("rules", "activate", hard, database_url=url)
+    report = told("rules", "activate", hard, database_url=filled)
     assert (report["version"], report["state"], report["name"]) == (2, "active", "easy")
     assert report["placed"] == 6
     assert report["moved"] == sum(move["members"] for move in report["moves"])
-    listed = told("rules", "list", database_url=url)
+    listed = told("rules", "list", database_url=filled)
     assert [(one["version"], one["state"]) for one in listed] == [(2, "active"), (1, "retired")]
-    assert "  2  active  2026-11-20  easy" in works("rules", "list", database_url=url)
-    assert told("refresh", database_url=url)["members"] == 0
+    assert "  2  active  2026-11-20  easy" in works("rules", "list", database_url=filled)
+    assert told("refresh", database_url=filled)["members"] == 0
 
 
-def test_who_would_be_lowered_is_kept_for_a_while(tmp_path: Path, url: str) -> None:
-    data = str(write_records(tmp_path / "c.ndjson"))
-    told("import", "ndjson", data, database_url=url)
+def test_who_would_be_lowered_is_kept_for_a_while(tmp_path: Path, filled: str) -> None:
     hard = _rules(tmp_path / "hard.toml", (_LOW[0], "[thresholds.support]\nenter = 20"))
-    report = told("rules", "activate", hard, database_url=url)
+    report = told("rules", "activate", hard, database_url=filled)
     assert (report["moved"], report["in_grace"]) == (0, 1)
-    text = works("member", "Ben", database_url=url)
+    text = works("member", "Ben", database_url=filled)
     assert "support counts as met until the end of 3 Dec 2026 because the rules changed" in text
-    later = {"database_url": url, "clock": "2026-12-05T00:00:00Z"}
+    later = {"database_url": filled, "clock": "2026-12-05T00:00:00Z"}
     told("refresh", **later)
     assert told("member", "Ben", **later)["standing"]["status"] == "member"
 

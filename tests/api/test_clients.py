@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from api.errors import CODES
 from tests import node_scripts
 from tests.api.command_line import HOUSE, NOW, works, write_records
 from tests.api.serving import IKUSEI, Served, serving
+from tests.databases import directory
 
 # One service for all of them, which they only read, or record the same in.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("clients")]
@@ -52,8 +52,8 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 async def served() -> AsyncIterator[Served]:
-    with tempfile.TemporaryDirectory(prefix="ikusei-tests-") as directory:
-        place = Path(directory)
+    with directory() as home:
+        place = Path(home)
         file = write_records(place / "records.ndjson")
         works("import", "ndjson", str(file), data_dir=str(place / "data"))
         async with serving(place / "data", (*IKUSEI, "serve"), IKUSEI_CLOCK=NOW) as running:

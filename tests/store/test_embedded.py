@@ -23,6 +23,7 @@ from store.db import Database, StoreError, Unavailable, Write, connect
 from store.embedded import ensure
 from store.migrate import migrate
 from tests.conftest import MIGRATED
+from tests.databases import directory
 from tests.processes import kill, kill_server, lives, postmaster
 
 _CLIENT = """
@@ -44,8 +45,8 @@ _ROOT = os.geteuid() == 0
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A directory for one cluster; a server that a test left behind is ended."""
-    with tempfile.TemporaryDirectory(prefix="ikusei-embedded-") as directory:
-        path = Path(directory).resolve() / "data"
+    with directory() as place:
+        path = Path(place).resolve() / "data"
         yield path
         with suppress(OSError, psutil.NoSuchProcess):
             psutil.Process(postmaster(path)).kill()
