@@ -176,7 +176,7 @@ QUERIES = st.sampled_from(
         "subscription ($a: ID, $b: String) { standingChanged(member: $a, after: $b) { cursor } }",
     ]
 )
-LIKELY = st.fixed_dictionaries(
+LIKELY: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"query": QUERIES},
     optional={
         "variables": st.fixed_dictionaries(
@@ -185,7 +185,7 @@ LIKELY = st.fixed_dictionaries(
         "operationName": st.sampled_from("AB"),
     },
 )
-REQUESTS = LIKELY | st.fixed_dictionaries(
+UNLIKELY: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "query": QUERIES | JSON_VALUES,
@@ -195,8 +195,11 @@ REQUESTS = LIKELY | st.fixed_dictionaries(
         "documentId": st.text(max_size=70) | JSON_VALUES,
     },
 )
-
-
+#: Of either kind often enough: hypothesis would choose among all that they are made of.
+REQUESTS = st.sampled_from([LIKELY, UNLIKELY]).flatmap(lambda kind: kind)
+SUBSCRIBE = st.fixed_dictionaries(
+    {"type": st.just("subscribe"), "id": st.sampled_from("abc"), "payload": LIKELY}
+)
 MESSAGES = st.fixed_dictionaries(
     {
         "type": st.sampled_from(["subscribe"] * 8 + ["complete", "ping", "pong", "connection_init"])
@@ -222,7 +225,9 @@ def damaged(draw: st.DrawFn, raw: bytes) -> bytes:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    return damaged(draw, json.dumps(draw(REQUESTS | JSON_VALUES)).encode())
+    return damaged(
+        draw, json.dumps(draw(draw(st.sampled_from([LIKELY, UNLIKELY, JSON_VALUES])))).encode()
+    )
 
 
 @st.composite
@@ -237,7 +242,7 @@ def query_strings(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def messages(draw: st.DrawFn) -> bytes:
-    return damaged(draw, json.dumps(draw(MESSAGES)).encode())
+    return damaged(draw, json.dumps(draw(draw(st.sampled_from([SUBSCRIBE, MESSAGES])))).encode())
 
 
 def gathered(strategy: st.SearchStrategy[bytes], examples: int) -> list[bytes]:

@@ -87,4 +87,4 @@ async def test_nothing_breaks_whatever_is_asked(lively: Database, tmp_path: Path
 async def test_nothing_breaks_for_long(lively: Database, tmp_path: Path, who: str):
     """With another seed every time, which the output names when something was found."""
     async with served(lively, who) as (place, text):
-        await explored(place, text, tmp_path, "--max-examples", "100")
+        await explored(place, text, tmp_path, "--max-examples", "40")
