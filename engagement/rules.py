@@ -70,8 +70,9 @@ class Change:
         return f"~ {self.place}: {self.before} -> {self.after}"
 
 
+@functools.lru_cache(maxsize=16)
 def load(text: str) -> RuleSet:
-    """The rule set written in ``text``.
+    """The rule set written in ``text``; of the same text mostly the same object.
 
     Raises RuleErrors, and nothing else, with every mistake in it. A text that is not even TOML has
     one mistake, since nothing after it can be trusted.

@@ -49,6 +49,10 @@ async def execute(url: str, statement: str) -> None:
 async def fresh(url: str, template: str | None = None) -> AsyncIterator[str]:
     """The address of a new database, which goes away again: empty, or a copy of ``template``."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    await execute(url, f"create database {name}" + (f" template {template}" if template else ""))
+    await execute(
+        url,
+        f"create database {name}"
+        + (f" template {template} strategy file_copy" if template else ""),
+    )
     yield named(url, name)
     await execute(url, f"drop database {name} with (force)")

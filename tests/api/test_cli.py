@@ -96,6 +96,7 @@ def test_a_database_of_that_name_is_not_there(empty_url: str) -> None:
     fails(ikusei("migrate", database_url=url), "does not exist")
 
 
+@pytest.mark.slow
 def test_a_database_given_by_url_is_migrated_by_command_only(empty_url: str) -> None:
     fails(ikusei("keys", "list", database_url=empty_url), "run `ikusei migrate`")
     done = ikusei("migrate", database_url=empty_url, time_zone="Asia/Tokyo")
@@ -131,12 +132,14 @@ def test_every_command_says_that_the_database_must_be_migrated(
         fails(ikusei(name, *given, **settings), "no tables of Ikusei yet; run `ikusei migrate`")
 
 
+@pytest.mark.slow
 def test_an_account_without_rights_cannot_migrate(guest_url: str) -> None:
     done = ikusei("migrate", database_url=guest_url)
     fails(done, "may not make tables in")
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 async def test_two_processes_may_migrate_at_once(empty_url: str) -> None:
     processes = [
         subprocess.Popen(
@@ -157,6 +160,7 @@ async def test_two_processes_may_migrate_at_once(empty_url: str) -> None:
     await connection.close()
 
 
+@pytest.mark.slow
 def test_keys_are_shown_once_listed_and_revoked(url: str) -> None:
     arguments = ("keys", "create", "the site", "--scope", "site", "--days", "3", "--json")
     made = json.loads(ikusei(*arguments, database_url=url, clock="2026-11-21T00:00:00Z").stdout)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.api.command_line import fails, ikusei, told, works
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_tiers_add_up_to_the_population(filled: str) -> None:
     report = told("report", "tiers", database_url=filled)

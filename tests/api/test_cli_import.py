@@ -27,6 +27,8 @@ from tests.api.command_line import (
     write_records,
 )
 
+pytestmark = pytest.mark.slow
+
 _MEMBER = {"kind": "member", "source": "site", "id": "u1"}
 
 

@@ -135,6 +135,7 @@ async def test_introspection_has_a_price_of_its_own(narrow: httpx.AsyncClient):
     assert told["extensions"]["cost"] == {"estimated": 50, "actual": 50, "limit": 50}
 
 
+@pytest.mark.slow
 async def test_what_was_spent_is_never_more_than_was_estimated(lively: Database):
     key, _ = await keys.create(lively, name="a", scopes=set(keys.Scope), now=NOW)
     app = create_app(Settings(), database=lively, clock=MovableClock(NOW), worker=False)

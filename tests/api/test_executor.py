@@ -213,6 +213,7 @@ async def test_attributes_that_are_awaited_or_missing():
         assert short == long
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_any_selection(data: st.DataObject):

@@ -23,6 +23,8 @@ from tests.api.test_websocket import CHANGES, arrive, let_in
 from tests.schema.asking import NOW, community, seed
 from tests.store.making import number
 
+pytestmark = pytest.mark.slow
+
 COUNTED = """subscription ($after: String) { standingChanged(after: $after) {
     member { externalId standing { indices { guards { name have } } } } } }"""
 EVERYTHING = to_cursor("changes", 0)

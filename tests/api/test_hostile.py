@@ -268,6 +268,7 @@ def whole(database: Database) -> Starlette:
 APPS = pytest.mark.parametrize("make", [stand_in, whole])
 
 
+@pytest.mark.slow
 @APPS
 async def test_no_request_is_answered_with_5xx(
     database: Database, every_key: str, make: Callable[[Database], Starlette]
@@ -285,6 +286,7 @@ async def test_no_request_is_answered_with_5xx(
     assert seen[200]
 
 
+@pytest.mark.slow
 @APPS
 async def test_no_query_string_is_answered_with_5xx(
     database: Database, every_key: str, make: Callable[[Database], Starlette]
@@ -318,6 +320,7 @@ async def test_no_query_string_is_answered_with_5xx(
     assert seen[200]
 
 
+@pytest.mark.slow
 @APPS
 async def test_no_message_breaks_a_websocket(
     database: Database, every_key: str, make: Callable[[Database], Starlette]

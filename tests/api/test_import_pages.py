@@ -20,6 +20,8 @@ from api.settings import Settings
 from tests.api.command_line import HOUSE, NOW, environment, told
 from tests.sources.exports import CHANNELS, USERS, Files, message, zipped
 
+pytestmark = pytest.mark.slow
+
 _FENCE = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _PARAMETER = re.compile(r":(since|until)\b")
 

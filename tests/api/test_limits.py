@@ -250,6 +250,7 @@ async def test_suggestions_are_for_managers(
             assert "Did you mean" in (await manager.post("/graphql", json=body)).text
 
 
+@pytest.mark.slow
 def test_valid_documents_are_kept_within_bounds():
     engine = Engine(schema, Limits())
     first = engine.prepare("{ hello }")

@@ -16,6 +16,8 @@ from tests.api.test_sse import client_at, following
 from tests.api.test_websocket import CHANGES, let_in, whole_app
 from tests.api.unanswered import unanswered
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = "ikusei_requests_total"
 
 

@@ -186,6 +186,7 @@ async def test_a_service_that_hears_no_news_is_not_ready_after_a_while(
                 pass
 
 
+@pytest.mark.slow
 async def test_a_service_that_cannot_read_changes_is_not_ready(
     url: str, manager_key: str, monkeypatch: pytest.MonkeyPatch
 ):

@@ -18,6 +18,8 @@ from tests.api.test_websocket import CHANGES, Talk, let_in, turned_away, whole_a
 from tests.api.unanswered import unanswered
 from tests.store.making import NOW, act, put
 
+pytestmark = pytest.mark.slow
+
 #: Seconds after which what cannot be done at all is given up here.
 _SOON = 0.2
 

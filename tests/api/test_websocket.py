@@ -26,6 +26,8 @@ from tests.api.stand_in import app_of
 from tests.store.making import NOW, act, put
 from tests.store.test_listen import cut_off
 
+pytestmark = pytest.mark.slow
+
 PROTOCOL = "graphql-transport-ws"
 CHANGES = """subscription ($after: String) { standingChanged(after: $after) {
     cursor after member { externalId } } }"""

@@ -22,6 +22,8 @@ from tests.api.on_socket import on_socket
 from tests.api.test_websocket import arrive, whole_app
 from tests.store.making import NOW
 
+pytestmark = pytest.mark.slow
+
 
 def cursors(*numbers: int) -> list[str]:
     return [to_cursor("changes", one) for one in numbers]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,7 @@ def consistent(state: State, rules: RuleSet) -> State:
     return replace(state, met=(met[0], met[1], met[2], met[3]))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(states, precedences, holds)
 def test_the_first_reason_is_the_one_that_decided(
@@ -103,6 +105,7 @@ def test_the_first_reason_is_the_one_that_decided(
     assert reason.text_en and reason.text_ja
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(states, precedences, holds)
 def test_who_gets_what_is_missing_reaches_the_next_status(
@@ -142,6 +145,7 @@ days = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(days, st.tuples(*[guards] * 4))
 def test_nothing_is_missing_exactly_where_the_index_is_entered(

@@ -175,12 +175,14 @@ def _rule_sets(draw: st.DrawFn) -> RuleSet:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_rule_sets())
 def test_what_is_written_is_read_back(rules: RuleSet) -> None:
     assert load(dump(rules)) == rules
 
 
+@pytest.mark.slow
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(_rule_sets(), _rule_sets(), st.randoms(use_true_random=False))
 def test_checksums_are_equal_exactly_when_nothing_differs(

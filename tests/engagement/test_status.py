@@ -213,6 +213,7 @@ def fields(state: State) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.lists(st.tuples(histories, st.integers(0, 10), holds, pairs), min_size=1, max_size=4),
@@ -265,6 +266,7 @@ def test_columns_equal_one_member_day_by_day(community, rules, first, until):
         assert int(review[m]) == min([*future, nothing_ahead if alone is None else alone])
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(histories, rule_sets, st.integers(0, 40), holds, pairs)
 def test_a_day_can_be_placed_again_from_its_window(history, rules, day, held, drawn):
@@ -283,6 +285,7 @@ def test_a_day_can_be_placed_again_from_its_window(history, rules, day, held, dr
     assert plain(again.states, 0) == fields(states[-1])
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(histories, rule_sets, st.integers(0, 40), st.integers(0, 40), holds)
 def test_by_points_no_hold_counts(history, rules, day, ahead, held):
@@ -298,6 +301,7 @@ def test_by_points_no_hold_counts(history, rules, day, ahead, held):
     assert own.since[0] <= day + ahead
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(histories, rule_sets, st.integers(0, 40), holds)
 def test_nothing_changes_before_the_review_day(history, rules, day, held):
@@ -309,6 +313,7 @@ def test_nothing_changes_before_the_review_day(history, rules, day, held):
         assert (later.status, later.met) == (states[day].status, states[day].met)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(histories, rule_sets, st.integers(0, 40), points)
 def test_more_never_lowers(history, rules, day, more):

@@ -21,6 +21,8 @@ from store.audit import Actor
 from store.db import Database
 from tests.schema.asking import NOW, Asker, community, likes, seed
 
+pytestmark = pytest.mark.slow
+
 CORE = schema._schema
 LOG = """query ($first: Int! = 100, $after: String, $filter: AuditFilter) {
     auditLog(first: $first, after: $after, filter: $filter) {

@@ -12,6 +12,8 @@ import pytest
 from store.db import Database
 from tests.schema.asking import Asker, community, likes, seed
 
+pytestmark = pytest.mark.slow
+
 ORDERS = (("ID", "DESC"), ("NAME", "ASC"), ("SINCE", "DESC"), ("SUPPORT", "ASC"))
 EDGES = (0, -1, 2**31 - 1, 1 - 2**31, 2**31, -(2**31), 10**12, 2**63 - 1, 2**63, -(2**63), 10**30)
 #: List, order in its cursor, parts of the cursor, and whether the last is of 64 bits.

@@ -102,6 +102,7 @@ async def agrees(ask: Asker) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 async def test_lists_say_what_the_standings_in_them_say_while_work_is_due(
     database: Database, ask: Asker
 ) -> None:
@@ -124,6 +125,7 @@ async def test_lists_say_what_the_standings_in_them_say_while_work_is_due(
         await agrees(ask)
 
 
+@pytest.mark.slow
 async def test_lists_go_by_new_rules_at_once_or_say_how_many_wait(
     database: Database, ask: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from sources.records import ActionRecord, MemberRecord, RetractionRecord
 from store.db import Database
 from tests.schema.asking import NOW, Asker, at, community, likes, seed, statements, warmed
 
+pytestmark = pytest.mark.slow
+
 MEMBER = """
 query ($name: String, $asOf: Date) { member(name: $name, asOf: $asOf) {
     id name role known accounts { source externalId }

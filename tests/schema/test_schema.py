@@ -259,6 +259,7 @@ async def test_every_field_is_answered_to_who_may_ask_for_all(walker: Walker) ->
             assert any(place.keys() >= set(some) for place in places), name
 
 
+@pytest.mark.slow
 async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in OBJECTS:
         for field in _type(name).fields:
@@ -266,6 +267,7 @@ async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.Mo
             assert _refused(await walker.at(name, [field], walker.ask)) == {field}, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scopes", [set(), {Scope.SITE}, {Scope.MANAGER}, {Scope.MEMBER}, set(Scope)]
 )

@@ -373,6 +373,7 @@ def test_searching_stays_fast_on_hostile_text() -> None:
         assert list(addressed("mention" + hostile)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not URHO3D.exists(), reason="the shared data set is not on this machine")
 def test_the_urho3d_archive() -> None:
     read = discourse([URHO3D], load_discourse(), source="urho3d", now=NOW)

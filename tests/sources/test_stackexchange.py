@@ -325,6 +325,7 @@ def test_what_is_no_dump_is_refused_on_opening(tmp_path: Path) -> None:
             reader(path)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
     with (tmp_path / "Posts.xml").open("w") as file:
         file.write("<posts>")
@@ -354,6 +355,7 @@ def test_an_id_map_is_a_dict(entries: dict[int, int]) -> None:
     assert compact.get(2**50) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not QUANTUM.exists(), reason="the shared data set is not on this machine")
 def test_the_quantum_computing_dump() -> None:
     read = reader(QUANTUM)

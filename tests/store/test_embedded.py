@@ -26,6 +26,8 @@ from tests.conftest import MIGRATED
 from tests.databases import directory
 from tests.processes import kill, kill_server, lives, postmaster
 
+pytestmark = pytest.mark.slow
+
 _CLIENT = """
 import asyncio, sys
 from pathlib import Path
@@ -149,7 +151,6 @@ async def test_it_is_a_durable_and_deterministic_postgresql(data_dir: Path) -> N
     assert (locale["datlocprovider"], locale["datlocale"]) == (b"b", "C.UTF-8")
 
 
-@pytest.mark.slow
 async def test_settings_of_ones_own_are_read_last(data_dir: Path) -> None:
     data_dir.mkdir()
     (data_dir / "postgresql.conf").write_text("work_mem = '77MB'\n")
@@ -172,7 +173,6 @@ async def test_two_processes_share_it_and_the_last_one_stops_it(data_dir: Path) 
     assert not _running(data_dir)
 
 
-@pytest.mark.slow
 async def test_many_processes_may_make_it_at_once(data_dir: Path) -> None:
     clients = [Client(data_dir) for _ in range(5)]
     urls = [await client.url() for client in clients]
@@ -182,7 +182,6 @@ async def test_many_processes_may_make_it_at_once(data_dir: Path) -> None:
     assert not _running(data_dir)
 
 
-@pytest.mark.slow
 async def test_two_uses_in_one_process_count_apart(data_dir: Path) -> None:
     first, second = await ensure(data_dir), await ensure(data_dir)
     await first.release()
@@ -233,7 +232,6 @@ async def test_leaving_a_server_that_just_died_is_quiet(data_dir: Path) -> None:
     assert not _running(data_dir)
 
 
-@pytest.mark.slow
 async def test_everything_killed_at_once_comes_back(data_dir: Path) -> None:
     client = Client(data_dir)
     url = await client.url()
@@ -279,7 +277,6 @@ async def test_a_process_that_does_not_finish_starting_it_is_named(
             await ensure(data_dir)
 
 
-@pytest.mark.slow
 async def test_a_server_started_by_hand_is_named_and_left_alone(data_dir: Path) -> None:
     await (await ensure(data_dir)).release()
     cluster = Cluster.at(data_dir)
@@ -291,7 +288,6 @@ async def test_a_server_started_by_hand_is_named_and_left_alone(data_dir: Path) 
     cluster.stop()
 
 
-@pytest.mark.slow
 async def test_an_interrupted_making_leaves_nothing_in_the_way(data_dir: Path) -> None:
     (data_dir / "postgres.new" / "base").mkdir(parents=True)
     embedded = await ensure(data_dir)
@@ -300,7 +296,6 @@ async def test_an_interrupted_making_leaves_nothing_in_the_way(data_dir: Path) -
     assert not (data_dir / "postgres.new").exists()
 
 
-@pytest.mark.slow
 async def test_being_cancelled_while_it_starts_leaves_no_server(data_dir: Path) -> None:
     data_dir.mkdir()
     with (data_dir / "postgres.lock").open("a") as lock:
@@ -315,7 +310,6 @@ async def test_being_cancelled_while_it_starts_leaves_no_server(data_dir: Path) 
     assert not _running(data_dir)
 
 
-@pytest.mark.slow
 async def test_a_long_and_odd_path_works(data_dir: Path) -> None:
     odd = data_dir / "a 'quoted' directory & 100 %" / ("long" * 30)
     embedded = await ensure(odd)
@@ -331,7 +325,6 @@ async def test_a_data_directory_that_cannot_be_written_is_named(data_dir: Path) 
         await ensure(data_dir / "below")
 
 
-@pytest.mark.slow
 async def test_data_of_another_major_version_are_named(data_dir: Path) -> None:
     await (await ensure(data_dir)).release()
     (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
@@ -339,7 +332,6 @@ async def test_data_of_another_major_version_are_named(data_dir: Path) -> None:
         await ensure(data_dir)
 
 
-@pytest.mark.slow
 async def test_a_server_that_does_not_start_says_why(data_dir: Path) -> None:
     await (await ensure(data_dir)).release()
     (data_dir / "postgresql.conf").write_text("shared_buffers = 'many'\n")
@@ -348,7 +340,6 @@ async def test_a_server_that_does_not_start_says_why(data_dir: Path) -> None:
 
 
 @pytest.mark.skipif(not _ROOT, reason="only root can act as another account")
-@pytest.mark.slow
 async def test_no_other_account_gets_in(data_dir: Path) -> None:
     embedded = await ensure(data_dir)
     cluster = Cluster.at(data_dir)
@@ -382,7 +373,6 @@ def small_disk() -> Iterator[Path]:
         subprocess.run(["umount", "-l", directory], check=True)
 
 
-@pytest.mark.slow
 async def test_a_full_disk_is_named_and_loses_nothing(small_disk: Path) -> None:
     fill = """
         insert into source (name)
@@ -401,7 +391,6 @@ async def test_a_full_disk_is_named_and_loses_nothing(small_disk: Path) -> None:
             assert await connection.fetchval("select count(*) from source") == 0
 
 
-@pytest.mark.slow
 async def test_a_disk_full_of_others_stops_the_start_with_its_name(small_disk: Path) -> None:
     async with _opened(small_disk / "data"):
         pass
@@ -418,7 +407,6 @@ async def test_a_disk_full_of_others_stops_the_start_with_its_name(small_disk: P
         assert await connection.fetchval("select count(*) from rule_set") == 1
 
 
-@pytest.mark.slow
 async def test_a_disk_too_small_to_begin_is_named(small_disk: Path) -> None:
     with (small_disk / "ballast").open("wb") as file:
         file.write(bytes(100_000_000))

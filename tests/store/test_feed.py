@@ -18,6 +18,8 @@ from store.feed import Feed, Merged, UnknownChange
 from tests.store.making import NOW, act, fetch, number, put
 from tests.store.test_listen import cut_off
 
+pytestmark = pytest.mark.slow
+
 
 async def take(feed: Feed, after: int, count: int, member_id: int | None = None) -> list[Announced]:
     """The first changes after a number."""

@@ -216,6 +216,7 @@ async def test_of_two_at_once_one_accounts_for_everything(
     assert (run["position"], run["finished_at"]) == (200, NOW)
 
 
+@pytest.mark.slow
 async def test_refused_lines_do_not_pile_up_in_memory(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "bad.ndjson"
     with file.open("w") as out:

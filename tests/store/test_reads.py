@@ -26,6 +26,8 @@ from store.moment import Moment, Newest, moment
 from store.record import record
 from tests.store.making import EVE
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VERBS = ["answer", "comment", "like", "best_answer", "login", "something_new"]
 

@@ -37,6 +37,8 @@ from tests.store.making import (
 )
 from tests.store.recount import assert_consistent
 
+pytestmark = pytest.mark.slow
+
 #: Other databases of the server have waits of their own. Not by pg_stat_activity, of which a
 #: transaction sees one moment only.
 _WAITING = """

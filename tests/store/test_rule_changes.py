@@ -29,6 +29,8 @@ from tests.store.making import (
 )
 from tests.store.passing import later, likes, pass_days
 
+pytestmark = pytest.mark.slow
+
 
 def _with(**thresholds: int) -> RuleSet:
     first = rule_files.default()

@@ -8,11 +8,14 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from sources.records import ActionRecord, MemberRecord, PostRecord
 from sources.synthetic.cast import Persona
 from sources.synthetic.community import community, personas
+
+pytestmark = pytest.mark.slow
 
 UNTIL = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAYS = 400
