@@ -56,6 +56,17 @@ def rescore(actions: Actions = 2_000_000, members: Members = 40_000, json: Json 
     _tell([partial(_rescore, actions, members)], json)
 
 
+@app.command()
+def simulate(
+    members: Annotated[
+        int, typer.Option(min=1_000, help="How many members there are.")
+    ] = 1_000_000,
+    json: Json = False,
+) -> None:
+    """Who would have which status by other bars, against a look at everybody."""
+    _tell([partial(_simulate, members)], json)
+
+
 @app.command("api")
 def api_(members: Members = 1_000, requests: Requests = 2_000, json: Json = False) -> None:
     """A member's standing over GraphQL against a hand-written route."""
@@ -82,6 +93,7 @@ def all_(json: Json = False) -> None:
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
+        partial(_simulate, 1_000_000),
         partial(_soak, 30.0),
         # At its full size it alone takes forty minutes where the disk is slow.
         partial(_ingest, 1_000_000, 50_000, 2_000),
@@ -108,6 +120,12 @@ async def _rescore(actions: int, members: int) -> Document:
     from bench.rescore import bench_rescore  # noqa: PLC0415
 
     return await _watched(bench_rescore, actions, members)
+
+
+async def _simulate(members: int) -> Document:
+    from bench.simulate import bench_simulate  # noqa: PLC0415
+
+    return await bench_simulate(members=members)
 
 
 async def _api(members: int, requests: int) -> Document:

@@ -11,6 +11,7 @@ from bench.ingest import bench_ingest
 from bench.read import bench_read
 from bench.rescore import bench_rescore
 from bench.result import Document, document, missed, table
+from bench.simulate import bench_simulate
 from store.embedded import Embedded
 
 _KEYS = {"name", "baseline", "ratios", "targets", "checksums_equal", "figures"}
@@ -74,6 +75,11 @@ async def test_read_compares_equals(server: Embedded) -> None:
 
 
 @pytest.mark.slow
+async def test_simulate_compares_equals() -> None:
+    name = "threshold_query_vs_numpy_select_{}_at_most"
+    _check(await bench_simulate(members=20_000), name.format("sparse"), name.format("dense"))
+
+
 async def test_rescore_compares_equals(server: Embedded) -> None:
     outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
     _check(outcome, "tallies_vs_actions_at_most")

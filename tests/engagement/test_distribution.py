@@ -1,0 +1,134 @@
+"""Statuses under other thresholds: the distinct vectors say what asking everybody says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement.distribution import (
+    HIGHEST,
+    Circumstances,
+    Distribution,
+    distinct,
+    distribution,
+)
+from engagement.holds import NO_LOCK
+from engagement.suggest import Unreachable, at_gap, for_numbers, for_share
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, Status
+
+PRECEDENCE = (
+    *("lock", "dormant", "contribution", "interaction", "favorability", "support"),
+    *("newcomer", "member"),
+)
+_MEMBERS = st.lists(
+    st.tuples(
+        st.tuples(*[st.sampled_from([0, 50, 100, 150, 200, 300, 700, 10**8])] * 4),
+        st.sampled_from([NO_LOCK] * 6 + [0, 3, 6]),
+        st.booleans(),
+        st.booleans(),
+        st.tuples(*[st.sampled_from([True, True, True, False])] * 4),
+    ),
+    max_size=40,
+)
+_ENTER = st.lists(st.sampled_from([100, 200, 300, 500, HIGHEST]), min_size=4, max_size=4)
+_Member = tuple[tuple[int, ...], int, bool, bool, tuple[bool, ...]]
+
+
+def made(members: Sequence[_Member], precedence: Sequence[str] = PRECEDENCE) -> Distribution:
+    beside = Circumstances(
+        lock=np.array([one[1] for one in members], np.int64),
+        dormant=np.array([one[2] for one in members], np.bool_),
+        newcomer=np.array([one[3] for one in members], np.bool_),
+        guarded=np.array([one[4] for one in members], np.bool_).reshape(-1, 4),
+    )
+    points = np.array([one[0] for one in members], np.int64).reshape(-1, 4)
+    return distribution(points, beside, precedence)
+
+
+def one_by_one(members: Sequence[_Member], enter: Sequence[int], precedence: Sequence[str]):
+    found = [0] * len(STATUSES)
+    for points, lock, dormant, newcomer, guarded in members:
+        holds = {
+            "lock": lock != NO_LOCK,
+            "dormant": dormant,
+            "newcomer": newcomer,
+            "member": True,
+            **{
+                index.value: points[i] >= enter[i] and guarded[i] for i, index in enumerate(INDICES)
+            },
+        }
+        word = next(word for word in precedence if holds[word])
+        if word == "lock":
+            found[lock] += 1
+        elif word in {index.value for index in INDICES}:
+            found[STATUSES.index(STATUS_OF_INDEX[Index(word)])] += 1
+        else:
+            found[STATUSES.index(Status(word))] += 1
+    return found
+
+
+@given(_MEMBERS, _ENTER, st.permutations(PRECEDENCE))
+def test_it_says_what_asking_everybody_says(
+    members: list[_Member], enter: list[int], precedence: list[str]
+):
+    everybody = made(members, precedence)
+    assert everybody.members == len(members)
+    assert everybody.statuses(enter).tolist() == one_by_one(members, enter, precedence)
+
+
+def test_the_same_points_are_kept_once():
+    rows = np.array([[3, 1], [1, 2], [3, 1], [1, 1]], np.int32)
+    vectors, count = distinct(rows)
+    assert vectors.tolist() == [[1, 1], [1, 2], [3, 1]]
+    assert count.tolist() == [1, 1, 2]
+    free = (NO_LOCK, False, False, (True,) * 4)
+    many = made([((500, 0, 0, 0), *free)] * 1000 + [((10**9, 0, 0, 0), *free)] * 7)
+    assert (many.members, many.vectors) == (1007, 2)
+    assert many.statuses([HIGHEST] * 4)[0] == 7
+
+
+@given(_MEMBERS, st.lists(st.integers(0, 12), min_size=4, max_size=4))
+@settings(max_examples=30)
+def test_a_suggestion_does_what_it_says(members: list[_Member], wanted: list[int]):
+    everybody = made([one for one in members if one[1] == NO_LOCK])
+    bars = for_numbers(everybody, dict(zip(INDICES, wanted, strict=True)), INDICES)
+    enter = [bar.chosen.enter * 100 for bar in bars]
+
+    def members_by(i: int, bar: int) -> int:
+        return int(everybody.statuses([*enter[:i], bar * 100, *enter[i + 1 :]])[i])
+
+    for i, bar in enumerate(bars):
+        assert members_by(i, bar.chosen.enter) == bar.chosen.members
+        assert bar.wanted is not None
+        near = abs(bar.chosen.members - bar.wanted)
+        for other in (1, 2, 3, 4, 7, 8, HIGHEST // 100):
+            assert abs(members_by(i, other) - bar.wanted) >= near
+        if bar.lower is not None:
+            assert members_by(i, bar.lower.enter) == bar.lower.members > bar.chosen.members
+
+
+def test_a_number_must_be_one():
+    with pytest.raises(Unreachable, match="for interaction, support"):
+        for_numbers(made([]), {Index.CONTRIBUTION: 1, Index.FAVORABILITY: 0}, INDICES)
+
+
+def test_a_share_of_those_who_have_points():
+    points = np.array([0, 0, 100, 250, 300, 900, 50])
+    assert for_share(points, 1.0) == 1
+    assert for_share(points, 0.75) == 2
+    assert for_share(points, 0.5) == 3
+    assert for_share(points, 0.3) == 4
+    assert for_share(points, 0.0) == 10
+    with pytest.raises(Unreachable, match="nobody has points"):
+        for_share(np.array([0, 99]), 0.5)
+
+
+def test_the_gap_is_where_it_can_be_seen():
+    points = np.array([0] * 50 + [100] * 40 + [200] * 20 + [300] * 9 + [4000] * 3 + [5500] * 2)
+    assert at_gap(points) == 40
+    with pytest.raises(Unreachable, match="no gap"):
+        at_gap(np.array([100, 100, 0]))
