@@ -348,15 +348,22 @@ def by_points(states: States, days: Days, until: Ints | int, rules: Compiled) ->
     ``days`` as for ``fold``. Who has another status than by their points has it since the day of
     their state at the earliest.
     """
-    folding = Folding(states.day, days, rules)
     start = states.take(np.arange(len(states.day)))
-    status = folding.status(
-        np.arange(len(start.day)), start.met, start.entry, start.last_given, start.day
-    )
-    status = np.where(start.status == NOBODY, NOBODY, status)
+    status = statuses(start, rules)
     start.since[:] = np.where(status == start.status, start.since, start.day)
     start.status[:] = status
     return fold(start, days, until, rules).states
+
+
+def statuses(states: States, rules: Compiled, holds: Sequence[tuple[int, Hold]] = ()) -> Ints:
+    """The statuses at the end of the days of ``states``, with these holds and no others."""
+    none = np.zeros(0, np.int64)
+    start = np.zeros(len(states.day) + 1, np.int64)
+    days = Days(start, none, none.reshape(0, len(INDICES)), none.astype(np.bool_))
+    everyone = np.arange(len(states.day))
+    folding = Folding(states.day - 1, days, rules, holds)
+    status = folding.status(everyone, states.met, states.entry, states.last_given, states.day)
+    return np.where(states.status == NOBODY, NOBODY, status)
 
 
 def _causes(before: Ints, after: Ints, here: Bools, lock: Bools, grace: Bools) -> Ints:

@@ -37,13 +37,26 @@ async def earnings(
     last: int = 2**31 - 1,
 ) -> Days:
     """What members earned from day ``first`` to ``last``, from their tallies."""
+    table = await tallies(connection, members, first=first, last=last)
+    return await earned(table, members, rules)
+
+
+async def tallies(
+    connection: Read | Write, members: Sequence[int], *, first: int, last: int
+) -> Ints:
+    """The tallies of members: rows of position in ``members``, day, type, side, grade, n.
+
+    The shape is (6, tallies), in no order.
+    """
     rows = await connection.fetch(_TALLIES, list(members), first, last)
+    return await aside(
+        len(rows), lambda: np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
+    )
 
-    def work() -> Days:
-        table = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
-        return earn(rules.compiled, len(members), *table)
 
-    return await aside(len(rows), work)
+async def earned(table: Ints, members: Sequence[int], rules: ActiveRules) -> Days:
+    """What members earned by the tallies of ``table`` under ``rules``."""
+    return await aside(table.shape[1], lambda: earn(rules.compiled, len(members), *table))
 
 
 async def entries(connection: Read | Write, members: Sequence[int], days: Days) -> Ints:

@@ -63,9 +63,9 @@ async def live(connection: Read, rules: ActiveRules, *, today: int) -> Populatio
 
 async def at(connection: Read, rules: ActiveRules, *, day: int) -> Population:
     """The population at the end of ``day`` under the active rules, folded from all tallies."""
-    ids = [row["id"] for row in await connection.fetch(_EVERYBODY)]
+    ids = await everybody(connection)
     parts = [
-        _part(await fold_to(connection, chunk, rules, until=day), rules) for chunk in _chunks(ids)
+        _part(await fold_to(connection, chunk, rules, until=day), rules) for chunk in chunks(ids)
     ]
     none = np.zeros(0, np.int64)
     if not parts:
@@ -75,12 +75,17 @@ async def at(connection: Read, rules: ActiveRules, *, day: int) -> Population:
     return Population(day, ids_, status, since, points, all_placed, all_placed)
 
 
+async def everybody(connection: Read) -> list[int]:
+    """The population, ascending by id, whether or not they were here on some day."""
+    return [row["id"] for row in await connection.fetch(_EVERYBODY)]
+
+
 async def statuses_at(
     connection: Read, members: list[int], rules: ActiveRules, *, day: int
 ) -> dict[int, int]:
     """The status code of some members at the end of ``day``; NOBODY for who came later."""
     found: dict[int, int] = {}
-    for chunk in _chunks(members):
+    for chunk in chunks(members):
         past = await fold_to(connection, chunk, rules, until=day)
         found.update(zip(chunk, past.states.status.tolist(), strict=True))
     return found
@@ -98,7 +103,8 @@ def _part(past: Past, rules: ActiveRules) -> tuple[Ints, Ints, Ints, Ints]:
     return ids[here], past.states.status[here], past.states.since[here], values
 
 
-def _chunks(ids: list[int]) -> list[list[int]]:
+def chunks(ids: list[int]) -> list[list[int]]:
+    """``ids`` in parts that are folded at once."""
     return [ids[low : low + CHUNK] for low in range(0, len(ids), CHUNK)]
 
 
@@ -112,7 +118,7 @@ async def _advance(
     today: int,
 ) -> None:
     """Fold rows that are behind to today, in place; ``at`` says which row a member has."""
-    for chunk in _chunks(sorted(at)):
+    for chunk in chunks(sorted(at)):
         kept = await connection.fetch(_PACKED, chunk)
         read = unpack([(row["state"], row["recent"]) for row in kept])
         holds = await facts.holds_of(connection, chunk)

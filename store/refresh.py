@@ -67,35 +67,38 @@ async def _due_in_all(database: Database, now: datetime) -> int:
 async def _chunk(
     database: Database, now: datetime, *, after: int, waiting: bool
 ) -> tuple[int | None, int]:
+    """``place_due`` in a transaction of its own."""
+    return await database.in_write(
+        lambda connection: place_due(database, connection, now, after=after, waiting=waiting)
+    )
+
+
+async def place_due(
+    database: Database, connection: Write, now: datetime, *, after: int, waiting: bool
+) -> tuple[int | None, int]:
     """Do one chunk of what is due: marked members, other rules, a review day that has come.
 
     It begins after the member ``after``. Without ``waiting`` members that somebody else has in hand
     are left out. Returns the last member looked at (None: there is nobody more), and how many.
     """
     today = database.day(now)
-
-    async def work(connection: Write) -> tuple[int | None, int]:
-        await connection.execute(_UNHURRIED)
-        active = await rules.in_force(database, connection)
-        due = await connection.fetch(
-            _NEXT if waiting else _NEXT_FREE, active.id, today, _CHUNK, after
+    await connection.execute(_UNHURRIED)
+    active = await rules.in_force(database, connection)
+    due = await connection.fetch(_NEXT if waiting else _NEXT_FREE, active.id, today, _CHUNK, after)
+    locked = {row["member_id"]: row for row in due}
+    again: dict[str, list[int]] = {}
+    for row in due:
+        if row["cause"] is not None:
+            again.setdefault(row["cause"], []).append(row["member_id"])
+    changes = []
+    for cause, members in sorted(again.items()):
+        changes += await standings.refold(
+            connection, locked, members, active, today=today, now=now, cause=Cause(cause)
         )
-        locked = {row["member_id"]: row for row in due}
-        again: dict[str, list[int]] = {}
-        for row in due:
-            if row["cause"] is not None:
-                again.setdefault(row["cause"], []).append(row["member_id"])
-        changes = []
-        for cause, members in sorted(again.items()):
-            changes += await standings.refold(
-                connection, locked, members, active, today=today, now=now, cause=Cause(cause)
-            )
-        by_time = [row["member_id"] for row in due if row["cause"] is None]
-        changes += await standings.keep_today(connection, locked, by_time, active, today=today)
-        await announce(connection, changes, active, now=now)
-        return (due[-1]["member_id"] if due else None), len(due)
-
-    return await database.in_write(work)
+    by_time = [row["member_id"] for row in due if row["cause"] is None]
+    changes += await standings.keep_today(connection, locked, by_time, active, today=today)
+    await announce(connection, changes, active, now=now)
+    return (due[-1]["member_id"] if due else None), len(due)
 
 
 async def _apply_retractions(database: Database, now: datetime) -> int:

@@ -96,6 +96,18 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
     return fresh
 
 
+def as_if(active: ActiveRules, other: RuleSet) -> ActiveRules:
+    """``other`` as it would be in force in the place of ``active``; its number is 0."""
+    return ActiveRules(
+        0,
+        other.name,
+        other,
+        compile_rules(other, active.types),
+        active.types,
+        frozenset(row.key for row in other.catalog),
+    )
+
+
 async def in_force(database: Database, connection: Write) -> ActiveRules:
     """The rule set in force, which stays so until we commit; ask for it before anything else.
 
@@ -147,18 +159,23 @@ async def save_draft(
     Raises engagement.rules.RuleErrors, naming every mistake.
     """
     rules = load(toml)
+    return await database.in_write(
+        lambda connection: save_in(connection, rules, toml, by=by, now=now)
+    )
 
-    async def save(connection: Write) -> RuleSetVersion:
-        row = await connection.fetchrow(_SAVE, rules.name, toml, checksum(rules), now)
-        assert row is not None
-        saved = dict(row)
-        if saved.pop("is_new"):
-            told = {"name": rules.name, "checksum": saved["checksum"]}
-            about = (by, "saveRuleSet", Kind.RULE_SET, [saved["id"]])
-            await audit.write(connection, *about, after=told, now=now)
-        return RuleSetVersion(**saved)
 
-    return await database.in_write(save)
+async def save_in(
+    connection: Write, rules: RuleSet, toml: str, *, by: Actor, now: datetime
+) -> RuleSetVersion:
+    """``save_draft`` of rules that are read already, as a part of a transaction."""
+    row = await connection.fetchrow(_SAVE, rules.name, toml, checksum(rules), now)
+    assert row is not None
+    saved = dict(row)
+    if saved.pop("is_new"):
+        told = {"name": rules.name, "checksum": saved["checksum"]}
+        about = (by, "saveRuleSet", Kind.RULE_SET, [saved["id"]])
+        await audit.write(connection, *about, after=told, now=now)
+    return RuleSetVersion(**saved)
 
 
 async def activate(
@@ -169,25 +186,30 @@ async def activate(
     Everybody is folded again by due work, while recording goes on; until then a standing names the
     rule set that it was made with. Raises UnknownRuleSet.
     """
+    return await database.in_write(
+        lambda connection: activate_in(database, connection, number, by=by, now=now)
+    )
 
-    async def put(connection: Write) -> RuleSetVersion:
-        await connection.execute(names.ALONE, names.IN_USE)
-        found = await version(connection, number)
-        if found is None:
-            raise UnknownRuleSet(f"there is no rule set with the number {number}")
-        if found.state == "active":
-            return found
-        last = await active(database, connection)
-        await connection.execute(_RETIRE, now)
-        row = await connection.fetchrow(_ACTIVATE, number, now)
-        assert row is not None
-        before = {"version": last.id, "name": last.name}
-        after = {"version": number, "name": found.name, **_changes(last.rules, load(found.toml))}
-        about = (by, "activateRuleSet", Kind.RULE_SET, [number])
-        await audit.write(connection, *about, before=before, after=after, now=now)
-        return RuleSetVersion(**row)
 
-    return await database.in_write(put)
+async def activate_in(
+    database: Database, connection: Write, number: int, *, by: Actor, now: datetime
+) -> RuleSetVersion:
+    """``activate`` as a part of a transaction."""
+    await connection.execute(names.ALONE, names.IN_USE)
+    found = await version(connection, number)
+    if found is None:
+        raise UnknownRuleSet(f"there is no rule set with the number {number}")
+    if found.state == "active":
+        return found
+    last = await active(database, connection)
+    await connection.execute(_RETIRE, now)
+    row = await connection.fetchrow(_ACTIVATE, number, now)
+    assert row is not None
+    before = {"version": last.id, "name": last.name}
+    after = {"version": number, "name": found.name, **_changes(last.rules, load(found.toml))}
+    about = (by, "activateRuleSet", Kind.RULE_SET, [number])
+    await audit.write(connection, *about, before=before, after=after, now=now)
+    return RuleSetVersion(**row)
 
 
 def _changes(before: RuleSet, after: RuleSet) -> dict[str, Any]:

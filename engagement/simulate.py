@@ -1,0 +1,222 @@
+"""What another rule set would make of a community: from folds under both to figures.
+
+The folds themselves are those of columns.py; here they are compared and counted. All figures of one
+part of the members add up with those of another, so that a large community is worked through in
+parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from engagement.columns import CAUSES, NOBODY, Moves, States, statuses
+from engagement.grace import graces
+from engagement.points import Bools, Compiled, Ints
+from engagement.status import Hold
+from engagement.words import INDICES, STATUSES, Cause, RuleSet
+
+#: Whoever has a status again so many days after losing it has not moved, but flapped.
+FLAP_DAYS: Final = 30
+#: How far around a bar somebody is near it, in percent.
+NEAR_PERCENT: Final = 10
+#: Which quantiles are told, in percent.
+QUANTILES: Final = (10, 25, 50, 75, 90, 99)
+_UNIT: Final = 100
+_STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
+#: Moves that the rules or people made, and not the members.
+_NOT_OWN: Final = tuple(CAUSES.index(cause) for cause in (Cause.RULE_CHANGE, Cause.LOCK))
+
+
+def without_hysteresis(rules: RuleSet) -> RuleSet:
+    """The same rules, by which an index is lost as soon as its points are below the bar."""
+    thresholds = {
+        index: replace(threshold, exit_percent=100, min_hold_days=0)
+        for index, threshold in rules.thresholds.items()
+    }
+    return replace(rules, thresholds=thresholds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TakenOver:
+    """Members under the rules in force and under others in their place: codes of status.
+
+    ``before`` is how they stand, ``after`` how they would stand, ``settled`` how they would once
+    the graces that the change itself gives are over. NOBODY is who has not come yet.
+    """
+
+    before: Ints
+    after: Ints
+    settled: Ints
+
+    @property
+    def in_grace(self) -> int:
+        """How many keep for a while what they would not have by the other rules."""
+        return int((self.after != self.settled).sum())
+
+
+def taken_over(
+    before: States,
+    after: States,
+    holds: Sequence[tuple[int, Hold]],
+    active: Compiled,
+    draft: Compiled,
+    *,
+    today: bool,
+) -> TakenOver:
+    """Let ``draft`` take the place of ``active``, today or as if it always had been in force.
+
+    ``before`` are folded under ``active``, ``after`` under ``draft``, both to the end of one day;
+    ``holds`` are all there were until then (positions of members). On a day of the past nobody has
+    a grace because of a change that is made today.
+    """
+    stands = statuses(before, active, holds)
+    if not today:
+        would = statuses(after, draft, holds)
+        return TakenOver(stands, would, would)
+    had = replace(before, status=statuses(before, active))
+    change = graces(had, statuses(after, draft), holds, draft.rules)
+    locks = [(i, hold) for i, hold in holds if hold.kind == "lock"]
+    return TakenOver(
+        before=stands,
+        after=statuses(after, draft, change.holds),
+        settled=statuses(after, draft, locks),
+    )
+
+
+def matrix(before: Ints, after: Ints) -> Ints:
+    """How many of status *row* before have status *column* after.
+
+    The shape is (8, 8): the last row and column are those who are not here. The sum is the number
+    of members who are here by either.
+    """
+    size = len(STATUSES) + 1
+    here = (before != NOBODY) | (after != NOBODY)
+    # NOBODY is −1, which names the last place of all.
+    cell = (before[here] % size) * size + after[here] % size
+    return np.bincount(cell, minlength=size * size).reshape(size, size)
+
+
+def on_days(moves: Moves, members: int, days: Sequence[int]) -> Ints:
+    """The status of each member at the end of each of ``days``: shape (days, members).
+
+    ``moves`` are all since the first day of each member; NOBODY is who came later.
+    """
+    order = np.lexsort((moves.day, moves.member))
+    key = (moves.member[order] << 32) + moves.day[order]
+    after = np.append(moves.after[order], NOBODY)
+    start = np.searchsorted(moves.member[order], np.arange(members))
+    found = np.empty((len(days), members), np.int64)
+    for row, day in enumerate(days):
+        last = np.searchsorted(key, (np.arange(members) << 32) + day, "right") - 1
+        found[row] = np.where(last >= start, after[last], NOBODY)
+    return found
+
+
+def counts(status: Ints) -> Ints:
+    """How many have each of STATUSES."""
+    return np.bincount(status[status != NOBODY], minlength=len(STATUSES))
+
+
+def flaps(moves: Moves, edges: Sequence[int]) -> tuple[Ints, Ints]:
+    """How often members moved, and how often only to be back within FLAP_DAYS.
+
+    Both per period: period k are the days edges[k] … edges[k + 1] − 1, by the day of the move, or
+    of the return. Moves by a change of rules or by a lock are neither.
+    """
+    own = ~np.isin(moves.cause, _NOT_OWN) & (moves.before != NOBODY)
+    order = np.lexsort((moves.day[own], moves.member[own]))
+    member, day, was, is_ = (
+        column[own][order] for column in (moves.member, moves.day, moves.before, moves.after)
+    )
+    back: Bools = (
+        (member[1:] == member[:-1]) & (is_[1:] == was[:-1]) & (day[1:] - day[:-1] <= FLAP_DAYS)
+    )
+    limits = np.asarray(edges)
+    moved = np.histogram(day, limits)[0]
+    returned = np.histogram(day[1:][back], limits)[0]
+    # The last bin of a histogram is closed.
+    moved[-1] -= int((day == limits[-1]).sum())
+    returned[-1] -= int((day[1:][back] == limits[-1]).sum())
+    return moved, returned
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Members with at least ``low`` points and fewer than ``high`` (None: no end)."""
+
+    low: int
+    high: int | None
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The points of one index over all members who are here.
+
+    ``without`` have none, ``bins`` hold the others and begin or end at the bar ``enter``.
+    ``quantiles`` are points of those who have any, by percent. ``near`` are within NEAR_PERCENT of
+    the bar, ``reach`` at or above it, whether they have the status or not.
+    """
+
+    enter: int
+    members: int
+    without: int
+    bins: tuple[Bin, ...]
+    quantiles: dict[int, float]
+    near: int
+    reach: int
+
+
+def spread(points: Ints, enter: int) -> Spread:
+    """The spread of ``points`` (×100) of one index with the bar ``enter`` (points)."""
+    some = points[points > 0]
+    edges = np.array(_edges(int(some.max()) // _UNIT if len(some) else 1, enter))
+    filled = np.bincount(
+        np.searchsorted(edges * _UNIT, some, "right"), minlength=len(edges) + 1
+    ).tolist()
+    highs: list[int | None] = [*edges.tolist(), None]
+    bins = tuple(
+        Bin(low, high, n) for low, high, n in zip([0, *edges.tolist()], highs, filled, strict=True)
+    )
+    told: list[int] = []
+    if len(some):
+        told = np.percentile(some, QUANTILES, method="inverted_cdf").tolist()
+    bar = enter * _UNIT
+    return Spread(
+        enter=enter,
+        members=len(points),
+        without=len(points) - len(some),
+        bins=bins if len(some) else (),
+        quantiles={q: value / _UNIT for q, value in zip(QUANTILES, told, strict=False)},
+        near=int(is_near(points, enter).sum()),
+        reach=int((points >= bar).sum()),
+    )
+
+
+def is_near(points: Ints, enter: int) -> Bools:
+    """Whose ``points`` (×100) are within NEAR_PERCENT of the bar ``enter`` (points)."""
+    low, high = enter * (100 - NEAR_PERCENT), enter * (100 + NEAR_PERCENT)
+    found: Bools = (points >= low) & (points <= high)
+    return found
+
+
+def _edges(most: int, enter: int) -> list[int]:
+    """Where bins begin: steps of about a fifth, of which the bar is one."""
+    edges = {enter}
+    scale = 1
+    while scale <= most:
+        edges |= {step * scale for step in _STEPS if step * scale <= most}
+        scale *= 10
+    return sorted(edges)
+
+
+def changed(draft: RuleSet, active: RuleSet) -> bool:
+    """Whether points have to be counted anew, and not only held against other bars."""
+    bars_apart = replace(draft, thresholds=active.thresholds, name=active.name)
+    return bars_apart != active or any(
+        draft.thresholds[index].guards != active.thresholds[index].guards for index in INDICES
+    )

@@ -1,0 +1,256 @@
+"""What another rule set would make of the community: worked out from its tallies, never written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from engagement.columns import NOBODY, Fold, States, values_at
+from engagement.distribution import Circumstances, Distribution, circumstances, distribution
+from engagement.points import Days, Ints
+from engagement.simulate import (
+    TakenOver,
+    counts,
+    flaps,
+    on_days,
+    taken_over,
+    without_hysteresis,
+)
+from engagement.status import Hold
+from engagement.words import INDICES, STATUSES, RuleSet
+from store import facts, population
+from store.db import Read, day_date, day_number
+from store.rules import ActiveRules, as_if
+
+#: Months that the back-test goes back.
+MONTHS: Final = 12
+
+#: Told how many members were looked at, and of how many.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Month:
+    """The end of a month, and what was so at it: counts by status under both rules.
+
+    ``moved`` and ``flapped`` are of the days of the month: moves by the members' own doing, and
+    those that were taken back soon, under the rules in force, under the draft, and under the draft
+    without hysteresis.
+    """
+
+    last_day: int
+    active: tuple[int, ...]
+    draft: tuple[int, ...]
+    moved: tuple[int, int, int]
+    flapped: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Simulation:
+    """Everybody on ``day``, by the rules in force and by ``draft`` in their place.
+
+    Columns ascend by id; ``points`` (n, 4), ×100, are those of the draft. ``months`` are the last
+    MONTHS whole ones, oldest first. ``distribution`` answers for other thresholds of the draft.
+    """
+
+    day: int
+    active: ActiveRules
+    draft: RuleSet
+    ids: Ints
+    taken: TakenOver
+    points: Ints
+    months: tuple[Month, ...]
+    distribution: Distribution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What was worked out of some members: columns, and sums by month."""
+
+    ids: Ints
+    taken: TakenOver
+    points: Ints
+    beside: Circumstances
+    by_status: Ints
+    moves: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Under:
+    """Some members folded under one rule set."""
+
+    rules: ActiveRules
+    days: Days
+    fold: Fold
+
+
+async def simulate(
+    connection: Read,
+    active: ActiveRules,
+    draft: RuleSet,
+    *,
+    day: int,
+    today: int,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Work out what everybody would have at the end of ``day`` if ``draft`` came into force today.
+
+    It is what reports of that day will say then. All tallies until then are read; ``progress`` is
+    told after every part of the members.
+    """
+    other = as_if(active, draft)
+    free = as_if(active, without_hysteresis(draft))
+    edges = month_edges(day)
+    ids = await population.everybody(connection)
+    parts: list[_Part] = []
+    done = 0
+    for chunk in population.chunks(ids) or [[]]:
+        part = await _part(
+            connection, chunk, (active, other, free), day, today=day == today, edges=edges
+        )
+        parts.append(part)
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(ids))
+    points = np.concatenate([part.points for part in parts])
+    return Simulation(
+        day=day,
+        active=active,
+        draft=draft,
+        ids=np.concatenate([part.ids for part in parts]),
+        taken=_joined([part.taken for part in parts]),
+        points=points,
+        months=_months(edges, parts),
+        distribution=distribution(points, _beside(parts), draft.precedence),
+    )
+
+
+def month_edges(day: int) -> list[int]:
+    """The first days of the last MONTHS whole months before ``day``, and of the one after them.
+
+    A month is whole when ``day`` is its last day, or later.
+    """
+    after = day_date(day + 1)
+    year, month = after.year, after.month
+    edges = []
+    for _ in range(MONTHS + 1):
+        edges.append(day_number(after.replace(year=year, month=month, day=1)))
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+    return edges[::-1]
+
+
+async def _part(
+    connection: Read,
+    members: list[int],
+    kinds: tuple[ActiveRules, ActiveRules, ActiveRules],
+    day: int,
+    *,
+    today: bool,
+    edges: Sequence[int],
+) -> _Part:
+    table = await facts.tallies(connection, members, first=-(2**31), last=day)
+    holds = await facts.holds_of(connection, members)
+    active, draft, free = [
+        await _under(connection, members, table, rules, day, holds) for rules in kinds
+    ]
+    folded = (active.fold.states, draft.fold.states)
+    taken = taken_over(*folded, holds, kinds[0].compiled, kinds[1].compiled, today=today)
+    here = np.flatnonzero((taken.before != NOBODY) | (taken.after != NOBODY))
+    points = values_at(draft.days, here, np.full(len(here), day), kinds[1].compiled)
+    beside = await _circumstances(connection, members, draft, holds, day)
+    last_days = [edge - 1 for edge in edges[1:]]
+    by_status = np.array(
+        [
+            [counts(status) for status in on_days(under.fold.moves, len(members), last_days)]
+            for under in (active, draft)
+        ]
+    )
+    return _Part(
+        ids=np.array(members, np.int64)[here],
+        taken=TakenOver(taken.before[here], taken.after[here], taken.settled[here]),
+        points=points,
+        beside=_take(beside, here),
+        by_status=by_status,
+        moves=np.array([flaps(under.fold.moves, edges) for under in (active, draft, free)]),
+    )
+
+
+async def _under(
+    connection: Read,
+    members: list[int],
+    table: Ints,
+    rules: ActiveRules,
+    day: int,
+    holds: Sequence[tuple[int, Hold]],
+) -> _Under:
+    days = await facts.earned(table, members, rules)
+    start = States.before(await facts.entries(connection, members, days))
+    limit = np.full(len(members), day)
+    folded = await facts.fold_from(connection, members, start, days, limit, rules, holds)
+    return _Under(rules, days, folded)
+
+
+async def _circumstances(
+    connection: Read,
+    members: list[int],
+    under: _Under,
+    holds: Sequence[tuple[int, Hold]],
+    day: int,
+) -> Circumstances:
+    """What decides on ``day`` beside the points, counting people where that is a guard."""
+    rules = under.rules
+    states = under.fold.states.take(np.arange(len(members)))
+    states.day[:] = day
+    pairs = None
+    guarded = list(rules.compiled.guarded)
+    if guarded:
+        everyone = np.arange(len(members))
+        values = values_at(under.days, everyone, states.day, rules.compiled)
+        wanted = np.any(values[:, guarded] > 0, axis=1)
+        first = day - rules.rules.window_days + 1
+        pairs = await facts.pairs_of(connection, members, wanted, rules, first=first, last=day)
+    return circumstances(states, under.days, rules.compiled, holds, pairs)
+
+
+def _take(beside: Circumstances, rows: Ints) -> Circumstances:
+    return Circumstances(
+        beside.lock[rows], beside.dormant[rows], beside.newcomer[rows], beside.guarded[rows]
+    )
+
+
+def _beside(parts: Sequence[_Part]) -> Circumstances:
+    return Circumstances(
+        np.concatenate([part.beside.lock for part in parts]),
+        np.concatenate([part.beside.dormant for part in parts]),
+        np.concatenate([part.beside.newcomer for part in parts]),
+        np.concatenate([part.beside.guarded for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[TakenOver]) -> TakenOver:
+    return TakenOver(
+        np.concatenate([part.before for part in parts]),
+        np.concatenate([part.after for part in parts]),
+        np.concatenate([part.settled for part in parts]),
+    )
+
+
+def _months(edges: Sequence[int], parts: Sequence[_Part]) -> tuple[Month, ...]:
+    by_status = np.sum([part.by_status for part in parts], axis=0).tolist()
+    moves = np.sum([part.moves for part in parts], axis=0).tolist()
+    assert len(by_status[0][0]) == len(STATUSES)
+    assert len(INDICES) == 4
+    return tuple(
+        Month(
+            last_day=after - 1,
+            active=tuple(by_status[0][k]),
+            draft=tuple(by_status[1][k]),
+            moved=(moves[0][0][k], moves[1][0][k], moves[2][0][k]),
+            flapped=(moves[0][1][k], moves[1][1][k], moves[2][1][k]),
+        )
+        for k, (_, after) in enumerate(pairwise(edges))
+    )
