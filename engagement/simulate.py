@@ -17,7 +17,7 @@ from engagement.columns import CAUSES, NOBODY, Moves, States, statuses
 from engagement.grace import graces
 from engagement.points import Bools, Compiled, Ints
 from engagement.status import Hold
-from engagement.words import INDICES, STATUSES, Cause, RuleSet
+from engagement.words import STATUSES, Cause, RuleSet
 
 #: Whoever has a status again so many days after losing it has not moved, but flapped.
 FLAP_DAYS: Final = 30
@@ -212,11 +212,3 @@ def _edges(most: int, enter: int) -> list[int]:
         edges |= {step * scale for step in _STEPS if step * scale <= most}
         scale *= 10
     return sorted(edges)
-
-
-def changed(draft: RuleSet, active: RuleSet) -> bool:
-    """Whether points have to be counted anew, and not only held against other bars."""
-    bars_apart = replace(draft, thresholds=active.thresholds, name=active.name)
-    return bars_apart != active or any(
-        draft.thresholds[index].guards != active.thresholds[index].guards for index in INDICES
-    )

@@ -21,7 +21,7 @@ from engagement.simulate import (
     without_hysteresis,
 )
 from engagement.status import Hold
-from engagement.words import INDICES, STATUSES, RuleSet
+from engagement.words import RuleSet
 from store import facts, population
 from store.db import Read, day_date, day_number
 from store.rules import ActiveRules, as_if
@@ -242,8 +242,6 @@ def _joined(parts: Sequence[TakenOver]) -> TakenOver:
 def _months(edges: Sequence[int], parts: Sequence[_Part]) -> tuple[Month, ...]:
     by_status = np.sum([part.by_status for part in parts], axis=0).tolist()
     moves = np.sum([part.moves for part in parts], axis=0).tolist()
-    assert len(by_status[0][0]) == len(STATUSES)
-    assert len(INDICES) == 4
     return tuple(
         Month(
             last_day=after - 1,

@@ -10,21 +10,19 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from api.commands._drafts import Which, given, read_file, rules_of, say_mistakes, version_of
 from api.commands._shared import Json, refreshed
-from api.console import CommandError, print_json, run, say
+from api.console import print_json, run, say
 from api.database import open_database
 from api.settings import Settings
-from engagement.rules import MAX_CHARACTERS, RuleErrors, checksum, diff, load
+from engagement.rules import RuleErrors, checksum, diff, load
 from engagement.words import STATUSES, RuleSet
 from store import members, population, rules
-from store.db import Database, Read
+from store.db import Database
 from store.population import Population
 from store.rules import RuleSetVersion
 
 app = typer.Typer()
-Which = Annotated[
-    str, typer.Argument(metavar="FILE_OR_VERSION", help="A rule file, or the number of a version.")
-]
 
 
 @app.command()
@@ -42,7 +40,7 @@ async def _show(number: int | None, json: bool) -> None:
     async with open_database(Settings.load()) as database, database.read() as connection:
         if number is None:
             number = (await rules.active(database, connection)).id
-        found = await _version(connection, number)
+        found = await version_of(connection, number)
     if json:
         print_json({**_plain(found), "toml": found.toml})
         return
@@ -77,7 +75,7 @@ def check(file: Annotated[Path, typer.Argument(help="A rule file.")], json: Json
 
 
 async def _check(file: Path, json: bool) -> None:
-    text = _read(file)
+    text = read_file(file)
     try:
         found = load(text)
     except RuleErrors as error:
@@ -87,7 +85,7 @@ async def _check(file: Path, json: bool) -> None:
                 for one in error.mistakes
             ]
             print_json({"valid": False, "mistakes": mistakes})
-        _say_mistakes(file, error)
+        say_mistakes(file, error)
         raise typer.Exit(1) from None
     if json:
         told = {"name": found.name, "action_types": len(found.catalog), "checksum": checksum(found)}
@@ -112,12 +110,12 @@ def compare(
 
 
 async def _compare(first: str, other: str | None, json: bool) -> None:
-    texts = [_given(which) for which in (first, other) if which is not None]
+    texts = [given(which) for which in (first, other) if which is not None]
     if len(texts) == 2 and all(isinstance(one, RuleSet) for one in texts):
         before, after = texts
     else:
         async with open_database(Settings.load()) as database, database.read() as connection:
-            found = [await _rules_of(connection, one) for one in texts]
+            found = [await rules_of(connection, one) for one in texts]
             if other is None:
                 found.insert(0, (await rules.active(database, connection)).rules)
         before, after = found
@@ -147,13 +145,13 @@ def activate(which: Which, json: Json = False) -> None:
 async def _activate(which: str, json: bool) -> None:
     settings = Settings.load()
     now = settings.make_clock().now()
-    given = _given(which)
+    chosen = given(which)
     async with open_database(settings) as database:
-        if isinstance(given, RuleSet):
-            number = (await rules.save_draft(database, _read(Path(which)), now=now)).id
+        if isinstance(chosen, RuleSet):
+            number = (await rules.save_draft(database, read_file(Path(which)), now=now)).id
         else:
             async with database.read() as connection:
-                number = (await _version(connection, given)).id
+                number = (await version_of(connection, chosen)).id
         # Whatever was due before is not the work of the new rules.
         await refreshed(database, now)
         async with database.read() as connection:
@@ -212,49 +210,6 @@ def _moves(before: Population, after: Population) -> Counter[tuple[str, str]]:
     _, here, there = np.intersect1d(before.ids, after.ids, return_indices=True)
     pairs = zip(before.status[here].tolist(), after.status[there].tolist(), strict=True)
     return Counter((STATUSES[a].value, STATUSES[b].value) for a, b in pairs if a != b)
-
-
-def _given(which: str) -> RuleSet | int:
-    """A rule file's rules, or the number of a version."""
-    if which.isdecimal() and not Path(which).exists():
-        return int(which)
-    path = Path(which)
-    text = _read(path)
-    try:
-        return load(text)
-    except RuleErrors as error:
-        _say_mistakes(path, error)
-        raise typer.Exit(1) from None
-
-
-async def _rules_of(connection: Read, one: RuleSet | int) -> RuleSet:
-    return one if isinstance(one, RuleSet) else load((await _version(connection, one)).toml)
-
-
-async def _version(connection: Read, number: int) -> RuleSetVersion:
-    found = None if number >= 2**31 else await rules.version(connection, number)
-    if found is None:
-        raise CommandError(
-            f"there is no rule set with the number {number}; `ikusei rules list` shows all"
-        )
-    return found
-
-
-def _say_mistakes(path: Path, error: RuleErrors) -> None:
-    for mistake in error.mistakes:
-        say(f"{path}: {mistake}")
-    say(f"ikusei: {len(error.mistakes)} mistake{'s' * (len(error.mistakes) > 1)} in {path}")
-
-
-def _read(path: Path) -> str:
-    try:
-        # No rule file is larger, however many bytes a character takes.
-        with path.open(encoding="utf-8") as file:
-            return file.read(MAX_CHARACTERS + 1)
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not UTF-8 at byte {error.start}") from None
 
 
 def _plain(one: RuleSetVersion) -> dict[str, Any]:

@@ -123,6 +123,19 @@ def _adds_up(report: dict[str, Any]) -> None:
         assert row["count"] == row["before"] + row["moved_in"] - row["moved_out"]
 
 
+def _comes_about(imported: Imported, bars: dict[str, int], *days: str) -> None:
+    """A simulation adds up to the population, moves somebody, and is what activation gives."""
+    options = [part for word, bar in bars.items() for part in ("--enter", f"{word}={bar}")]
+    days_asked = [part for day in days for part in ("--as-of", day)]
+    found = imported.told("simulate", *options, *days_asked, "--verify")
+    population = imported.told("report", "tiers", *days_asked)["totals"]["population"]
+    assert found["totals"]["population"] == population
+    assert sum(cell["members"] for cell in found["matrix"]) == population
+    assert found["totals"]["moved"] > 0
+    assert found["verified"]["equal"] is True
+    assert found["verified"]["counts"] == {row["status"]: row["count"] for row in found["rows"]}
+
+
 @pytest.mark.xdist_group("quantum")
 def test_every_row_of_the_dump_is_accounted_for(quantum: Imported) -> None:
     report = quantum.report
@@ -210,6 +223,19 @@ def test_the_tiers_of_the_forum_add_up_on_every_day(urho: Imported, day: str | N
         assert report["as_of"] == day
     if day in {None, "2026-11-21"}:
         assert totals["population"] + totals["staff"] + totals["bots"] == 999
+
+
+@pytest.mark.parametrize("bars", [{"interaction": 6, "support": 3}, {"interaction": 40}])
+@pytest.mark.xdist_group("urho")
+def test_what_a_draft_would_do_to_the_forum_is_what_it_does(
+    urho: Imported, bars: dict[str, int]
+) -> None:
+    _comes_about(urho, bars, "2016-06-01")
+
+
+@pytest.mark.xdist_group("quantum")
+def test_what_a_draft_would_do_to_the_dump_is_what_it_does(quantum: Imported) -> None:
+    _comes_about(quantum, {"contribution": 5, "support": 20})
 
 
 @pytest.mark.xdist_group("urho")

@@ -1,0 +1,331 @@
+"""Show what other rules would do, before anybody decides: who would stand where, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import numpy as np
+import typer
+
+from api.commands._drafts import given, rules_of
+from api.commands._shared import AsOf, Json, archive_note, moment_of
+from api.console import CommandError, gauge, print_json, run, say
+from api.database import open_database
+from api.settings import Settings
+from engagement.columns import NOBODY
+from engagement.explain_texts import STATUS_JA
+from engagement.rules import RuleErrors, diff, dump, load
+from engagement.simulate import NEAR_PERCENT, Spread, counts, is_near, matrix, spread
+from engagement.words import INDICES, STATUSES, Index, RuleSet
+from store import members, reports
+from store.db import Database, Read, day_date
+from store.population import Population
+from store.simulate import Month, Simulation, simulate
+from store.verify import put_in_force
+
+#: Members shown of those who are near a bar.
+_SAMPLE: Final = 5
+Told = dict[str, Any]
+
+
+def command(
+    draft: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FILE_OR_VERSION]",
+            help="A rule file, or the number of a version (default: the active one).",
+        ),
+    ] = None,
+    enter: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INDEX=POINTS", help="Another bar than the draft's; may be given several times."
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Also put it in force, compare who stands where, and take it back. Recording "
+            "waits meanwhile.",
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what other rules would do to the community, and change nothing.
+
+    Who would have which status if the draft came into force on the day, where everybody moves, how
+    the points lie around the bars, and what the last twelve months would have looked like.
+    """
+    run(_simulate(draft, enter or [], as_of, verifies=verify, json=json))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A simulation with what is told beside it: members near the bars, and what nobody counts."""
+
+    simulation: Simulation
+    near: dict[Index, list[Told]]
+    unclassified: int
+    actions: int
+    archive: bool
+
+
+async def _simulate(
+    which: str | None, enter: Sequence[str], as_of: str | None, *, verifies: bool, json: bool
+) -> None:
+    settings = Settings.load()
+    now = settings.make_clock().now()
+    chosen = None if which is None else given(which)
+    async with open_database(settings) as database:
+        async with database.read() as connection:
+            found, day = await moment_of(database, connection, now, as_of)
+            base = found.rules.rules if chosen is None else await rules_of(connection, chosen)
+            draft = with_bars(base, enter)
+            with gauge("folding members") as show:
+                simulation = await simulate(
+                    connection, found.rules, draft, day=day, today=found.today, progress=show
+                )
+            told = told_simulation(await _beside(connection, simulation, archive=found.archive))
+        if verifies:
+            told["verified"] = await _verified(database, simulation, draft, now)
+    if json:
+        print_json(told)
+    else:
+        if note := archive_note(found, as_of):
+            say(note)
+        for line in lines_of(told):
+            print(line)
+    if verifies and not told["verified"]["equal"]:
+        raise typer.Exit(1)
+
+
+def with_bars(rules: RuleSet, enter: Sequence[str]) -> RuleSet:
+    """``rules`` with other bars, each given as ``index=points``; raises CommandError."""
+    thresholds = dict(rules.thresholds)
+    for one in enter:
+        word, _, points = one.partition("=")
+        if word not in [index.value for index in INDICES] or not points.isdecimal():
+            words = ", ".join(index.value for index in INDICES)
+            raise CommandError(
+                f"--enter is {one!r}; expected one of {words}, and whole points, such as support=12"
+            )
+        index = Index(word)
+        thresholds[index] = replace(thresholds[index], enter=int(points))
+    # What a rule file could not say is refused here as it is there.
+    try:
+        return load(dump(replace(rules, thresholds=thresholds)))
+    except RuleErrors as error:
+        raise CommandError("; ".join(str(mistake) for mistake in error.mistakes)) from None
+
+
+async def _beside(connection: Read, simulation: Simulation, *, archive: bool) -> _Found:
+    there = await reports.recorded(connection)
+    known = {row.key for row in simulation.draft.catalog}
+    return _Found(
+        simulation,
+        {index: await _near(connection, simulation, index) for index in INDICES},
+        sum(n for key, n in there.by_type.items() if key not in known),
+        there.actions,
+        archive,
+    )
+
+
+async def _near(connection: Read, simulation: Simulation, index: Index) -> list[Told]:
+    """Some of those who are near the bar of an index, the nearest first."""
+    points = simulation.points[:, INDICES.index(index)]
+    enter = simulation.draft.thresholds[index].enter
+    near = np.flatnonzero(is_near(points, enter))
+    nearest = near[np.argsort(np.abs(points[near] - enter * 100), kind="stable")][:_SAMPLE]
+    ids = simulation.ids[nearest].tolist()
+    rows = await members.by_ids(connection, ids)
+    accounts = await members.accounts(connection, ids)
+    return [
+        {
+            "name": rows[id_].name,
+            "accounts": [
+                {"source": one.source, "id": one.external_id} for one in accounts.get(id_, [])
+            ],
+            "points": int(points[row]) / 100,
+        }
+        for id_, row in zip(ids, nearest.tolist(), strict=True)
+    ]
+
+
+async def _verified(
+    database: Database, simulation: Simulation, draft: RuleSet, now: datetime
+) -> Told:
+    """What came about when the draft was in force, beside what was foretold."""
+    real = await put_in_force(database, draft, dump(draft), day=simulation.day, now=now)
+    return {"equal": _same(simulation, real), "counts": _by_status(counts(real.status))}
+
+
+def _same(simulation: Simulation, real: Population) -> bool:
+    """Whether everybody stands where it was foretold."""
+    after = simulation.taken.after
+    here = after != NOBODY
+    return bool(
+        np.array_equal(simulation.ids[here], real.ids) and np.array_equal(after[here], real.status)
+    )
+
+
+def told_simulation(found: _Found) -> Told:
+    """A simulation as JSON."""
+    simulation = found.simulation
+    taken = simulation.taken
+    before, after, settled = (
+        counts(column) for column in (taken.before, taken.after, taken.settled)
+    )
+    population = int((taken.after != NOBODY).sum())
+    moved = taken.before != taken.after
+    return {
+        "report": "simulate",
+        "as_of": str(day_date(simulation.day)),
+        "archive": found.archive,
+        "rule_set": simulation.active.name,
+        "rule_set_version": simulation.active.id,
+        "draft": simulation.draft.name,
+        "changes": [str(change) for change in diff(simulation.active.rules, simulation.draft)],
+        "rows": [
+            {
+                "status": status.value,
+                "before": int(before[i]),
+                "count": int(after[i]),
+                "change": int(after[i] - before[i]),
+                "share": round(int(after[i]) / population, 6) if population else 0.0,
+                "after_grace": int(settled[i]),
+            }
+            for i, status in enumerate(STATUSES)
+        ],
+        "matrix": _matrix(simulation),
+        "indices": [_index(found, index) for index in INDICES],
+        "months": [_month(one) for one in simulation.months],
+        "totals": {
+            "population": population,
+            "moved": int(moved.sum()),
+            "would_be_told": int((moved & (taken.after != NOBODY)).sum()),
+            "in_grace": taken.in_grace,
+            "actions": found.actions,
+            "unclassified": found.unclassified,
+        },
+    }
+
+
+def _by_status(column: Any) -> dict[str, int]:
+    return {status.value: int(n) for status, n in zip(STATUSES, column, strict=True)}
+
+
+def _matrix(simulation: Simulation) -> list[Told]:
+    """How many go from where to where, the cells with anybody in them."""
+    table = matrix(simulation.taken.before, simulation.taken.after)
+    words = [*(status.value for status in STATUSES), None]
+    return [
+        {"from": words[row], "to": words[column], "members": int(table[row, column])}
+        for row, column in np.argwhere(table).tolist()
+    ]
+
+
+def _index(found: _Found, index: Index) -> Told:
+    threshold = found.simulation.draft.thresholds[index]
+    told: Spread = spread(found.simulation.points[:, INDICES.index(index)], threshold.enter)
+    return {
+        "index": index.value,
+        "enter": told.enter,
+        "reach": told.reach,
+        "near": told.near,
+        "near_percent": NEAR_PERCENT,
+        "sample": found.near[index],
+        "without": told.without,
+        "quantiles": {str(q): value for q, value in told.quantiles.items()},
+        "histogram": [
+            {"from": one.low, "below": one.high, "members": one.members} for one in told.bins
+        ],
+    }
+
+
+def _month(one: Month) -> Told:
+    return {
+        "month": f"{day_date(one.last_day):%Y-%m}",
+        "active": _by_status(one.active),
+        "draft": _by_status(one.draft),
+        "moves": dict(zip(_RULES, one.moved, strict=True)),
+        "flaps": dict(zip(_RULES, one.flapped, strict=True)),
+    }
+
+
+_RULES: Final = ("active", "draft", "draft_without_hysteresis")
+#: How wide the longest bar of a histogram is.
+_WIDE: Final = 40
+
+
+def lines_of(told: Told) -> Iterator[str]:
+    """A simulation as people read it."""
+    totals = told["totals"]
+    yield (
+        f"If {told['draft']} were in force in the place of {told['rule_set']} "
+        f"at the end of {told['as_of']}"
+    )
+    yield from (f"  {change}" for change in told["changes"] or ["Nothing differs."])
+    yield ""
+    yield f"{'':18}{'now':>9}{'then':>9}{'change':>8}{'share':>8}{'after grace':>13}"
+    for row in told["rows"]:
+        name = f"{row['status']} {STATUS_JA[row['status']]}"
+        yield (
+            f"{name:16}{row['before']:>9,}{row['count']:>9,}{row['change']:>+8,}"
+            f"{row['share']:>8.1%}{row['after_grace']:>13,}"
+        )
+    yield (
+        f"\n{totals['moved']:,} of {totals['population']:,} would have another status; "
+        f"{totals['in_grace']:,} would keep theirs for a while."
+    )
+    yield from (
+        f"{cell['members']:>8,}  {cell['from'] or 'not here'} -> {cell['to'] or 'not here'}"
+        for cell in told["matrix"]
+        if cell["from"] != cell["to"]
+    )
+    for index in told["indices"]:
+        yield from _lines_of_index(index)
+    yield from _lines_of_months(told["months"])
+    if totals["unclassified"]:
+        share = totals["unclassified"] / totals["actions"]
+        yield f"\n{totals['unclassified']:,} actions ({share:.1%}) are of types not in the draft."
+    if "verified" in told:
+        yield (
+            "\nPut in force and taken back: everybody stood where it was foretold."
+            if told["verified"]["equal"]
+            else "\nPut in force and taken back: NOT everybody stood where it was foretold."
+        )
+
+
+def _lines_of_index(index: Told) -> Iterator[str]:
+    yield (
+        f"\n{index['index']}: {index['reach']:,} have {index['enter']} points or more, "
+        f"{index['near']:,} are within {index['near_percent']} % of it, "
+        f"{index['without']:,} have none"
+    )
+    most = max((one["members"] for one in index["histogram"]), default=0)
+    for one in index["histogram"]:
+        if one["from"] == index["enter"]:
+            yield f"{'':>8}  {'-' * _WIDE} {index['enter']}"
+        bar = "#" * -(-one["members"] * _WIDE // most)
+        yield f"{one['from']:>8}+ {bar} {one['members']:,}"
+    for who in index["sample"]:
+        account = who["accounts"][0] if who["accounts"] else {"source": "?", "id": "?"}
+        name = who["name"] or account["id"]
+        yield f"    near: {name} ({account['source']} {account['id']}), {who['points']:g} points"
+
+
+def _lines_of_months(months: Sequence[Told]) -> Iterator[str]:
+    yield "\nAt the ends of the last months: those above dormant under both rules, and moves"
+    yield f"{'':10}{'now':>9}{'draft':>9}{'moves':>9}{'draft':>9}{'back soon':>11}{'draft':>9}"
+    top = [status.value for status in STATUSES[: len(INDICES)]]
+    for one in months:
+        active, draft = (sum(one[name][word] for word in top) for name in ("active", "draft"))
+        yield (
+            f"{one['month']:10}{active:>9,}{draft:>9,}{one['moves']['active']:>9,}"
+            f"{one['moves']['draft']:>9,}{one['flaps']['active']:>11,}{one['flaps']['draft']:>9,}"
+        )
