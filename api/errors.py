@@ -266,32 +266,36 @@ def origin(error: BaseException) -> Iterator[str]:
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
 
 
+_INTRODUCTION: Final = """\
+# Error codes
+
+Every error carries a code and the id of its request in `extensions`:
+
+```json
+{"errors": [{"message": "…", "path": ["member"],
+             "extensions": {"code": "FORBIDDEN", "requestId": "8f1c0b6e5a7d4c92"}}]}
+```
+
+The same id stands in the header `X-Request-Id` and in the line of the log. Send the
+header yourself, as a UUID or the id of a trace, and it is kept (16 to 64 of
+`0-9 a-f A-F -`); another is not, since it may be a name, which no log holds.
+
+Codes are stable; messages are for people and may be worded better in any release.
+
+## Of the whole request
+
+The first status is that of `Accept: application/graphql-response+json`, the second
+that of `application/json`; the third is that of both under the
+[profile](http.md#profiles) `draft-2026`.
+
+| code | status | `application/json` | `draft-2026` | meaning |
+|---|---|---|---|---|"""
+
+
 def page(fields: Mapping[str, str], problems: Mapping[str, str]) -> str:
     """docs/reference/error-codes.md; ``fields`` and ``problems`` are those of the schema."""
     lines = [
-        "# Error codes",
-        "",
-        "Every error carries a code and the id of its request in `extensions`:",
-        "",
-        "```json",
-        '{"errors": [{"message": "…", "path": ["member"],',
-        '             "extensions": {"code": "FORBIDDEN", "requestId": "8f1c0b6e5a7d4c92"}}]}',
-        "```",
-        "",
-        "The same id stands in the header `X-Request-Id` and in the line of the log. Send the",
-        "header yourself, as a UUID or the id of a trace, and it is kept (16 to 64 of",
-        "`0-9 a-f A-F -`); another is not, since it may be a name, which no log holds.",
-        "",
-        "Codes are stable; messages are for people and may be worded better in any release.",
-        "",
-        "## Of the whole request",
-        "",
-        "The first status is that of `Accept: application/graphql-response+json`, the second",
-        "that of `application/json`; the third is that of both under the",
-        "[profile](http.md#profiles) `draft-2026`.",
-        "",
-        "| code | status | `application/json` | `draft-2026` | meaning |",
-        "|---|---|---|---|---|",
+        _INTRODUCTION,
         *(
             f"| `{code}` | {m.status} | {m.legacy or m.status} | {m.draft or m.status} | {m.text} |"
             for code, m in CODES.items()
