@@ -123,6 +123,8 @@ def test_every_command_says_that_the_database_must_be_migrated(
         "report": ("tiers",),
         "rules": ("show",),
         "serve": (),
+        "simulate": (),
+        "suggest": (),
         "work": (),
     }
     # The first makes its own databases, the second migrates.
