@@ -13,6 +13,7 @@ from sources.discourse_mapping import load_discourse
 from sources.discourse_users import discourse_users, load_discourse_users
 from sources.ndjson import ndjson
 from sources.note_likes import load_note_likes, note_likes
+from sources.parse import MAX_WORD, WORD, show
 from sources.polis import load_polis, polis
 from sources.reader import BaseReader, SourceError
 from sources.slack import slack
@@ -34,10 +35,10 @@ def open_source(
 ) -> BaseReader:
     """The reader of ``paths`` as ``format``; nothing is read yet.
 
-    ``source`` names the community the ids belong to: required, except for ``ndjson``, whose
-    records name their own. ``mapping`` replaces the shipped mapping file. ``as_of`` is when a user
-    list was exported (default: the newest time in it). ``stdin`` is read for the path ``-`` of
-    ``ndjson``. Raises SourceError for what is missing or of the wrong kind, MappingError (one of
+    ``source``, a word, names the community the ids belong to: required, except for ``ndjson``,
+    whose records name their own. ``mapping`` replaces the shipped mapping file. ``as_of`` is when
+    a user list was exported (default: the newest time in it). ``stdin`` is read for the path ``-``
+    of ``ndjson``. Raises SourceError for what is missing or of the wrong kind, MappingError (one of
     them) for mistakes in the mapping file.
     """
     if format not in FORMATS:
@@ -47,6 +48,11 @@ def open_source(
     if as_of is not None and format != "discourse-users":
         raise SourceError(
             f"{format} tells when its totals were taken; only discourse-users takes an as_of"
+        )
+    if source and (len(source) > MAX_WORD or not WORD.fullmatch(source)):
+        raise SourceError(
+            f"the source is called {show(source)}; expected lower-case letters, digits and '_', "
+            f"starting with a letter, at most {MAX_WORD} of them, such as 'my_forum'"
         )
     if format == "ndjson":
         if mapping is not None:

@@ -18,6 +18,14 @@ Which = Annotated[
     str, typer.Argument(metavar="FILE_OR_VERSION", help="A rule file, or the number of a version.")
 ]
 
+Draft = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[FILE_OR_VERSION]",
+        help="A rule file, or the number of a version (default: the active one).",
+    ),
+]
+
 
 def given(which: str) -> RuleSet | int:
     """A rule file's rules, or the number of a version; ends the command where they are wrong."""

@@ -36,7 +36,8 @@ def command(
     format: Annotated[str, typer.Argument(help=f"One of {', '.join(FORMATS)}.")],
     paths: Paths,
     source: Annotated[
-        str | None, typer.Option(help="What to call the community its ids belong to.")
+        str | None,
+        typer.Option(help="What to call the community its ids belong to, such as my_forum."),
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="A mapping file of your own.")] = None,
     as_of: Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import numpy as np
 import typer
 
-from api.commands._drafts import given, rules_of
+from api.commands._drafts import Draft, given, rules_of
 from api.commands._shared import AsOf, Json, archive_note, moment_of
 from api.console import CommandError, gauge, print_json, run, say
 from api.database import open_database
@@ -32,13 +32,7 @@ Told = dict[str, Any]
 
 
 def command(
-    draft: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[FILE_OR_VERSION]",
-            help="A rule file, or the number of a version (default: the active one).",
-        ),
-    ] = None,
+    draft: Draft = None,
     enter: Annotated[
         list[str] | None,
         typer.Option(

@@ -208,3 +208,10 @@ def test_a_day_that_cannot_be_meant_is_refused(
 def test_what_waits_is_what_nobody_has_sent(url: str, data_dir: Path) -> None:
     report = told("import", "ndjson", str(write_records(data_dir / "c")), database_url=url)
     assert report["waiting"] == {"action": 1, "retraction": 0}
+
+
+def test_a_name_that_is_none_is_told_before_anything_is_read(url: str, data_dir: Path) -> None:
+    file = write_records(data_dir / "records.ndjson")
+    done = ikusei("import", "ndjson", str(file), "--source", "my-forum", database_url=url)
+    fails(done, "the source is called 'my-forum'; expected lower-case letters, digits and '_'")
+    assert len(done.stderr.splitlines()) == 1

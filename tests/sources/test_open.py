@@ -72,3 +72,13 @@ def test_what_cannot_be_opened_says_what_was_expected(tmp_path: Path) -> None:
     ]:
         with pytest.raises(SourceError, match=complaint):
             open_source(format, paths, now=NOW, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", ["note-likes", "My forum", "9lives", "フォーラム", "a" * 65])
+def test_a_name_that_no_record_could_have_is_refused_at_once(
+    tmp_path: Path, format: str, name: str
+) -> None:
+    """Instead of every record of a whole archive, one by one."""
+    with pytest.raises(SourceError, match=r"the source is called .*; expected lower-case letters"):
+        open_source(format, [example(tmp_path, format)], source=name, now=NOW)
