@@ -195,7 +195,7 @@ class Folding:
             inside = leaving < at
             leaves = self.days.day[np.minimum(leaving, rows - 1)] + self.window
             ahead = np.where(inside, np.minimum(ahead, leaves), ahead)
-        quiet = np.where(s.last_given == NEVER, s.entry, s.last_given)
+        quiet = quiet_since(s.entry, s.last_given)
         candidates = [
             s.entry + rules.lifecycle.newcomer_days,
             quiet + rules.lifecycle.dormant_after_days,
@@ -269,7 +269,7 @@ class Folding:
         """The first status of the precedence whose condition holds at the end of ``day``."""
         rules = self.rules.rules
         locked, grace = self.holds.in_force(member, day)
-        quiet = np.where(last_given == NEVER, entry, last_given)
+        quiet = quiet_since(entry, last_given)
         status = np.full(len(member), _MEMBER, np.int64)
         for word in reversed(rules.precedence):
             if word == "lock":
@@ -288,6 +288,11 @@ class Folding:
                 holds = (met[:, i] != NEVER) | grace[:, i]
                 status = np.where(holds, code, status)
         return status
+
+
+def quiet_since(entry: Ints, last_given: Ints) -> Ints:
+    """The day since which each member has given nothing: their first, if they never have."""
+    return np.where(last_given == NEVER, entry, last_given)
 
 
 def fold(

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement.columns import NEVER, Pairs, States
+from engagement.columns import Pairs, States, quiet_since
 from engagement.holds import NO_LOCK, Holds
 from engagement.points import Bools, Compiled, Days, Ints
 from engagement.status import Hold
@@ -58,11 +58,10 @@ def circumstances(
     day = states.day
     everyone = np.arange(len(day))
     locked, _ = Holds(holds, day - 1).in_force(everyone, day)
-    quiet = np.where(states.last_given == NEVER, states.entry, states.last_given)
     lifecycle = rules.rules.lifecycle
     return Circumstances(
         lock=locked,
-        dormant=day - quiet >= lifecycle.dormant_after_days,
+        dormant=day - quiet_since(states.entry, states.last_given) >= lifecycle.dormant_after_days,
         newcomer=day - states.entry < lifecycle.newcomer_days,
         guarded=_guarded(day, days, rules, pairs),
     )

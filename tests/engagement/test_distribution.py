@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engagement.columns import Pairs, States
 from engagement.distribution import (
     HIGHEST,
     Circumstances,
     Distribution,
+    circumstances,
     distinct,
     distribution,
 )
 from engagement.holds import NO_LOCK
+from engagement.points import Compiled, Days, compile_rules
+from engagement.rules import default
+from engagement.status import guards_hold
 from engagement.suggest import Unreachable, at_gap, for_numbers, for_share
-from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, Status
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Guards, Index, Status
 
 PRECEDENCE = (
     *("lock", "dormant", "contribution", "interaction", "favorability", "support"),
@@ -78,6 +84,58 @@ def test_it_says_what_asking_everybody_says(
     everybody = made(members, precedence)
     assert everybody.members == len(members)
     assert everybody.statuses(enter).tolist() == one_by_one(members, enter, precedence)
+
+
+_EARNED = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 3), st.integers(0, 5)),
+    max_size=40,
+)
+
+
+@given(
+    _EARNED,
+    st.integers(20, 40),
+    st.sampled_from([(2, None, 1), (None, 2, 1), (2, 2, 1), (2, 3, 2), (None, None, 0)]),
+)
+def test_guards_are_those_of_entering(
+    earned: list[tuple[int, int, int, int]], day: int, guards: tuple[int | None, int | None, int]
+):
+    """Of four members with (member, day, index, counterpart), each worth a point."""
+    rules = guarded_by(Guards(guards[0], guards[1], guards[2]))
+    members = np.arange(5)
+    rows = sorted({(who, on) for who, on, _, _ in earned})
+    points = np.zeros((len(rows), 4), np.int64)
+    for who, on, position, _ in earned:
+        points[rows.index((who, on)), position] += 100
+    owners = np.array([who for who, _ in rows], np.int64)
+    days = Days(
+        np.searchsorted(owners, members),
+        np.array([on for _, on in rows], np.int64),
+        points,
+        np.ones(len(rows), np.bool_),
+    )
+    table = np.array(sorted(earned), np.int64).reshape(-1, 4)
+    pairs = Pairs(np.searchsorted(table[:, 0], members), table[:, 1], table[:, 2], table[:, 3])
+    states = States.before(np.full(4, day + 1, np.int64))
+    found = circumstances(states, days, rules, (), pairs).guarded
+    first = day - rules.rules.window_days + 1
+    for who in range(4):
+        for i, index in enumerate(INDICES):
+            inside = [
+                one for one in earned if one[0] == who and one[2] == i and first <= one[1] <= day
+            ]
+            expected = guards_hold(
+                rules.rules.thresholds[index].guards,
+                members=len({one[3] for one in inside}),
+                days=len({one[1] for one in inside}),
+            )
+            assert found[who, i] == expected
+
+
+def guarded_by(guards: Guards) -> Compiled:
+    rules = default()
+    thresholds = {index: replace(t, guards=guards) for index, t in rules.thresholds.items()}
+    return compile_rules(replace(rules, window_days=15, thresholds=thresholds), {})
 
 
 def test_the_same_points_are_kept_once():

@@ -102,17 +102,21 @@ async def test_what_is_foretold_comes_about(lively: Database, draft: RuleSet):
     assert (taken.before != taken.settled).any()
 
 
-async def test_graces_end_in_what_is_said_to_remain(lively: Database):
+async def test_without_its_graces_it_is_what_is_said_to_remain(lively: Database):
     draft = DRAFTS["higher bars"]
-    simulation = await told(lively, draft)
-    assert simulation.taken.in_grace > 0
-    kept = dict(zip(simulation.ids.tolist(), simulation.taken.after.tolist(), strict=True))
-    assert await put_in_force(lively, draft) == kept
-    async with lively.read() as connection:
-        active = await rules.active(lively, connection)
-        by_own_points = await population.at(connection, active, day=lively.day(UNTIL))
-    # Graces are holds, which the fold of a day knows as well.
-    assert by_own_points.status.tolist() == simulation.taken.after.tolist()
+    taken = (await told(lively, draft)).taken
+    assert taken.in_grace > 0
+    await put_in_force(lively, draft)
+
+    async def by_fold() -> list[int]:
+        async with lively.read() as connection:
+            active = await rules.active(lively, connection)
+            everybody = await population.at(connection, active, day=lively.day(UNTIL))
+        return list(everybody.status)
+
+    assert await by_fold() == taken.after.tolist()
+    await lively.in_write(lambda c: c.execute("delete from hold where kind = 'grace'"))
+    assert await by_fold() == taken.settled.tolist()
 
 
 async def test_the_same_rules_change_nothing(lively: Database):
