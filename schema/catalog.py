@@ -22,8 +22,8 @@ from schema.node import Node
 from schema.scalars import Count
 from schema.scopes import BOTH, MANAGER, Needs, needs
 from schema.words import DistinctBy, Index, Side
-from store import reports
-from store.reports import Recorded
+from store.reports import health
+from store.reports.health import Recorded
 from store.rules import RuleSetVersion
 
 #: What the text of a rule set costs, up to a million characters.
@@ -118,7 +118,7 @@ async def recorded(context: Context, group: Siblings[None]) -> Recorded:
 
     async def load() -> Recorded:
         async with context.read() as (connection, _):
-            return await reports.recorded(connection)
+            return await health.recorded(connection)
 
     return await group.once("recorded", load)
 

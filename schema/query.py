@@ -37,9 +37,11 @@ from schema.types import (
     post_page,
 )
 from schema.words import PostState, Role, Status
-from store import actions, listing, members, past, posts, reports, rules
+from store import actions, listing, members, past, posts, rules
 from store.listing import Wanted
 from store.members import MemberRow, Order
+from store.reports import tiers
+from store.reports.report import MOST_PERIOD
 
 #: What looking for a part of any name costs, in objects.
 _SEARCH = 20
@@ -298,10 +300,10 @@ class Query:
             int, strawberry.argument(description="Length of the period that ends on the day.")
         ] = 30,
     ) -> TierReport:
-        if not 1 <= period_days <= reports.MOST_PERIOD:
+        if not 1 <= period_days <= MOST_PERIOD:
             raise Refused(
                 "BAD_INPUT",
-                f"`periodDays` is {period_days}; expected a number from 1 to {reports.MOST_PERIOD}",
+                f"`periodDays` is {period_days}; expected a number from 1 to {MOST_PERIOD}",
             )
         now = await info.context.moment()
         day = asked_day(now, as_of)
@@ -309,7 +311,7 @@ class Query:
         if day != now.today:
             everybody = await past.on_day(info.context.database, now.rules, day=day, anew=True)
         async with info.context.read() as (connection_, now):
-            found = await reports.tier_report(
+            found = await tiers.tier_report(
                 connection_,
                 now.rules,
                 day=day,

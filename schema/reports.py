@@ -18,9 +18,9 @@ from schema.ids import to_id
 from schema.scalars import Count
 from schema.scopes import MANAGER, needs
 from schema.words import Precision, Status
-from store import reports
 from store.db import day_date
 from store.moment import Moment
+from store.reports import health, tiers
 
 
 @needs(*MANAGER)
@@ -147,18 +147,18 @@ class DataHealth:
     @strawberry.field(description="The newest day on which anything counts.")
     async def newest_day(self, info: Asked) -> date | None:
         async with info.context.read() as (connection, _):
-            day = await reports.newest_day(connection)
+            day = await health.newest_day(connection)
         return None if day is None else day_date(day)
 
-    async def _backlog(self, info: Asked) -> reports.Backlog:
-        async def load() -> reports.Backlog:
+    async def _backlog(self, info: Asked) -> health.Backlog:
+        async def load() -> health.Backlog:
             async with info.context.read() as (connection, now):
-                return await reports.backlog(connection, now.rules)
+                return await health.backlog(connection, now.rules)
 
         return await self.group.once("backlog", load)
 
 
-def tier_report_of(found: reports.TierReport, *, archive: bool) -> TierReport:
+def tier_report_of(found: tiers.TierReport, *, archive: bool) -> TierReport:
     """The report on statuses as GraphQL tells it."""
     return TierReport(
         as_of=day_date(found.day),

@@ -26,7 +26,7 @@ from store import rules
 from store.db import Database, StoreError, Write
 from store.receipt import Counts, Receipt
 from store.record import record
-from store.reports import backlog
+from store.reports.health import backlog
 
 #: A batch ends at so many records, or so many bytes of input.
 BATCH: Final = 2_000

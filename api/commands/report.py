@@ -1,231 +1,271 @@
-"""Reports: how many members have each status and who moved, and the health of the data."""
+"""Reports: who stands where, who moved by which routes, who stays; and the health of the data."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from enum import StrEnum
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
 from typing import Annotated, Any, Final
 
 import typer
 
+from api.commands._drafts import given, rules_of
 from api.commands._shared import AsOf, Json, archive_note, moment_of
-from api.console import print_json, run, say
+from api.commands._tables import Format, Formats, Output, write_to, written
+from api.console import CommandError, gauge, run, say
 from api.database import open_database
 from api.settings import Settings
-from engagement.explain_texts import STATUS_JA
-from store.db import day_date
-from store.moment import Newest, moment
-from store.reports import MOST_PERIOD, Health, TierReport, data_health, tier_report
+from engagement.history import History
+from engagement.routes import GOALS
+from engagement.words import STATUSES, Status
+from store.db import day_number
+from store.history import history
+from store.reports.registry import REPORTS
+from store.reports.report import MOST_PERIOD, By, Days, Question, Sources, document
+from store.rules import as_if
 
 app = typer.Typer()
 
-
-class Format(StrEnum):
-    """How a report is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-
-
-Formats = Annotated[Format, typer.Option(help="How to print it.")]
-Report = dict[str, Any]
-
-#: What each concern of the health report means, in the order of the report.
-CONCERNS: Final[Mapping[str, str]] = {
-    "unclassified": "actions of a type that the rules do not know; they are worth nothing",
-    "waiting_posts": "posts that something refers to and nobody sent",
-    "waiting_reactions": "actions on such posts; they count once the post comes",
-    "waiting_retractions": "retractions of actions that have not come",
-    "undescribed": "members known only from what they did",
-    "pending_refolds": "members whose past changed and who wait for due work",
-    "outdated_standings": "members placed under other rules, who wait for due work",
-    "counters_whole": "first snapshots of a member's total, which fall on one day as a whole",
-    "times_day": "actions of which only the day is known",
-    "times_lower_bound": "actions known only not to be earlier than their time",
-    "times_unknown": "actions of which no time is known",
-}
+Period = Annotated[
+    int,
+    typer.Option(min=1, max=MOST_PERIOD, metavar="DAYS", help="Days over which moves count."),
+]
+Rules = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE_OR_VERSION",
+        help="As if these rules had always been in force (default: those that are).",
+    ),
+]
+Range = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST..LAST", help="Of those who joined on these days."),
+]
+_STATUS_WORDS: Final = [status.value for status in STATUSES]
 
 
 @app.command()
 def tiers(
     as_of: AsOf = None,
-    period: Annotated[
-        int,
-        typer.Option(min=1, max=MOST_PERIOD, metavar="DAYS", help="Days over which moves count."),
-    ] = 30,
+    period: Period = 30,
     format: Formats = Format.TABLE,
+    output: Output = None,
     json: Json = False,
 ) -> None:
     """Count members by status, with those who came to it and left it during the period.
 
     The counts add up to the population: all members but staff, bots, merged and erased ones.
     """
-    run(_tiers(as_of, period, Format.JSON if json else format))
-
-
-async def _tiers(as_of: str | None, period: int, format: Format) -> None:
-    settings = Settings.load()
-    now = settings.make_clock().now()
-    async with open_database(settings) as database, database.read() as connection:
-        found, day = await moment_of(database, connection, now, as_of)
-        report = await tier_report(
-            connection, found.rules, day=day, today=found.today, period_days=period
-        )
-    told = told_tiers(report, rule_set_version=found.rules.id, archive=found.archive)
-    _print(told, format, note=archive_note(found, as_of))
-    if format is Format.TABLE:
-        totals = told["totals"]
-        print(f"\nApart: {totals['staff']:,} staff, {totals['bots']:,} bots.")
-        if totals["unplaced"]:
-            say(f"{totals['unplaced']:,} wait to be placed: run `ikusei refresh`.")
-        if totals["outdated"]:
-            say(f"{totals['outdated']:,} still stand by earlier rules: run `ikusei refresh`.")
-
-
-def told_tiers(report: TierReport, *, rule_set_version: int, archive: bool) -> Report:
-    """A tier report as JSON.
-
-    ``change`` is the count minus that at the end of the previous period (``before``), which is
-    what ``net`` says from the side of those who moved.
-    """
-    rows = [
-        {
-            "status": row.status.value,
-            "count": row.count,
-            "share": round(row.share, 6),
-            "moved_in": row.moved_in,
-            "joined": row.joined,
-            "moved_out": row.moved_out,
-            "net": row.net,
-            "before": row.before,
-            "change": row.count - row.before,
-        }
-        for row in report.rows
-    ]
-    sums = ("count", "moved_in", "joined", "moved_out", "net", "before", "change")
-    totals = {name: sum(int(row[name]) for row in rows) for name in sums}
-    return {
-        "report": "tiers",
-        "as_of": str(day_date(report.day)),
-        "rule_set": report.rule_set,
-        "rule_set_version": rule_set_version,
-        "archive": archive,
-        "period": {
-            "days": report.day - report.since,
-            "first": str(day_date(report.since + 1)),
-            "last": str(day_date(report.day)),
-        },
-        "rows": rows,
-        "totals": {
-            "population": report.total,
-            **totals,
-            "staff": report.staff,
-            "bots": report.bots,
-            "unplaced": report.unplaced,
-            "outdated": report.outdated,
-        },
-    }
+    _run("tiers", as_of, Format.JSON if json else format, output, period_days=period)
 
 
 @app.command()
-def health(format: Formats = Format.TABLE, json: Json = False) -> None:
+def flow(
+    as_of: AsOf = None,
+    period: Period = 30,
+    by: Annotated[By, typer.Option(help="What the rows are about.")] = By.STATUS,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say what flowed between the statuses during the period, and during the one before.
+
+    By status (in, out, held, up, down), by edge (every move by members' own points), or by the
+    month in which members joined.
+    """
+    form = Format.JSON if json else format
+    _run("flow", as_of, form, output, rules=rules, period_days=period, by=by)
+
+
+@app.command()
+def routes(
+    to: Annotated[
+        str, typer.Option(metavar="STATUS", help="The status they came to.")
+    ] = Status.CONTRIBUTOR.value,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STATUS", help="From the first day on which they had this."),
+    ] = None,
+    joined: Range = None,
+    arrived: Annotated[
+        str | None, typer.Option(metavar="FIRST..LAST", help="Who came to it on these days.")
+    ] = None,
+    venue: Annotated[
+        str | None, typer.Option(metavar="VENUE", help="Of those whose first action was in it.")
+    ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS", help="What is a step upward here (default: all four)."),
+    ] = None,
+    first: Annotated[int, typer.Option(min=1, max=1000, help="Routes told apart.")] = 20,
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Tell by which statuses members came to one, and how long each step took.
+
+    success: upward by every step between; fast: upward, with steps skipped; detour: through
+    dormancy, or with a fall. With `other` and `on the way` the rows add up to the population.
+    """
+    goal, begin = _status("--to", to), None if start is None else _status("--from", start)
+    if goal not in GOALS or goal is begin:
+        words = ", ".join(one.value for one in GOALS if one is not begin)
+        raise typer.BadParameter(f"--to is {to!r}; expected one of {words}")
+    _run(
+        "routes",
+        as_of,
+        Format.JSON if json else format,
+        output,
+        rules=rules,
+        to=goal,
+        start=begin,
+        joined=_days("--joined", joined),
+        arrived=_days("--arrived", arrived),
+        venue=venue,
+        steps=tuple(_status("--step", one) for one in step) if step else GOALS,
+        most=first,
+    )
+
+
+@app.command()
+def stagnation(
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS=DAYS", help="Another limit; may be given several times."),
+    ] = None,
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say who has been in a status for longer than its limit, and how long members stay."""
+    form = Format.JSON if json else format
+    _run("stagnation", as_of, form, output, rules=rules, limits=_limits(limit or []))
+
+
+@app.command()
+def conversion(
+    joined: Range = None,
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say how many newcomers rose to one of the four statuses and stayed, by month of joining."""
+    form = Format.JSON if json else format
+    _run("conversion", as_of, form, output, rules=rules, joined=_days("--joined", joined))
+
+
+@app.command()
+def recycling(
+    since: Annotated[
+        str | None,
+        typer.Option("--dormant", metavar="FIRST..LAST", help="Who became dormant on these days."),
+    ] = None,
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say who became dormant, who came back, to what, after how long."""
+    form = Format.JSON if json else format
+    _run("recycling", as_of, form, output, rules=rules, arrived=_days("--dormant", since))
+
+
+@app.command("data-health")
+def data_health(format: Formats = Format.TABLE, output: Output = None, json: Json = False) -> None:
     """Say what is odd or missing in the data: types nobody classified, posts nobody sent."""
-    run(_health(Format.JSON if json else format))
+    _run("data-health", None, Format.JSON if json else format, output)
 
 
-async def _health(format: Format) -> None:
+def _run(
+    name: str,
+    as_of: str | None,
+    format: Format,
+    output: Any,
+    rules: str | None = None,
+    **asked: Any,
+) -> None:
+    run(_report(name, as_of, format, output, rules, asked))
+
+
+async def _report(
+    name: str,
+    as_of: str | None,
+    format: Format,
+    output: Any,
+    which: str | None,
+    asked: dict[str, Any],
+) -> None:
+    if format is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise CommandError("Parquet is not for reading: name a file with --output")
     settings = Settings.load()
-    now = settings.make_clock().now()
-    async with open_database(settings) as database, database.read() as connection:
-        found = await moment(database, connection, Newest(), now=now)
-        report = await data_health(connection, found)
-    _print(told_health(report, now.astimezone(database.zone)), format)
+    kept = REPORTS[name]
+    chosen = None if which is None else given(which)
+    async with open_database(settings) as database:
+        async with database.read() as connection:
+            now, day = await moment_of(database, connection, settings.make_clock().now(), as_of)
+            rules = now.rules
+            if chosen is not None:
+                rules = as_if(rules, await rules_of(connection, chosen))
+        day = now.today if kept.of_now else day
+        question = Question(moment=now, day=day, rules=rules, **asked)
 
+        async def past() -> History:
+            with gauge("folding members") as show:
+                return await history(database, rules, until=day, progress=show)
 
-def told_health(report: Health, now: datetime) -> Report:
-    """A health report as JSON: a row for each concern, and for each unclassified type."""
-    counts = {
-        **{name: getattr(report, name) for name in CONCERNS if hasattr(report, name)},
-        **{f"times_{one.name.lower()}": n for one, n in report.times.items()},
-    }
-    counts["unclassified"] = sum(one.actions for one in report.unclassified)
-    rows = [
-        {"concern": name, "subject": None, "count": counts[name], "meaning": meaning}
-        for name, meaning in CONCERNS.items()
-    ]
-    rows[1:1] = [
-        {
-            "concern": "unclassified",
-            "subject": f"{one.venue}.{one.verb}",
-            "count": one.actions,
-            "meaning": "one of these types",
-        }
-        for one in report.unclassified
-    ]
-    return {
-        "report": "health",
-        "as_of": str(now.date()),
-        "rule_set": report.rule_set,
-        "rule_set_version": report.rule_set_id,
-        "archive": report.archive,
-        "rows": rows,
-        "totals": {
-            "actions": report.actions,
-            "newest_day": None if report.newest_day is None else str(day_date(report.newest_day)),
-            "newest_action_at": report.last_recorded_at,
-        },
-    }
-
-
-def _print(told: Report, format: Format, *, note: str | None = None) -> None:
-    if note:
+        report = await kept.make(Sources(database, past), question)
+    content = written(report, document(report, question, period=kept.has_period), format)
+    if not kept.of_now and (note := archive_note(now, as_of)):
         say(note)
-    if format is Format.JSON:
-        print_json(told)
-    elif format is Format.CSV:
-        _print_csv(told)
-    elif told["report"] == "tiers":
-        _print_tiers(told)
+    if output is not None:
+        write_to(output, content)
     else:
-        _print_health(told)
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
-def _print_csv(told: Report) -> None:
-    rows: Sequence[Mapping[str, object]] = told["rows"]
-    writer = csv.DictWriter(sys.stdout, ["as_of", *rows[0]], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"as_of": told["as_of"], **row} for row in rows)
+def _status(option: str, word: str) -> Status:
+    if word not in _STATUS_WORDS:
+        raise typer.BadParameter(
+            f"{option} is {word!r}; expected one of {', '.join(_STATUS_WORDS)}"
+        )
+    return Status(word)
 
 
-def _print_tiers(told: Report) -> None:
-    period = told["period"]
-    print(
-        f"Members by status at the end of {told['as_of']}, and moves since {period['first']}\n"
-        f"({period['days']} days; rules: {told['rule_set']})\n"
+def _days(option: str, text: str | None) -> Days:
+    """A range such as 2026-01-01..2026-03-31; either end may be left out."""
+    if text is None:
+        return Days()
+    first, dots, last = text.partition("..")
+    with suppress(ValueError):
+        found = Days(
+            day_number(date.fromisoformat(first)) if first else Days().first,
+            day_number(date.fromisoformat(last)) if last else Days().last,
+        )
+        if dots and found.first <= found.last:
+            return found
+    raise typer.BadParameter(
+        f"{option} is {text!r}; expected two days such as 2026-01-01..2026-03-31, of which either "
+        "may be left out"
     )
-    print(f"{'':18}{'members':>9}{'share':>8}{'came':>8}{'left':>8}{'change':>8}")
-    for row in told["rows"]:
-        name = f"{row['status']} {STATUS_JA[row['status']]}"
-        _print_tier(name, row, wide=2)  # two characters that are twice as wide
-    _print_tier("all", {**told["totals"], "share": 1.0})
 
 
-def _print_tier(name: str, row: Mapping[str, Any], *, wide: int = 0) -> None:
-    print(
-        f"{name:{18 - wide}}{row['count']:>9,}{row['share']:>8.1%}"
-        f"{row['moved_in']:>8,}{row['moved_out']:>8,}{row['change']:>+8,}"
-    )
-
-
-def _print_health(told: Report) -> None:
-    totals = told["totals"]
-    print(f"Actions: {totals['actions']:,}, the newest of {totals['newest_day'] or 'no day'}\n")
-    for row in told["rows"]:
-        if row["subject"] is None:
-            print(f"{row['count']:>10,}  {row['concern']}: {row['meaning']}")
-        else:
-            print(f"{row['count']:>10,}    {row['subject']}")
+def _limits(given_: Sequence[str]) -> dict[Status, int]:
+    found = {}
+    for one in given_:
+        word, _, days = one.partition("=")
+        if word not in _STATUS_WORDS or not days.isdecimal() or not 0 < int(days) <= MOST_PERIOD:
+            raise typer.BadParameter(
+                f"--limit is {one!r}; expected a status and days, such as connector=120"
+            )
+        found[Status(word)] = int(days)
+    return found

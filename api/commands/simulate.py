@@ -20,9 +20,10 @@ from engagement.explain_texts import STATUS_JA
 from engagement.rules import RuleErrors, diff, dump, load
 from engagement.simulate import NEAR_PERCENT, Spread, counts, is_near, matrix, spread
 from engagement.words import INDICES, STATUSES, Index, RuleSet
-from store import members, reports
+from store import members
 from store.db import Database, Read, day_date
 from store.population import Population
+from store.reports import health
 from store.simulate import Month, Simulation, simulate
 from store.verify import put_in_force
 
@@ -118,7 +119,7 @@ def with_bars(rules: RuleSet, enter: Sequence[str]) -> RuleSet:
 
 
 async def _beside(connection: Read, simulation: Simulation, *, archive: bool) -> _Found:
-    there = await reports.recorded(connection)
+    there = await health.recorded(connection)
     known = {row.key for row in simulation.draft.catalog}
     return _Found(
         simulation,

@@ -281,7 +281,7 @@ def test_nobody_unknown_is_found(urho: Imported) -> None:
     done = ikusei("member", "no such person at all", **urho.settings)
     assert done.returncode == 1
     assert "nobody has the name" in done.stderr
-    assert json.loads(ikusei("report", "health", "--json", **urho.settings).stdout)["rows"]
+    assert json.loads(ikusei("report", "data-health", "--json", **urho.settings).stdout)["rows"]
 
 
 @pytest.mark.xdist_group("badger")

@@ -44,7 +44,7 @@ def test_the_tiers_of_a_day_in_the_past(filled: str) -> None:
 def test_the_tiers_as_table_and_as_csv(filled: str) -> None:
     table = works("report", "tiers", database_url=filled)
     assert "contributor 貢献" in table
-    assert "Apart: 1 staff, 1 bots." in table
+    assert "1  staff" in table
     text = works("report", "tiers", "--format", "csv", database_url=filled)
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 7
@@ -72,20 +72,20 @@ def test_an_empty_community_has_reports_too(url: str) -> None:
     report = told("report", "tiers", database_url=url)
     assert report["totals"]["population"] == 0
     assert {row["share"] for row in report["rows"]} == {0.0}
-    assert told("report", "health", database_url=url)["totals"]["actions"] == 0
+    assert told("report", "data-health", database_url=url)["totals"]["actions"] == 0
 
 
 def test_the_health_of_the_data(filled: str) -> None:
-    report = told("report", "health", database_url=filled)
+    report = told("report", "data-health", database_url=filled)
     counts = {(row["concern"], row["subject"]): row["count"] for row in report["rows"]}
     assert counts["unclassified", "lab.poke"] == counts["unclassified", None] == 1
     assert counts["waiting_posts", None] == counts["waiting_reactions", None] == 1
     assert counts["pending_refolds", None] == 0
     assert report["totals"]["newest_day"] == "2026-11-14"
     assert report["totals"]["actions"] == 22
-    table = works("report", "health", database_url=filled)
+    table = works("report", "data-health", database_url=filled)
     assert "lab.poke" in table
-    assert works("report", "health", "--format", "csv", database_url=filled).count("\n") >= 12
+    assert works("report", "data-health", "--format", "csv", database_url=filled).count("\n") >= 12
 
 
 def test_days_that_make_no_sense(filled: str) -> None:

@@ -45,14 +45,14 @@ def test_a_second_run_adds_nothing(data_dir: str) -> None:
     report = told("report", "tiers", **here)
     assert report["totals"]["population"] == report["totals"]["count"] <= 20
     assert (report["totals"]["staff"], report["totals"]["unplaced"]) == (5, 0)
-    health = told("report", "health", **here)["totals"]
+    health = told("report", "data-health", **here)["totals"]
 
     # Days later the same community is meant, though its standings are those of the new day.
     later = here | {"clock": "2026-11-25T08:00:00Z"}
     again = ikusei("demo", "--no-serve", **later)
     assert again.returncode == 0, again.stderr
     assert "Recorded" not in again.stderr
-    assert told("report", "health", **later)["totals"] == health
+    assert told("report", "data-health", **later)["totals"] == health
     kept = Path(data_dir) / "demo.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert len(told("keys", "list", **later)) == 1
@@ -63,7 +63,7 @@ def test_a_second_run_adds_nothing(data_dir: str) -> None:
 async def test_an_interrupted_demo_is_gone_on_with(url: str, tmp_path: Path) -> None:
     here = {"database_url": url, "data_dir": str(tmp_path)}
     works(*_SMALL, "--no-serve", **here)
-    health = told("report", "health", **here)["totals"]
+    health = told("report", "data-health", **here)["totals"]
     connection = await asyncpg.connect(url)
     await connection.execute(
         "update setting set value = replace(value, 'true', 'false') where key = 'demo'"
@@ -71,7 +71,7 @@ async def test_an_interrupted_demo_is_gone_on_with(url: str, tmp_path: Path) -> 
     await connection.close()
     again = ikusei("demo", "--no-serve", **here)
     assert "Recorded: 0 members, 0 posts, 0 actions." in again.stderr
-    assert told("report", "health", **here)["totals"] == health
+    assert told("report", "data-health", **here)["totals"] == health
     assert "Recorded" not in ikusei("demo", "--no-serve", **here).stderr
 
 
@@ -86,7 +86,7 @@ def test_a_community_of_long_ago_is_made_anew(url: str, tmp_path: Path) -> None:
     assert "Recorded: 2" in again.stderr
     totals = told("report", "tiers", **later)["totals"]
     assert (0 < totals["population"] <= 20, totals["staff"]) == (True, 5)
-    assert told("report", "health", **later)["totals"]["newest_day"] == "2027-03-20"
+    assert told("report", "data-health", **later)["totals"]["newest_day"] == "2027-03-20"
     assert (tmp_path / "demo.json").read_text() == key, "whoever has the key can go on with it"
 
     fresh = ikusei("demo", "--no-serve", "--fresh", "--members", "10", **later)
@@ -107,10 +107,10 @@ def test_the_key_of_a_demo_opens_no_other_database(url: str, tmp_path: Path) -> 
     """Whatever a demo left in the data directory, another database is as it was."""
     works(*_SMALL, "--no-serve", data_dir=str(tmp_path))
     told("import", "ndjson", str(write_records(tmp_path / "c.ndjson")), database_url=url)
-    before = told("report", "health", database_url=url)["totals"]
+    before = told("report", "data-health", database_url=url)["totals"]
     done = ikusei(*_SMALL, "--no-serve", database_url=url, data_dir=str(tmp_path))
     fails(done, "holds a community already")
-    assert told("report", "health", database_url=url)["totals"] == before
+    assert told("report", "data-health", database_url=url)["totals"] == before
     assert told("keys", "list", database_url=url) == []
 
 

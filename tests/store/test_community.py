@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from engagement.words import STATUSES
-from store import explained, members, population, reports
+from store import explained, members, population
 from store.db import Database
 from store.members import Filter, Order
 from store.moment import Newest, moment
+from store.reports import tiers
 from tests.peopled import UNTIL, at_once
 from tests.store.recount import assert_consistent
 
@@ -66,7 +67,7 @@ async def test_every_member_of_every_day_is_in_the_report_and_is_explained(
         day = now.today - days_ago
         everybody = await population.at(connection, now.rules, day=day)
         before = await population.at(connection, now.rules, day=day - 30)
-        report = await reports.tier_report(
+        report = await tiers.tier_report(
             connection, now.rules, day=day, today=now.today, period_days=30
         )
         page = await members.listing(

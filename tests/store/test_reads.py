@@ -18,12 +18,12 @@ from store import (
     population,
     posts,
     refresh,
-    reports,
 )
 from store.db import Database, Read
 from store.members import Filter, MemberRow, Order
 from store.moment import Moment, Newest, moment
 from store.record import record
+from store.reports import tiers
 from tests.store.making import EVE
 
 pytestmark = pytest.mark.slow
@@ -142,7 +142,7 @@ async def test_a_whole_history_that_waits_is_not_yet_placed(database: Database) 
         now = await now_of(database, connection, NOW)
         rows = await everybody(connection)
         found = await explained.live(connection, [r.kept for r in rows], now.rules, today=now.today)
-        report = await reports.tier_report(
+        report = await tiers.tier_report(
             connection, now.rules, day=now.today, today=now.today, period_days=30
         )
         # Who was never folded stands nowhere, and that is what is kept of them.
@@ -152,7 +152,7 @@ async def test_a_whole_history_that_waits_is_not_yet_placed(database: Database) 
     await refresh.refresh(database, now=NOW)
     async with database.read() as connection:
         now = await now_of(database, connection, NOW)
-        report = await reports.tier_report(
+        report = await tiers.tier_report(
             connection, now.rules, day=now.today, today=now.today, period_days=30
         )
         assert not await members.outdated(connection, now.rules.id, now.today, most=1)
@@ -184,7 +184,7 @@ async def test_a_day_before_anybody_came_is_empty(database: Database) -> None:
     await record(database, town(3), now=NOW)
     async with database.read() as connection:
         now = await now_of(database, connection, NOW)
-        report = await reports.tier_report(
+        report = await tiers.tier_report(
             connection, now.rules, day=now.today - 900, today=now.today, period_days=30
         )
     assert report.total == 0

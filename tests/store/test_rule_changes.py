@@ -11,9 +11,10 @@ from engagement import rules as rule_files
 from engagement.columns import CAUSES
 from engagement.explain import Standing
 from engagement.words import STATUSES, RuleSet, Status
-from store import explained, members, people, reports, rules
+from store import explained, members, people, rules
 from store.db import Database
 from store.refresh import refresh
+from store.reports import tiers
 from tests.store.making import (
     EVE,
     NOW,
@@ -167,11 +168,11 @@ async def _history(database: Database, who: str, until: int) -> list[tuple[int, 
     ]
 
 
-async def _report(database: Database, now: datetime) -> reports.TierReport:
+async def _report(database: Database, now: datetime) -> tiers.TierReport:
     day = database.day(now)
     async with database.read() as c:
         active = await rules.active(database, c)
-        return await reports.tier_report(c, active, day=day, today=day, period_days=3)
+        return await tiers.tier_report(c, active, day=day, today=day, period_days=3)
 
 
 async def _holds(database: Database) -> list[tuple[str, int, int]]:

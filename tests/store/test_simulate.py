@@ -10,10 +10,11 @@ import pytest
 from engagement import rules as rule_files
 from engagement.simulate import counts, matrix, without_hysteresis
 from engagement.words import INDICES, Guards, Index, RuleSet, Status
-from store import people, population, reports, rules
+from store import people, population, rules
 from store.db import Database, day_date, day_number
 from store.moment import Newest, moment
 from store.refresh import refresh
+from store.reports import tiers
 from store.simulate import MONTHS, Simulation, month_edges, simulate
 from tests.peopled import UNTIL
 from tests.store.making import EVE, act, member, number, put
@@ -138,9 +139,7 @@ async def test_it_counts_whom_the_report_counts(lively: Database):
         for month in simulation.months:
             then = await population.at(connection, active, day=month.last_day)
             assert counts(then.status).tolist() == list(month.active)
-        report = await reports.tier_report(
-            connection, active, day=today, today=today, period_days=30
-        )
+        report = await tiers.tier_report(connection, active, day=today, today=today, period_days=30)
     assert counts(simulation.taken.before).tolist() == [row.count for row in report.rows]
     assert len(simulation.ids) == report.total
 

@@ -13,11 +13,12 @@ import pytest
 
 from engagement import rules as rule_files
 from engagement.words import STATUSES, Grade, Guards, Index, Side, Status
-from store import people, reports, rules, standings
+from store import people, rules, standings
 from store.db import Database, connect
 from store.migrate import migrate
 from store.record import record
 from store.refresh import RefreshReport, refresh
+from store.reports import tiers
 from tests.store.making import (
     EVE,
     NOW,
@@ -212,7 +213,7 @@ async def test_who_was_first_heard_of_tomorrow_is_placed_all_the_same(database: 
     async with database.read() as c:
         active = await rules.active(database, c)
         day = database.day(early)
-        report = await reports.tier_report(c, active, day=day, today=day, period_days=3)
+        report = await tiers.tier_report(c, active, day=day, today=day, period_days=3)
     assert report.total == sum(row.count for row in report.rows) == 2
     await refresh(database, now=midnight)
     await assert_consistent(database, midnight)

@@ -1,71 +1,39 @@
-"""Reports: how many members have each status and who moved; and the health of the data."""
+"""What is odd or missing in the data: unclassified types, posts nobody sent, work to be done."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
 
-import numpy as np
-
-from engagement.columns import NOBODY
-from engagement.words import STATUSES, Status
 from sources.records import Precision
-from store import population
-from store.db import Read
+from store.db import Read, day_date
 from store.moment import Moment
-from store.population import Population
+from store.reports.report import Column, Kind, Question, Report, Sources
 from store.rules import ActiveRules
 
-#: The longest period that a report compares, in days.
-MOST_PERIOD: Final = 3650
+#: What each concern means, in the order of the report.
+CONCERNS: Final[Mapping[str, str]] = {
+    "unclassified": "actions of a type that the rules do not know; they are worth nothing",
+    "waiting_posts": "posts that something refers to and nobody sent",
+    "waiting_reactions": "actions on such posts; they count once the post comes",
+    "waiting_retractions": "retractions of actions that have not come",
+    "undescribed": "members known only from what they did",
+    "pending_refolds": "members whose past changed and who wait for due work",
+    "outdated_standings": "members placed under other rules, who wait for due work",
+    "counters_whole": "first snapshots of a member's total, which fall on one day as a whole",
+    "times_day": "actions of which only the day is known",
+    "times_lower_bound": "actions known only not to be earlier than their time",
+    "times_unknown": "actions of which no time is known",
+}
 
-
-@dataclass(frozen=True, slots=True)
-class TierRow:
-    """One status: how many have it on the day, and how it came about since the period began.
-
-    ``moved_in`` and ``moved_out`` count members, each once, by where they stood at the end of the
-    day before the period and where they stand now; ``joined`` (a part of ``moved_in``) are those
-    who were not here then. ``count − moved_in + moved_out`` is the count at that time.
-    """
-
-    status: Status
-    count: int
-    share: float
-    moved_in: int
-    moved_out: int
-    joined: int
-
-    @property
-    def before(self) -> int:
-        """How many had it when the period began."""
-        return self.count - self.moved_in + self.moved_out
-
-    @property
-    def net(self) -> int:
-        """How many more they are than when the period began."""
-        return self.moved_in - self.moved_out
-
-
-@dataclass(frozen=True, slots=True)
-class TierReport:
-    """Everybody by status on ``day``; the counts of ``rows`` add up to ``total``.
-
-    ``unplaced`` are those counted as ``member`` because no fold has reached them, ``outdated``
-    those counted where earlier rules placed them because these rules have not reached them yet.
-    """
-
-    day: int
-    since: int
-    rule_set: str
-    rows: tuple[TierRow, ...]
-    total: int
-    unplaced: int
-    outdated: int
-    staff: int
-    bots: int
+_COLUMNS: Final = (
+    Column("count", Kind.COUNT, "count"),
+    Column("concern", Kind.TEXT, "concern"),
+    Column("subject", Kind.TEXT, "of"),
+    Column("meaning", Kind.TEXT, "meaning"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,68 +96,38 @@ class Health(Backlog):
     archive: bool
 
 
-async def tier_report(
-    connection: Read,
-    rules: ActiveRules,
-    *,
-    day: int,
-    today: int,
-    period_days: int,
-    everybody: Population | None = None,
-) -> TierReport:
-    """Count members by status at the end of ``day`` (today: as it is so far).
-
-    The period are the ``period_days`` days that end on ``day``. ``everybody`` is the population of
-    that day where the caller has it already (``past.on_day``).
-    """
-    start = day - period_days
-    if everybody is not None:
-        now = everybody
-    elif day == today:
-        now = await population.live(connection, rules, today=today)
-    else:
-        now = await population.at(connection, rules, day=day)
-    # Whoever has had their status since before the period has not moved; the others are few.
-    moved = np.flatnonzero((now.since > start) & (now.unplaced == 0))
-    members = now.ids[moved].tolist()
-    before = await population.statuses_at(connection, members, rules, day=start)
-    apart = await population.apart(connection)
-    return TierReport(
-        day=day,
-        since=start,
-        rule_set=rules.name,
-        rows=_rows(now, moved, [before[m] for m in members]),
-        total=len(now.ids),
-        unplaced=int(now.unplaced.sum()),
-        outdated=int(now.outdated.sum()),
-        staff=apart.get("staff", 0),
-        bots=apart.get("bot", 0),
-    )
-
-
-def _rows(now: Population, moved: np.ndarray, before: Sequence[int]) -> tuple[TierRow, ...]:
-    counts = np.bincount(now.status, minlength=len(STATUSES))
-    came = dict.fromkeys(range(len(STATUSES)), 0)
-    left, joined = dict(came), dict(came)
-    for status, was in zip(now.status[moved].tolist(), before, strict=True):
-        if status == was:
-            continue
-        came[status] += 1
-        if was == NOBODY:
-            joined[status] += 1
-        else:
-            left[was] += 1
-    total = len(now.ids)
-    return tuple(
-        TierRow(
-            status=status,
-            count=int(counts[code]),
-            share=int(counts[code]) / total if total else 0.0,
-            moved_in=came[code],
-            moved_out=left[code],
-            joined=joined[code],
-        )
-        for code, status in enumerate(STATUSES)
+async def health(sources: Sources, question: Question) -> Report:
+    """What is odd or missing now: a row for each concern, and for each unclassified type."""
+    async with sources.database.read() as connection:
+        found = await data_health(connection, question.moment)
+    counts = {
+        **{name: getattr(found, name) for name in CONCERNS if hasattr(found, name)},
+        **{f"times_{one.name.lower()}": n for one, n in found.times.items()},
+    }
+    counts["unclassified"] = sum(one.actions for one in found.unclassified)
+    rows = [
+        {"count": counts[name], "concern": name, "subject": None, "meaning": meaning}
+        for name, meaning in CONCERNS.items()
+    ]
+    rows[1:1] = [
+        {
+            "count": one.actions,
+            "concern": "unclassified",
+            "subject": f"{one.venue}.{one.verb}",
+            "meaning": "one of these types",
+        }
+        for one in found.unclassified
+    ]
+    return Report(
+        name="data-health",
+        title="What is odd or missing in the data",
+        columns=_COLUMNS,
+        rows=tuple(rows),
+        totals={
+            "actions": found.actions,
+            "newest_day": None if found.newest_day is None else str(day_date(found.newest_day)),
+            "newest_action_at": found.last_recorded_at,
+        },
     )
 
 

@@ -1,0 +1,21 @@
+"""Where members began: the venue of the first thing each did."""
+
+from __future__ import annotations
+
+from store.db import Read
+
+
+async def first_venues(connection: Read, until: int) -> dict[int, str]:
+    """The venue of each member's first action up to the end of ``until``.
+
+    Of a day on which no time is exact the one recorded first is taken. It reads the actions of all.
+    """
+    return {row["actor_id"]: row["venue"] for row in await connection.fetch(_FIRST, until)}
+
+
+_FIRST = """
+    select distinct on (a.actor_id) a.actor_id, t.venue
+    from action a join action_type t on t.id = a.type_id
+    where a.actor_id is not null and a.state = 0 and a.day <= $1
+    order by a.actor_id, a.day, a.precision, a.occurred_at, a.id
+"""
