@@ -33,6 +33,9 @@ from api.traces import TraceRequests, Tracing, tracing_of
 from store.db import Database
 from store.feed import Feed
 
+#: The part of a request's time for which it may wait for work in the background: what is left is
+#: for saying that it is under way.
+_PATIENCE: Final = 0.8
 _PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
 
 
@@ -67,7 +70,12 @@ def create_app(
         schema=schema,
         limits=limits_of(settings),
         documents=documents_of(settings, schema),
-        make_context=make_context or partial(Contexts, recorded=metrics.recorded),
+        make_context=make_context
+        or partial(
+            Contexts,
+            recorded=metrics.recorded,
+            patience=_PATIENCE * settings.answer_seconds,
+        ),
         unheard=unheard or Unheard(),
     )
     works = settings.database_url is None if worker is None else worker

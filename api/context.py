@@ -10,15 +10,25 @@ from store.moment import Newest
 
 
 class Contexts:
-    """Makes the context of each request to one opened database; ``recorded`` counts records."""
+    """Makes the context of each request to one opened database; ``recorded`` counts records.
+
+    ``patience`` is how many seconds a request may wait for what is worked out in the background.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, feed: Feed, *, recorded: Recorded = untold
+        self,
+        database: Database,
+        clock: Clock,
+        feed: Feed,
+        *,
+        recorded: Recorded = untold,
+        patience: float | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._feed = feed
         self._recorded = recorded
+        self._patience = patience
         self._newest = Newest()
 
     def __call__(self, caller: Caller, request_id: str | None = None) -> Context:
@@ -31,4 +41,5 @@ class Contexts:
             self._newest,
             request_id,
             self._recorded,
+            self._patience,
         )

@@ -14,8 +14,9 @@ import strawberry
 from engagement.words import ActionType
 from schema.errors import Refused
 from schema.words import Index, Scope
-from store import explained, members
+from store import background, explained, members
 from store.audit import Actor
+from store.background import Progress
 from store.db import Database, Read, day_date, day_number
 from store.explained import At
 from store.feed import Feed
@@ -55,7 +56,10 @@ def untold(_kind: str, _outcome: str, _count: int) -> None:
 
 @dataclass(slots=True)
 class Context:
-    """One request, with its id. ``feed`` and ``newest`` are shared by all of a process."""
+    """One request, with its id. ``feed`` and ``newest`` are shared by all of a process.
+
+    ``patience`` is how many seconds a field may wait for what is worked out in the background.
+    """
 
     database: Database
     now: Callable[[], datetime]
@@ -64,6 +68,7 @@ class Context:
     newest: Newest = field(default_factory=Newest)
     request_id: str | None = None
     recorded: Recorded = untold
+    patience: float | None = None
     raw_records: dict[str, Any] = field(default_factory=dict)
     _moment: Moment | None = None
     _catalog: dict[tuple[str, str], ActionType] | None = None
@@ -92,6 +97,19 @@ class Context:
         """Forget the moment: a mutation of this request has changed what it was read from."""
         self._moment = self._catalog = None
         self._asked_distinct = {}
+
+    async def worked_out(
+        self, key: Hashable, work: Callable[[Progress], Awaitable[Loaded]]
+    ) -> Loaded:
+        """What takes minutes, worked out once for all requests (store/background.py).
+
+        Raises Refused with how far it is, where that is longer than this request can wait.
+        """
+        try:
+            return await background.of(self.database).kept(key, work, patience=self.patience)
+        except background.UnderWay as error:
+            progress = {"done": error.progress.done, "total": error.progress.total}
+            raise Refused(error.code, str(error), progress=progress) from None
 
     async def own_member(self) -> int | None:
         """The number of the member that the caller is; see ``own_row``."""

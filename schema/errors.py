@@ -18,6 +18,9 @@ CODES: Final[Mapping[str, str]] = {
     "MERGED": "The member who was followed has become part of another. Subscribe again after the "
     "last `cursor`: every later change of both comes.",
     "AMBIGUOUS": "Several members have that name. Ask with `members(filter: {search: …})`.",
+    "UNDER_WAY": "It takes longer than a request may wait, and is being worked out: `progress` "
+    "says how far it is (`done` of `total` members). Ask for the same again in a while.",
+    "CROWDED": "So much waits to be worked out that nothing is added. Ask again in some minutes.",
 }
 
 #: Codes in the field ``code`` of problems that mutations give as their result.
@@ -33,8 +36,8 @@ PROBLEMS: Final[Mapping[str, str]] = {
 
 
 class Refused(GraphQLError):
-    """A field that is not answered; message and code are for the caller."""
+    """A field that is not answered; message, code and what is told beside it are for the caller."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message, extensions={"code": code})
+    def __init__(self, code: str, message: str, **more: object) -> None:
+        super().__init__(message, extensions={**more, "code": code})
         self.code = code

@@ -105,6 +105,10 @@ class Database:
     #: Seconds that a transaction waits for a connection; None: as long as it takes.
     wait_seconds: float | None = None
     watchers: list[Watcher] = field(default_factory=list, repr=False, compare=False)
+    #: What ends what goes on in the background; called before the connections are closed.
+    closing: list[Callable[[], Awaitable[None]]] = field(
+        default_factory=list, repr=False, compare=False
+    )
     _remembered: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def remembered(self, kind: type[Result]) -> Result:
@@ -170,6 +174,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection, waiting for those in use."""
+        for end in self.closing:
+            await end()
         try:
             await self.pool.close()
         except (OSError, asyncpg.PostgresConnectionError):
