@@ -2,7 +2,8 @@
 
 A community has far fewer different combinations of points than members. Each is kept once, with how
 many have it, in the order of the index that the precedence asks about first; so a question about
-thresholds is a binary search and a few comparisons of columns, however many members there are.
+thresholds is a binary search and a few comparisons of columns, however many members there are. For
+bars among the lower points, where most bars are, it is a few look-ups in sums made before.
 
 It speaks of a day by itself: who has the points on it, and who else decides. What holds of the days
 before (hysteresis, graces) is left to the fold (columns.py).
@@ -10,8 +11,10 @@ before (hysteresis, graces) is left to the fold (columns.py).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -25,6 +28,9 @@ from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, Status
 
 #: No bar can be higher (rules_read.MAX_ENTER, ×100): more points than that are all the same.
 HIGHEST: Final = 10_000_000
+
+#: How many sums are kept of a group; four indices with 30 different points each.
+_CELLS: Final = 2**20
 
 Small = NDArray[np.int32]
 
@@ -96,6 +102,36 @@ def _inside(day: Ints, until: Ints, window: int) -> Bools:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """How many are below bars of all indices of a group, for every bar among the lower points.
+
+    ``edges`` are, for each index, the lowest points ×100 that there are, ascending. In ``below``,
+    which has an axis for each index, stands at (i, j, …) how many have less than the i-th of the
+    first, less than the j-th of the second, …; the last place of an axis is that of everybody.
+    """
+
+    edges: tuple[list[int], ...]
+    below: Small
+
+    def met(self, bars: Sequence[int]) -> list[int] | None:
+        """How many meet each index and none before it, and how many none of them.
+
+        None where a bar lies above the points of which the sums are known.
+        """
+        at: list[int] = []
+        for edges, bar, size in zip(self.edges, bars, self.below.shape, strict=True):
+            at.append(bisect_left(edges, bar))
+            if at[-1] > size - 2:
+                return None
+        place = [size - 1 for size in self.below.shape]
+        left = [self.below.item(*place)]
+        for axis, first in enumerate(at):
+            place[axis] = first
+            left.append(self.below.item(*place))
+        return [more - less for more, less in pairwise(left)] + left[-1:]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """Members for whom the same decides beside the points.
 
@@ -110,6 +146,7 @@ class Group:
     columns: tuple[Small, ...]
     count: Small
     below: Ints
+    sums: Sums
 
     @property
     def members(self) -> int:
@@ -138,12 +175,14 @@ class Distribution:
 
         No bar may be above HIGHEST.
         """
-        found = np.zeros(len(STATUSES), np.int64)
-        # As wide as the columns: comparing them with anything else converts them first.
-        bars = np.array(enter, np.int32)
+        found = [0] * len(STATUSES)
         for group in self.groups:
-            _count(group, bars, found)
-        return found
+            bars = [enter[i] for i in group.order]
+            met = group.sums.met(bars) or _met(group, bars)
+            for i, n in zip(group.order, met, strict=False):
+                found[_CODES[i]] += n
+            found[group.rest] += met[-1]
+        return np.array(found, np.int64)
 
 
 def distribution(points: Ints, beside: Circumstances, precedence: Sequence[str]) -> Distribution:
@@ -191,11 +230,43 @@ def asked_of(
 def _group(order: tuple[int, ...], rest: int, worth: Small) -> Group:
     if not order:
         size = np.array([len(worth)], np.int32)
-        return Group(order, rest, (), size, np.array([0, len(worth)]))
-    vectors, count = distinct(worth[:, order])
-    below = np.concatenate([[0], np.cumsum(count)])
-    columns = tuple(np.ascontiguousarray(vectors[:, i]) for i in range(len(order)))
-    return Group(order, rest, columns, count, below)
+        return group_of(order, rest, np.zeros((1, 0), np.int32), size)
+    return group_of(order, rest, *distinct(worth[:, order]))
+
+
+def group_of(order: tuple[int, ...], rest: int, vectors: Small, count: Small) -> Group:
+    """A group from its distinct vectors, ascending, and how many have each."""
+    return Group(
+        order,
+        rest,
+        tuple(np.ascontiguousarray(vectors[:, i]) for i in range(len(order))),
+        count,
+        np.concatenate([[0], np.cumsum(count)]),
+        _sums(vectors, count),
+    )
+
+
+def _sums(vectors: Small, count: Small) -> Sums:
+    """The sums of distinct vectors: cumulative ones along every axis of their lower points."""
+    if not vectors.shape[1]:
+        return Sums((), np.array(count.sum(), np.int32))
+    values = [np.unique(column) for column in vectors.T]
+    sizes = [len(there) for there in values]
+    # An axis has a place more for what is above its points, and one for the sum of nothing.
+    while np.prod([size + 2 for size in sizes]) > _CELLS:
+        longest = int(np.argmax(sizes))
+        sizes[longest] -= -(-sizes[longest] // 16)
+    shape = [size + 2 for size in sizes]
+    below = np.zeros(shape, np.int32)
+    cells = tuple(
+        np.minimum(np.searchsorted(there, column), size) + 1
+        for there, column, size in zip(values, vectors.T, sizes, strict=True)
+    )
+    np.add.at(below, cells, count)
+    for axis in range(len(shape)):
+        np.cumsum(below, axis=axis, out=below)
+    edges = tuple(there[: size + 1].tolist() for there, size in zip(values, sizes, strict=True))
+    return Sums(edges, below)
 
 
 def distinct(rows: Small) -> tuple[Small, Small]:
@@ -220,25 +291,23 @@ def distinct(rows: Small) -> tuple[Small, Small]:
     return np.concatenate([nothing, vectors]), np.append(np.int32(none), count)
 
 
-def _count(group: Group, bars: Small, found: Ints) -> None:
-    """Add who of the group would have which status."""
-    left = group.members
-    if group.order:
-        first, *others = group.order
-        at = int(group.columns[0].searchsorted(bars[first]))
-        found[_code(first)] += left - group.below[at]
-        left = int(group.below[at])
-        count, columns = group.count[:at], [column[:at] for column in group.columns[1:]]
-        free = None
-        for i, column in zip(others, columns, strict=True):
-            met = column >= bars[i]
-            new = met if free is None else met & free
-            n = int(count[new].sum())
-            found[_code(i)] += n
-            left -= n
-            free = ~met if free is None else free & ~met
-    found[group.rest] += left
+def _met(group: Group, bars: Sequence[int]) -> list[int]:
+    """How many meet each index of the group and none before it, and how many none of them."""
+    # As wide as the columns: comparing them with anything else converts them first.
+    first, *others = np.array(bars, np.int32)
+    at = int(group.columns[0].searchsorted(first))
+    left = int(group.below[at])
+    found = [group.members - left]
+    count, columns = group.count[:at], [column[:at] for column in group.columns[1:]]
+    low = None
+    for bar, column in zip(others, columns, strict=True):
+        below = column < bar
+        low = below if low is None else np.logical_and(low, below, out=low)
+        n = int(count[low].sum())
+        found.append(left - n)
+        left = n
+    return [*found, left]
 
 
-def _code(index: int) -> int:
-    return STATUSES.index(STATUS_OF_INDEX[INDICES[index]])
+#: The status of each index, by its place in INDICES.
+_CODES: Final = tuple(STATUSES.index(STATUS_OF_INDEX[index]) for index in INDICES)

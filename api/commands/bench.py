@@ -93,6 +93,7 @@ def all_(json: Json = False) -> None:
         partial(_api, 1_000, 2_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
+        partial(_simulate, 1_000_000),
         partial(_soak, 30.0),
         # At its full size it alone takes forty minutes where the disk is slow.
         partial(_ingest, 1_000_000, 50_000, 2_000),

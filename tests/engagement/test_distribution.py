@@ -86,6 +86,32 @@ def test_it_says_what_asking_everybody_says(
     assert everybody.statuses(enter).tolist() == one_by_one(members, enter, precedence)
 
 
+@given(
+    st.lists(st.tuples(*[st.integers(0, 10**6)] * 4), min_size=1, max_size=200, unique=True),
+    st.lists(st.sampled_from([100, 3_000, 90_000, 400_000, HIGHEST]), min_size=4, max_size=4),
+)
+@settings(max_examples=50)
+def test_bars_beyond_the_points_that_have_sums_are_answered_for_too(
+    points: list[tuple[int, ...]], enter: list[int]
+):
+    free = (NO_LOCK, False, False, (True,) * 4)
+    members = [(one, *free) for one in points] * 2
+    assert made(members).statuses(enter).tolist() == one_by_one(members, enter, PRECEDENCE)
+
+
+def test_sums_are_kept_of_the_lower_points_only():
+    free = (NO_LOCK, False, False, (True,) * 4)
+    members = [((n * 100,) * 4, *free) for n in range(200)]
+    everybody = made(members)
+    (group,) = everybody.groups
+    assert group.sums.below.size <= 2**20
+    assert group.sums.met([2_000] * 4) == [180, 0, 0, 0, 20]
+    assert group.sums.met([15_000] * 4) is None
+    for bar in (2_000, 15_000):
+        expected = one_by_one(members, [bar] * 4, PRECEDENCE)
+        assert everybody.statuses([bar] * 4).tolist() == expected
+
+
 _EARNED = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 40), st.integers(0, 3), st.integers(0, 5)),
     max_size=40,
