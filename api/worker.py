@@ -45,9 +45,13 @@ def _untold(_outcome: str, _members: int, _seconds: float) -> None:
 
 
 async def _refresh(database: Database, *, now: Callable[[], datetime]) -> Any:
-    from store.refresh import refresh  # noqa: PLC0415 - it takes numpy along
+    # They take numpy along.
+    from store.refresh import refresh  # noqa: PLC0415
+    from store.vectors import keep  # noqa: PLC0415
 
-    return await refresh(database, now=now)
+    report = await refresh(database, now=now)
+    await keep(database, now=now())
+    return report
 
 
 class Worker:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,15 @@ from numpy.typing import NDArray
 from engagement.columns import Pairs, States, quiet_since
 from engagement.holds import NO_LOCK, Holds
 from engagement.points import Bools, Compiled, Days, Ints
+from engagement.rules import checksum
 from engagement.status import Hold
-from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, Status
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, RuleSet, Status
 
 #: No bar can be higher (rules_read.MAX_ENTER, ×100): more points than that are all the same.
 HIGHEST: Final = 10_000_000
 
+#: What packed bytes begin with; another number with every other form.
+_FORMAT: Final = 1
 #: How many sums are kept of a group; four indices with 30 different points each.
 _CELLS: Final = 2**20
 
@@ -47,6 +50,22 @@ class Circumstances:
     dormant: Bools
     newcomer: Bools
     guarded: Bools
+
+    def take(self, rows: Ints) -> Circumstances:
+        """Those of some of the members."""
+        return Circumstances(
+            self.lock[rows], self.dormant[rows], self.newcomer[rows], self.guarded[rows]
+        )
+
+
+def joined(parts: Sequence[Circumstances]) -> Circumstances:
+    """The circumstances of all members of which ``parts`` hold some."""
+    return Circumstances(
+        np.concatenate([part.lock for part in parts]),
+        np.concatenate([part.dormant for part in parts]),
+        np.concatenate([part.newcomer for part in parts]),
+        np.concatenate([part.guarded for part in parts]),
+    )
 
 
 def circumstances(
@@ -71,6 +90,24 @@ def circumstances(
         newcomer=day - states.entry < lifecycle.newcomer_days,
         guarded=_guarded(day, days, rules, pairs),
     )
+
+
+def people_matter(until: Ints, days: Days, rules: Compiled) -> Bools:
+    """About whom it must be known how many people were on the other side, for ``circumstances``.
+
+    The others have no points where that is asked, or get in, or not, whoever it was. ``until`` is
+    the day of each.
+    """
+    found = np.zeros(len(until), np.bool_)
+    inside = _inside(days.day, until[days.owner], rules.rules.window_days)
+    for i in rules.guarded:
+        guards = rules.rules.thresholds[INDICES[i]].guards
+        earned = np.bincount(days.owner[inside & (days.points[:, i] > 0)], minlength=len(until))
+        held = np.zeros(len(until), np.int64)
+        if guards.distinct_days is not None:
+            held += earned >= guards.distinct_days
+        found |= (earned > 0) & (held == guards.k_of - 1)
+    return found
 
 
 def _guarded(until: Ints, days: Days, rules: Compiled, pairs: Pairs | None) -> Bools:
@@ -307,6 +344,48 @@ def _met(group: Group, bars: Sequence[int]) -> list[int]:
         found.append(left - n)
         left = n
     return [*found, left]
+
+
+def pack(everybody: Distribution) -> bytes:
+    """A distribution as bytes: integers of 32 bits, the least significant byte first."""
+    parts: list[NDArray[Any]] = [np.array([_FORMAT, len(everybody.groups)])]
+    for group in everybody.groups:
+        head = [len(group.order), *group.order, group.rest, len(group.count)]
+        parts += [np.array(head), *group.columns, group.count]
+    return np.concatenate(parts).astype("<i4").tobytes()
+
+
+def unpack(packed: bytes) -> Distribution | None:
+    """The inverse of ``pack``; None for what an earlier or later Ikusei has packed."""
+    numbers = np.frombuffer(packed, "<i4").astype(np.int32)
+    if numbers[0] != _FORMAT:
+        return None
+    groups, at = [], 2
+    for _ in range(int(numbers[1])):
+        size = int(numbers[at])
+        order = tuple(numbers[at + 1 : at + 1 + size].tolist())
+        rest, n = numbers[at + 1 + size : at + 3 + size].tolist()
+        at += 3 + size
+        table = numbers[at : at + (size + 1) * n].reshape(size + 1, n)
+        at += (size + 1) * n
+        groups.append(group_of(order, rest, np.ascontiguousarray(table[:size].T), table[size]))
+    return Distribution(tuple(groups))
+
+
+def basis(rules: RuleSet) -> str:
+    """What a distribution rests on, as 64 hexadecimal digits: all of the rules but the bars.
+
+    Rule sets that differ by what is asked about (bars), or by what is not (hysteresis, graces,
+    names), have the same.
+    """
+    bare = {
+        index: replace(threshold, enter=1, exit_percent=100, min_hold_days=0)
+        for index, threshold in rules.thresholds.items()
+    }
+    rows = tuple(replace(row, en="", ja="", reason="") for row in rules.catalog)
+    lifecycle = replace(rules.lifecycle, rule_change_grace_days=0)
+    other = replace(rules, name="", thresholds=bare, catalog=rows, lifecycle=lifecycle)
+    return checksum(other)
 
 
 #: The status of each index, by its place in INDICES.

@@ -10,7 +10,14 @@ from typing import Final
 import numpy as np
 
 from engagement.columns import NOBODY, Fold, States, values_at
-from engagement.distribution import Circumstances, Distribution, circumstances, distribution
+from engagement.distribution import (
+    Circumstances,
+    Distribution,
+    circumstances,
+    distribution,
+    joined,
+    people_matter,
+)
 from engagement.points import Days, Ints
 from engagement.simulate import (
     TakenOver,
@@ -80,7 +87,7 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Under:
+class Under:
     """Some members folded under one rule set."""
 
     rules: ActiveRules
@@ -125,7 +132,9 @@ async def simulate(
         taken=_joined([part.taken for part in parts]),
         points=points,
         months=_months(edges, parts),
-        distribution=distribution(points, _beside(parts), draft.precedence),
+        distribution=distribution(
+            points, joined([part.beside for part in parts]), draft.precedence
+        ),
     )
 
 
@@ -155,13 +164,15 @@ async def _part(
     table = await facts.tallies(connection, members, first=-(2**31), last=day)
     holds = await facts.holds_of(connection, members)
     active, draft, free = [
-        await _under(connection, members, table, rules, day, holds) for rules in kinds
+        await under(connection, members, table, rules, day, holds) for rules in kinds
     ]
     folded = (active.fold.states, draft.fold.states)
     taken = taken_over(*folded, holds, kinds[0].compiled, kinds[1].compiled, today=today)
     here = np.flatnonzero((taken.before != NOBODY) | (taken.after != NOBODY))
     points = values_at(draft.days, here, np.full(len(here), day), kinds[1].compiled)
-    beside = await _circumstances(connection, members, draft, holds, day)
+    beside = await beside_points(
+        connection, members, draft.fold.states, draft.days, kinds[1], holds, day
+    )
     last_days = [edge - 1 for edge in edges[1:]]
     by_status = np.array(
         [
@@ -173,62 +184,49 @@ async def _part(
         ids=np.array(members, np.int64)[here],
         taken=TakenOver(taken.before[here], taken.after[here], taken.settled[here]),
         points=points,
-        beside=_take(beside, here),
+        beside=beside.take(here),
         by_status=by_status,
         moves=np.array([flaps(under.fold.moves, edges) for under in (active, draft, free)]),
     )
 
 
-async def _under(
+async def under(
     connection: Read,
     members: list[int],
     table: Ints,
     rules: ActiveRules,
     day: int,
     holds: Sequence[tuple[int, Hold]],
-) -> _Under:
+) -> Under:
+    """Fold members to the end of ``day`` by the tallies of ``table``."""
     days = await facts.earned(table, members, rules)
     start = States.before(await facts.entries(connection, members, days))
     limit = np.full(len(members), day)
     folded = await facts.fold_from(connection, members, start, days, limit, rules, holds)
-    return _Under(rules, days, folded)
+    return Under(rules, days, folded)
 
 
-async def _circumstances(
+async def beside_points(
     connection: Read,
     members: list[int],
-    under: _Under,
+    states: States,
+    days: Days,
+    rules: ActiveRules,
     holds: Sequence[tuple[int, Hold]],
     day: int,
 ) -> Circumstances:
-    """What decides on ``day`` beside the points, counting people where that is a guard."""
-    rules = under.rules
-    states = under.fold.states.take(np.arange(len(members)))
+    """What decides on ``day`` beside the points, counting people where that is a guard.
+
+    ``states`` are at the end of the day, or of an earlier one since which nothing was done.
+    """
+    states = states.take(np.arange(len(members)))
     states.day[:] = day
     pairs = None
-    guarded = list(rules.compiled.guarded)
-    if guarded:
-        everyone = np.arange(len(members))
-        values = values_at(under.days, everyone, states.day, rules.compiled)
-        wanted = np.any(values[:, guarded] > 0, axis=1)
+    wanted = people_matter(states.day, days, rules.compiled)
+    if wanted.any():
         first = day - rules.rules.window_days + 1
         pairs = await facts.pairs_of(connection, members, wanted, rules, first=first, last=day)
-    return circumstances(states, under.days, rules.compiled, holds, pairs)
-
-
-def _take(beside: Circumstances, rows: Ints) -> Circumstances:
-    return Circumstances(
-        beside.lock[rows], beside.dormant[rows], beside.newcomer[rows], beside.guarded[rows]
-    )
-
-
-def _beside(parts: Sequence[_Part]) -> Circumstances:
-    return Circumstances(
-        np.concatenate([part.beside.lock for part in parts]),
-        np.concatenate([part.beside.dormant for part in parts]),
-        np.concatenate([part.beside.newcomer for part in parts]),
-        np.concatenate([part.beside.guarded for part in parts]),
-    )
+    return circumstances(states, days, rules.compiled, holds, pairs)
 
 
 def _joined(parts: Sequence[TakenOver]) -> TakenOver:

@@ -362,6 +362,22 @@ class RuleSetRow(Table, table=True):
     retired_at: datetime | None = _time(nullable=True)
 
 
+class KeptVectors(Table, table=True):
+    """How many members have which points on a day, for questions about other bars.
+
+    Derived (store/vectors.py): ``basis`` names all of the rules but their bars, ``recorded`` how
+    many actions had been recorded when it was made, and ``seconds`` how long that took.
+    """
+
+    __tablename__ = "kept_vectors"
+    basis: str = _text(primary_key=True)
+    day: int = _int(primary_key=True)
+    made_at: datetime = _time()
+    recorded: int = _bigint()
+    seconds: int = _int()
+    vectors: bytes = _bytes()
+
+
 class Hold(Table, table=True):
     """A status kept by decision: a manager's lock, or the grace after a change of rules.
 

@@ -8,10 +8,14 @@ from api.commands._shared import Json, refreshed
 from api.console import print_json, run
 from api.database import open_database
 from api.settings import Settings
+from store.vectors import keep
 
 
 def command(json: Json = False) -> None:
-    """Bring every standing to today, and apply retractions whose action has come.
+    """Bring every standing to today, and do all else that is due.
+
+    Retractions whose action has come are applied, rule sets whose day has come are put in force,
+    and what answers questions about other bars is made anew.
 
     `ikusei serve` and `ikusei work` do the same by themselves; this is for a run from a timer, or
     for waiting until nothing is due. Safe to interrupt and to run twice at once.
@@ -23,7 +27,9 @@ async def _refresh(json: bool) -> None:
     settings = Settings.load()
     started = time.monotonic()
     async with open_database(settings) as database:
-        report = await refreshed(database, settings.make_clock().now())
+        now = settings.make_clock().now()
+        report = await refreshed(database, now)
+        await keep(database, now=now)
     if json:
         print_json(
             {
