@@ -43,8 +43,8 @@ class AuditEntry:
         "does to keys."
     )
     subjects: list[strawberry.ID] = strawberry.field(
-        description="What it is about: a member, a rule set or a key; of a merge who was kept, "
-        "then who was merged."
+        description="What it is about: a member, a rule set, a key or a goal; of a merge who was "
+        "kept, then who was merged."
     )
     before: JSON | None = strawberry.field(description="What was changed, as it was before.")
     after: JSON | None = strawberry.field(description="What was changed, as it is since.")

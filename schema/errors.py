@@ -30,6 +30,7 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "BAD_SOURCE": "`source` is not a name such as `site` or `forum.en`.",
     "RULES_INVALID": "The text is not a rule set. `mistakes` says where and why.",
     "UNKNOWN_RULE_SET": "There is no rule set with this id.",
+    "UNKNOWN_GOAL": "There is no goal with this id.",
     "UNKNOWN_MEMBER": "There is no member with this id.",
     "NOT_POSSIBLE": "It cannot be done as things stand. The message says why.",
 }

@@ -16,6 +16,7 @@ import strawberry
 from engagement.rules import RuleErrors
 from schema.catalog import RuleSet, rule_set_of
 from schema.context import Asked, Siblings
+from schema.goals import Goal, goal_of
 from schema.ids import from_id, member_number, to_id
 from schema.receipts import Problem, RecordResult, record_given
 from schema.records import (
@@ -31,7 +32,7 @@ from schema.scopes import BOTH, MANAGER, SITE, Needs, needs
 from schema.types import Member, member_of
 from schema.words import Status
 from sources.parse import BAD_TEXT
-from store import members, people, rules
+from store import goals, members, people, rules
 from store.db import StoreError, day_number
 
 _LONGEST_REASON = 500
@@ -63,7 +64,7 @@ class RuleProblem(Problem):
 
 
 @needs(*BOTH)
-@strawberry.type(description="It cannot be done to this member or rule set.")
+@strawberry.type(description="It cannot be done, or not to this member, rule set or goal.")
 class NotPossible(Problem):
     pass
 
@@ -99,6 +100,22 @@ SaveRuleSetResult = Annotated[RuleSetChanged | RuleProblem, strawberry.union("Sa
 ActivateRuleSetResult = Annotated[
     RuleSetChanged | NotPossible, strawberry.union("ActivateRuleSetResult")
 ]
+
+
+@needs(*MANAGER)
+@strawberry.type(description="A goal as it is after the change.")
+class GoalSaved:
+    goal: Goal
+
+
+@needs(*MANAGER)
+@strawberry.type(description="The goal was taken away.")
+class GoalDeleted:
+    id: strawberry.ID
+
+
+SaveGoalResult = Annotated[GoalSaved | NotPossible, strawberry.union("SaveGoalResult")]
+DeleteGoalResult = Annotated[GoalDeleted | NotPossible, strawberry.union("DeleteGoalResult")]
 
 
 @needs(*MANAGER)
@@ -276,6 +293,35 @@ class Mutation:
         except rules.UnknownRuleSet as error:
             return NotPossible(code="UNKNOWN_RULE_SET", message=str(error))
         return RuleSetChanged(rule_set=rule_set_of(version))
+
+    @strawberry.mutation(
+        description="Set a goal from today on: so many members of a status at the end of a day. "
+        "One for the same status and day takes its place."
+    )
+    async def save_goal(self, info: Asked, status: Status, target: int, by: date) -> SaveGoalResult:
+        context = info.context
+        try:
+            saved = await goals.save(
+                context.database,
+                status,
+                target,
+                day_number(by),
+                by=context.actor,
+                now=context.now(),
+            )
+        except goals.NoGoal as error:
+            return NotPossible(code="NOT_POSSIBLE", message=str(error))
+        return GoalSaved(goal=goal_of(saved))
+
+    @strawberry.mutation(description="Take a goal away.")
+    async def delete_goal(self, info: Asked, id: strawberry.ID) -> DeleteGoalResult:
+        number = min(from_id(id, "Goal")[1], 2**31 - 1)
+        context = info.context
+        try:
+            await goals.delete(context.database, number, by=context.actor, now=context.now())
+        except goals.UnknownGoal as error:
+            return NotPossible(code="UNKNOWN_GOAL", message=str(error))
+        return GoalDeleted(id=id)
 
 
 async def _changed(info: Asked, number: int) -> MemberChanged:

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from enum import Enum
 from typing import Annotated
 
 import strawberry
 
+from engagement.routes import GOALS
 from schema import audit
+from schema.any_report import Report, ReportOptions, report_of
 from schema.arguments import findable
 from schema.audit import AuditEntry, AuditFilter
 from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
@@ -20,9 +23,14 @@ from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
 from schema.errors import Refused
+from schema.flow import FlowReport, flow_report_of
+from schema.goals import Goal, goals_of
+from schema.history import AsIf, asked, history_of
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
+from schema.measures import DayRange, days_of
 from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
+from schema.routes import RouteReport, routes_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
@@ -41,6 +49,7 @@ from store import actions, listing, members, past, posts, rules
 from store.listing import Wanted
 from store.members import MemberRow, Order
 from store.reports import tiers
+from store.reports.registry import Name
 from store.reports.report import MOST_PERIOD
 
 #: What looking for a part of any name costs, in objects.
@@ -320,6 +329,78 @@ class Query:
                 everybody=everybody,
             )
         return tier_report_of(found, archive=now.archive)
+
+    @strawberry.field(
+        description="What flowed between the statuses during a period, who stays, who comes back.",
+        directives=costs(OF_ALL),
+    )
+    async def flow_report(
+        self,
+        info: Asked,
+        as_of: AsOfAll = None,
+        period_days: Annotated[
+            int, strawberry.argument(description="Length of the period that ends on the day.")
+        ] = 30,
+        rule_set: AsIf = None,
+    ) -> FlowReport:
+        question = await asked(info, as_of, rule_set, period_days)
+        return flow_report_of(await history_of(info, question), question)
+
+    @strawberry.field(
+        description="By which statuses members came to one of the four.", directives=costs(OF_ALL)
+    )
+    async def routes(
+        self,
+        info: Asked,
+        first: First,
+        to: Status = Status.CONTRIBUTOR,
+        start: Annotated[
+            Status | None,
+            strawberry.argument(
+                name="from", description="Of those who ever had it, from the first time on."
+            ),
+        ] = None,
+        joined: DayRange | None = None,
+        arrived: DayRange | None = None,
+        venue: Annotated[
+            str | None, strawberry.argument(description="Of those whose first action was in it.")
+        ] = None,
+        steps: Annotated[
+            list[Status] | None,
+            strawberry.argument(description="What is a step upward here; by default all four."),
+        ] = None,
+        as_of: AsOfAll = None,
+        rule_set: AsIf = None,
+    ) -> RouteReport:
+        question = replace(
+            await asked(info, as_of, rule_set),
+            to=to,
+            start=start,
+            joined=days_of(joined),
+            arrived=days_of(arrived),
+            venue=venue,
+            steps=GOALS if steps is None else tuple(steps),
+            most=page_size(first),
+        )
+        return await routes_of(info, question)
+
+    @strawberry.field(description="What was set to be reached.", directives=about(10))
+    async def goals(self, info: Asked) -> list[Goal]:
+        return await goals_of(info)
+
+    @strawberry.field(
+        description="A report as a table: the same rows as `ikusei report` on the command line.",
+        directives=costs(OF_ALL),
+    )
+    async def report(
+        self,
+        info: Asked,
+        name: Name,
+        as_of: AsOfAll = None,
+        rule_set: AsIf = None,
+        options: ReportOptions | None = None,
+    ) -> Report:
+        return await report_of(info, name, as_of, rule_set, options)
 
     @strawberry.field(
         description="Who changed what: members, rule sets, keys; newest first. Never rewritten, "

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     MEMBER = "Member"
     RULE_SET = "RuleSet"
     KEY = "Key"
+    GOAL = "Goal"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,3 +78,16 @@ def _instead(moves: Moves, others: Moves, of: Bools) -> Moves:
             for name in ("member", "day", "before", "after", "cause")
         )
     )
+
+
+async def freshness(connection: Read) -> str:
+    """What a history that is kept must share with one that would be made now.
+
+    In a community that is folded in a second or two it changes with everything that is written; in
+    a larger one a history of some minutes ago will do, or it would never be found made.
+    """
+    largest: int = await connection.fetchval("select coalesce(max(id), 0) from member")
+    if largest > population.CHUNK:
+        return ""
+    mark: str = await connection.fetchval("select pg_current_snapshot()::text")
+    return mark

@@ -96,10 +96,10 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
     return fresh
 
 
-def as_if(active: ActiveRules, other: RuleSet) -> ActiveRules:
-    """``other`` as it would be in force in the place of ``active``; its number is 0."""
+def as_if(active: ActiveRules, other: RuleSet, number: int = 0) -> ActiveRules:
+    """``other`` as it would be in force in the place of ``active``, with a number (0: none)."""
     return ActiveRules(
-        0,
+        number,
         other.name,
         other,
         compile_rules(other, active.types),

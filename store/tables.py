@@ -378,6 +378,28 @@ class KeptVectors(Table, table=True):
     vectors: bytes = _bytes()
 
 
+class GoalRow(Table, table=True):
+    """So many members of a status by the end of a day; ``from_day`` is when it was set.
+
+    What was reached, and by which moves, is worked out whenever it is asked for.
+    """
+
+    __tablename__ = "goal"
+    __table_args__ = (
+        UniqueConstraint("status", "by_day"),
+        CheckConstraint("status between 0 and 6", name="status"),
+        CheckConstraint("target >= 0", name="target"),
+        CheckConstraint("by_day > from_day", name="days"),
+    )
+    id: int = _int(Identity(), primary_key=True)
+    status: int = _smallint()
+    target: int = _int()
+    from_day: int = _int()
+    by_day: int = _int()
+    by: str = _text()
+    created_at: datetime = _time()
+
+
 class Hold(Table, table=True):
     """A status kept by decision: a manager's lock, or the grace after a change of rules.
 
@@ -483,7 +505,9 @@ class AuditEntry(Table, table=True):
     __tablename__ = "audit_entry"
     __table_args__ = (
         Index("ix_audit_entry_subject_ids", "subject_ids", postgresql_using="gin"),
-        CheckConstraint("subject_kind in ('Member', 'RuleSet', 'Key')", name="subject_kind"),
+        CheckConstraint(
+            "subject_kind in ('Member', 'RuleSet', 'Key', 'Goal')", name="subject_kind"
+        ),
     )
     id: int = _bigint(Identity(), primary_key=True)
     at: datetime = _time()

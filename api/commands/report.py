@@ -21,7 +21,7 @@ from engagement.routes import GOALS
 from engagement.words import STATUSES, Status
 from store.db import day_number
 from store.history import history
-from store.reports.registry import REPORTS
+from store.reports.registry import REPORTS, Name
 from store.reports.report import MOST_PERIOD, By, Days, Question, Sources, document
 from store.rules import as_if
 
@@ -179,6 +179,18 @@ def recycling(
     _run("recycling", as_of, form, output, rules=rules, arrived=_days("--dormant", since))
 
 
+@app.command()
+def goals(
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say which moves the goals take on each edge, and how many there were (`ikusei goals set`)."""
+    _run("goals", as_of, Format.JSON if json else format, output, rules=rules)
+
+
 @app.command("data-health")
 def data_health(format: Formats = Format.TABLE, output: Output = None, json: Json = False) -> None:
     """Say what is odd or missing in the data: types nobody classified, posts nobody sent."""
@@ -207,7 +219,7 @@ async def _report(
     if format is Format.PARQUET and output is None and sys.stdout.isatty():
         raise CommandError("Parquet is not for reading: name a file with --output")
     settings = Settings.load()
-    kept = REPORTS[name]
+    kept = REPORTS[Name(name)]
     chosen = None if which is None else given(which)
     async with open_database(settings) as database:
         async with database.read() as connection:

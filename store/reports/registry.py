@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
-from store.reports import flow, health, retention, routes, tiers
+from store.reports import flow, goals, health, retention, routes, tiers
 from store.reports.report import Question, Report, Sources
+
+
+class Name(StrEnum):
+    """The names of the reports."""
+
+    TIERS = "tiers"
+    FLOW = "flow"
+    ROUTES = "routes"
+    STAGNATION = "stagnation"
+    CONVERSION = "conversion"
+    RECYCLING = "recycling"
+    GOALS = "goals"
+    DATA_HEALTH = "data-health"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +42,41 @@ class Kept:
         return "period_days" in self.takes
 
 
-REPORTS: Final[Mapping[str, Kept]] = {
-    "tiers": Kept(
+REPORTS: Final[Mapping[Name, Kept]] = {
+    Name.TIERS: Kept(
         tiers.tiers,
         "Members by status, with those who came to it and left it during the period.",
         frozenset({"period_days"}),
     ),
-    "flow": Kept(
+    Name.FLOW: Kept(
         flow.flow,
         "What flowed between the statuses: by status, by edge, or by month of joining.",
         frozenset({"period_days", "by"}),
     ),
-    "routes": Kept(
+    Name.ROUTES: Kept(
         routes.taken,
         "By which statuses members came to one, with their days per step.",
         frozenset({"to", "start", "joined", "arrived", "venue", "steps", "most"}),
     ),
-    "stagnation": Kept(
+    Name.STAGNATION: Kept(
         retention.stagnant,
         "Who has been in a status for longer than its limit, and how long members stay.",
         frozenset({"limits"}),
     ),
-    "conversion": Kept(
+    Name.CONVERSION: Kept(
         retention.converted,
         "How many newcomers rose and stayed, by the month in which they joined.",
         frozenset({"joined"}),
     ),
-    "recycling": Kept(
+    Name.RECYCLING: Kept(
         retention.recycled,
         "Who became dormant, who came back, to what, after how long.",
         frozenset({"arrived"}),
     ),
-    "data-health": Kept(
+    Name.GOALS: Kept(
+        goals.reached, "Goals: the flows they take on each edge, and what came about."
+    ),
+    Name.DATA_HEALTH: Kept(
         health.health, "What is odd or missing in the data as it is now.", of_now=True
     ),
 }

@@ -11,7 +11,7 @@ from engagement.history import History
 from engagement.routes import GOALS
 from engagement.survival import Estimate
 from engagement.words import Status
-from store.db import Database, day_date
+from store.db import Database, StoreError, day_date
 from store.moment import Moment
 from store.rules import ActiveRules
 
@@ -41,6 +41,10 @@ class By(StrEnum):
     STATUS = "status"
     EDGE = "edge"
     COHORT = "cohort"
+
+
+class NotAsked(StoreError):
+    """A question that makes no sense to the community as it is; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

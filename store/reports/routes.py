@@ -9,8 +9,7 @@ import numpy as np
 from engagement.history import History
 from engagement.points import Bools
 from engagement.routes import Route, RouteKind, Routes, routes
-from store.db import StoreError
-from store.reports.report import Column, Days, Kind, Question, Report, Sources
+from store.reports.report import Column, Days, Kind, NotAsked, Question, Report, Sources
 from store.venues import first_venues
 
 _COLUMNS: Final = (
@@ -26,10 +25,6 @@ _COLUMNS: Final = (
 _ALWAYS: Final = Days()
 
 
-class NoSuchVenue(StoreError):
-    """Nobody did anything in this venue first."""
-
-
 async def found_routes(sources: Sources, question: Question) -> tuple[History, Routes]:
     """The routes that are asked about, by positions in the history."""
     history = await sources.history()
@@ -43,7 +38,7 @@ async def found_routes(sources: Sources, question: Question) -> tuple[History, R
         its = np.array([venues.get(id_) == question.venue for id_ in history.ids.tolist()], bool)
         if not its.any():
             known = ", ".join(sorted(set(venues.values()))) or "none"
-            raise NoSuchVenue(f"nobody began in the venue {question.venue!r}; there are: {known}")
+            raise NotAsked(f"nobody began in the venue {question.venue!r}; there are: {known}")
         among = its if among is None else among & its
     days = question.arrived
     found = routes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,12 +13,13 @@ from graphql import GraphQLObjectType
 
 from engagement import rules as rule_files
 from engagement.words import Status
+from schema.ids import to_id
 from schema.schema import schema
 from schema.scopes import stated
 from schema.words import Scope
-from store import keys, people, rules
+from store import goals, keys, people, rules
 from store.audit import Actor
-from store.db import Database
+from store.db import Database, day_number
 from tests.schema.asking import NOW, Asker, community, likes, seed
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,7 @@ LOG = """query ($first: Int! = 100, $after: String, $filter: AuditFilter) {
     auditLog(first: $first, after: $after, filter: $filter) {
         nodes { id at actor key requestId action subjects before after }
         pageInfo { hasNextPage endCursor } } }"""
+END = date(2026, 4, 1)
 OTHER = rule_files.dump(rule_files.default()).replace("window_days = 90", "window_days = 60")
 
 #: A call of every mutation of people's that changes something, and one that is refused. A new one
@@ -46,6 +48,11 @@ CALLS = {
         'eraseMember(member: "{ann}")',
         'eraseMember(source: "site", externalId: "nobody")',
     ),
+    "saveGoal": (
+        'saveGoal(status: FAN, target: 5, by: "2026-06-01")',
+        'saveGoal(status: FAN, target: 5, by: "2020-06-01")',
+    ),
+    "deleteGoal": ('deleteGoal(id: "{goal}")', 'deleteGoal(id: "R29hbDo5OTk")'),
     "saveRuleSet": ("saveRuleSet(toml: {other})", 'saveRuleSet(toml: "")'),
     "activateRuleSet": (
         'activateRuleSet(id: "{draft}")',
@@ -65,9 +72,11 @@ async def names(ask: Asker) -> dict[str, str]:
         ruleSets(first: 1) { nodes { id } } }"""
     )
     assert draft.state == "draft"
+    goal = await goals.save(ask.database, Status.CONTRIBUTOR, 9, day_number(END), now=NOW)
     return {
         "ann": found["ann"]["id"],
         "ben": found["ben"]["id"],
+        "goal": to_id("Goal", goal.id),
         "draft": found["ruleSets"]["nodes"][0]["id"],
         "other": json.dumps(OTHER.replace("window_days = 60", "window_days = 70")),
     }
@@ -270,7 +279,7 @@ async def test_pages_hold_every_entry_once_while_others_write(
         if not page["pageInfo"]["hasNextPage"]:
             break
         after = page["pageInfo"]["endCursor"]
-    assert len(seen) == len(set(seen)) == 8  # The draft of the fixture is the eighth.
+    assert len(seen) == len(set(seen)) == 9  # With the draft and the goal of the fixture.
     assert await ask.codes(LOG, after="x") == ["BAD_CURSOR"]
     assert await ask.codes(LOG, first=101) == ["BAD_INPUT"]
 

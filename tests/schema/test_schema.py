@@ -33,9 +33,9 @@ from schema.ids import to_cursor
 from schema.schema import schema
 from schema.scopes import denied, stated
 from schema.words import Scope
-from sources.records import MemberRecord
+from sources.records import MemberRecord, PostRecord, Record
 from store.members import AccountRow
-from tests.schema.asking import NOW, Asker, community, likes, seed
+from tests.schema.asking import NOW, Asker, at, community, likes, seed
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"
 CORE: GraphQLSchema = schema._schema
@@ -151,11 +151,28 @@ class Walker:
         self.ids: dict[str, str] = {}
         self.toml = ""
         self.spare: list[str] = []
+        self.goals: list[str] = []
         self._numbers = count()
 
     async def settle(self) -> None:
         people = [MemberRecord("site", f"spare{n}", name=f"Spare {n}") for n in range(40)]
-        await seed(self.ask.database, [*community(6), *likes("fan", 4), *people])
+        # Somebody comes to contribution by another route than the others.
+        late: list[Record] = [
+            PostRecord(
+                "site", f"late-{i}", "qa", "answer", at(i + 1), author="late", root=f"q{i}",
+                parent=f"q{i}", text="So.",
+            )
+            for i in range(5)
+        ]  # fmt: skip
+        joined = MemberRecord("site", "late", joined=at(20), name="Late")
+        everybody = [*community(6), *likes("fan", 4), *people, joined, *late]
+        await seed(self.ask.database, everybody)
+        earlier = replace(self.ask, now=NOW - timedelta(days=10))
+        for n in range(60):
+            day = NOW.date() + timedelta(days=10 + n)
+            call = f'saveGoal(status: CONTRIBUTOR, target: 9, by: "{day}")'
+            await earlier(f"mutation {{ {call} {{ __typename }} }}")
+        self.goals = [one["id"] for one in (await self.ask("{ goals { id } }"))["goals"]]
         self.ids = {
             "Member": await self._id('member(source: "site", externalId: "fan")'),
             "Post": await self._id('post(source: "site", externalId: "a1-1")'),
@@ -198,6 +215,7 @@ class Walker:
         member = json.dumps(self.ids["Member"])
         number = next(self._numbers) if parent == "Mutation" else 0
         spare = self.spare.pop() if field in {"mergeMembers", "eraseMember"} else ""
+        goal = self.goals.pop() if field == "deleteGoal" else ""
         moment = '"2026-02-01T00:00:00Z"'
         action = f'venue: "lab", verb: "poke", actor: "fan", time: {moment}'
         known = {
@@ -213,6 +231,9 @@ class Walker:
             ("eraseMember", target): f'member: "{spare}"',
             ("mergeMembers", target): f'keep: {member}, merge: "{spare}"',
             ("activateRuleSet", target): f"id: {json.dumps(self.ids.get('RuleSet'))}",
+            ("saveGoal", target): f'status: FAN, target: 3, by: "2026-07-{number % 28 + 1:02}"',
+            ("saveGoal", "NotPossible"): 'status: FAN, target: 3, by: "2020-01-01"',
+            ("deleteGoal", target): f'id: "{goal}"',
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
         }.get((field, target))

@@ -1,0 +1,133 @@
+"""Goals: the arithmetic of a plan, worked out by hand, and what must hold of every plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engagement.columns import CAUSES, NOBODY, Moves
+from engagement.goals import LOOK_BACK, Goal, plan
+from engagement.history import History, periods
+from engagement.words import STATUSES, Cause, Status
+
+MEMBER, SUPPORTER = STATUSES.index(Status.MEMBER), STATUSES.index(Status.SUPPORTER)
+Life = list[tuple[int, int]]
+
+
+def _history(lives: list[Life], until: int) -> History:
+    """Members with their (day, status), the first of which is their entry."""
+    rows = [
+        (member, day, before, status)
+        for member, life in enumerate(lives)
+        for (day, status), before in zip(life, [NOBODY, *(s for _, s in life)], strict=False)
+    ]
+    member, day, before, status = np.array(rows, np.int64).reshape(-1, 4).T
+    cause = np.full(len(rows), CAUSES.index(Cause.ACTION))
+    found = periods(Moves(member, day, before, status, cause), len(lives))
+    return History(until, np.arange(len(lives)), found, found)
+
+
+def test_a_plan_worked_out_by_hand() -> None:
+    # On day 100 the goal is set: 6 supporters by day 140, and it is day 120 now. In the 90 days
+    # before, from day 11 on, three came from member and one joined as supporter; one left.
+    lives: list[Life] = [
+        [(0, MEMBER), (20, SUPPORTER)],
+        [(0, MEMBER), (30, SUPPORTER), (61, MEMBER)],
+        [(0, MEMBER), (50, SUPPORTER), (110, MEMBER)],
+        [(91, SUPPORTER)],
+        [(0, MEMBER), (105, SUPPORTER)],
+        [(0, MEMBER)],
+    ]
+    found = plan(Goal(Status.SUPPORTER, 6, from_day=100, by_day=140), _history(lives, 120))
+    assert (found.began, found.now, found.planned) == (3, 3, 4.5)
+    # Member-days as supporter in the 90 days to day 100: 81 + 31 + 51 + 10 = 173; one left. Ahead
+    # lie 40 days with (3 + 6) / 2 of them: 180 member-days, so 180 / 173 are expected to leave.
+    leave = 180 / 173
+    (out,) = found.out
+    assert (out.before, out.after, out.usual, out.actual) == (Status.SUPPORTER, Status.MEMBER, 1, 1)
+    assert out.needed == pytest.approx(leave)
+    assert out.planned == pytest.approx(leave / 2)
+    assert found.inflow.value == pytest.approx(3 + leave)
+    assert found.inflow.low is not None
+    assert found.inflow.high is not None
+    # The exact interval of one event is 0.025 to 5.57.
+    assert found.inflow.low == pytest.approx(3 + 0.025 * leave, abs=0.1)
+    assert found.inflow.high == pytest.approx(3 + 5.57 * leave, rel=0.02)
+    joined, rose = found.into
+    assert (joined.before, joined.usual, joined.actual) == (None, 1, 0)
+    assert (rose.before, rose.usual, rose.actual) == (Status.MEMBER, 3, 1)
+    assert joined.needed == pytest.approx((3 + leave) / 4)
+    assert rose.needed == pytest.approx((3 + leave) * 3 / 4)
+    assert rose.planned == pytest.approx((3 + leave) * 3 / 8)
+
+
+def test_where_nobody_came_before_nothing_is_shared_out() -> None:
+    found = plan(
+        Goal(Status.SUPPORTER, 2, from_day=100, by_day=110),
+        _history([[(0, MEMBER), (105, SUPPORTER)]], 108),
+    )
+    (rose,) = found.into
+    assert (rose.usual, rose.needed, rose.planned, rose.actual) == (0, None, None, 1)
+    assert found.inflow.value == 2.0
+    # Of a status that nobody had nobody can say how many leave.
+    assert found.inflow.high is None
+
+
+def test_a_goal_whose_day_is_over_stands_as_it_was_on_it() -> None:
+    lives: list[Life] = [[(0, MEMBER), (105, SUPPORTER), (130, MEMBER)]]
+    found = plan(Goal(Status.SUPPORTER, 1, from_day=100, by_day=120), _history(lives, 200))
+    assert (found.now, found.planned) == (1, 1.0)
+    assert [edge.actual for edge in found.out] == []
+
+
+_LIFE = st.lists(
+    st.tuples(st.integers(1, 60), st.integers(0, len(STATUSES) - 1)), min_size=1, max_size=8
+)
+
+
+@given(
+    lives=st.lists(_LIFE, min_size=1, max_size=12),
+    status=st.integers(0, len(STATUSES) - 1),
+    target=st.integers(0, 30),
+    days=st.integers(1, 200),
+    until=st.integers(101, 400),
+)
+def test_a_plan_is_one_of_the_whole_community(
+    lives: list[Life], status: int, target: int, days: int, until: int
+) -> None:
+    told: list[Life] = []
+    for life in lives:
+        day, last = 0, NOBODY
+        steps: Life = []
+        for gap, code in life:
+            day += gap
+            if code != last and day <= until:
+                steps.append((day, code))
+                last = code
+        told.append(steps or [(until, code)])
+    history = _history(told, until)
+    found = plan(Goal(STATUSES[status], target, 100, 100 + days), history)
+    last = min(until, 100 + days)
+
+    def standing(day: int) -> int:
+        now = [[code for when, code in life if when <= day][-1:] for life in told]
+        return sum(one == [status] for one in now)
+
+    assert (found.began, found.now) == (standing(100), standing(last))
+    # Everybody who came or left since went over one of the edges.
+    came = sum(edge.actual for edge in found.into)
+    left = sum(edge.actual for edge in found.out)
+    if until <= 100 + days:
+        assert found.began + came - left == found.now
+    usual = sum(
+        100 - LOOK_BACK < day <= 100 and code == status for life in told for day, code in life
+    )
+    assert sum(edge.usual for edge in found.into) == usual
+    if usual and found.inflow.value is not None:
+        needed = sum(edge.needed or 0 for edge in found.into)
+        assert needed == pytest.approx(found.inflow.value)
+    assert found.inflow.low is not None
+    assert found.inflow.value is not None
+    assert 0 <= found.inflow.low <= found.inflow.value
