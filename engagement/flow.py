@@ -122,7 +122,7 @@ class Stay:
 
 def stays(own: Periods, until: int) -> tuple[Stay, ...]:
     """The time in each of STATUSES up to the end of ``until`` (Kaplan–Meier)."""
-    length, ended = own.lengths(until), own.end <= until
+    length, ended = own.lasting(until)
     found = []
     for code, status in enumerate(STATUSES):
         rows = own.status == code

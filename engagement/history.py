@@ -54,8 +54,9 @@ class Periods:
 
     def at(self, day: int) -> Ints:
         """The status of each member at the end of ``day``; NOBODY for who came later."""
-        which = self.row_at(day)
-        return np.where(which >= 0, self.status[which], NOBODY)
+        # Row −1 is the last.
+        found: Ints = np.append(self.status, NOBODY)[self.row_at(day)]
+        return found
 
     def row_at(self, day: int) -> Ints:
         """Which period each member was in at the end of ``day``; −1 for who came later."""
@@ -64,9 +65,14 @@ class Periods:
         last = np.searchsorted(key, (everyone << 32) + day, "right") - 1
         return np.where(last >= self.first[:-1], last, -1)
 
-    def lengths(self, until: int) -> Ints:
-        """Days of each period, of those that are not over up to the end of ``until``."""
-        return np.minimum(self.end, until + 1) - self.start
+    def lasting(self, until: int) -> tuple[Ints, Bools]:
+        """Days that each period lasted, and whether it is over by the end of ``until``.
+
+        One that is not lasts longer than that: of its last known day nobody knows whether another
+        followed.
+        """
+        over = self.end <= until
+        return np.where(over, self.end, until) - self.start, over
 
 
 def periods(moves: Moves, members: int) -> Periods:

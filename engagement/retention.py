@@ -69,7 +69,7 @@ def until_first_status(history: History) -> Curve:
     """The days from joining to the first of the four statuses, of all who ever joined."""
     begin, _ = _first_stay(history)
     came = begin >= 0
-    return kaplan_meier(np.where(came, begin, history.until + 1) - history.entry, came)
+    return kaplan_meier(np.where(came, begin, history.until) - history.entry, came)
 
 
 def _first_stay(history: History) -> tuple[Ints, Ints]:
@@ -126,7 +126,8 @@ def recycling(history: History, *, first: int, last: int, watch: int) -> Recycli
     """
     own, until = history.own, history.until
     rows = np.flatnonzero((own.status == DORMANT) & (own.start >= first) & (own.start <= last))
-    length, over = own.lengths(until)[rows], own.end[rows] <= until
+    length, over = own.lasting(until)
+    length, over = length[rows], over[rows]
     back = rows[over] + 1  # the period after one that has ended is the same member's
     up = next_of(own.status < len(INDICES), back, own.first[own.member[back] + 1])
     rose = (up >= 0) & (own.start[up] - own.start[back] < watch)

@@ -39,6 +39,7 @@ class Curve:
     """The share that lasts longer than each of ``day``, with its interval; one row per end.
 
     ``n`` lasted in all, ``ended`` of them to their end. The first row is day 0, before all ends.
+    Where nothing is left the interval is NaN: its formula has no value there.
     """
 
     day: Ints
@@ -65,16 +66,21 @@ class Curve:
         return float(self.day[reached[0]]) if len(reached) else None
 
     def over(self, day: int) -> Estimate:
-        """The share that is over by ``day``; None beyond what was watched."""
-        if day > self.watched:
-            return Estimate(None, None, None)
+        """The share that is over by ``day``; None beyond what was watched, if anything is left."""
         row = int(np.searchsorted(self.day, day, "right")) - 1
         share, low, high = (float(of[row]) for of in (self.share, self.low, self.high))
+        if not share:
+            return Estimate(1.0, None, None)
+        if day > self.watched:
+            return Estimate(None, None, None)
         return Estimate(1 - share, 1 - high, 1 - low)
 
 
 def kaplan_meier(length: Ints, ended: Bools) -> Curve:
-    """The curve of what lasted ``length`` days, to its end or (not ``ended``) at least.
+    """The curve of what lasted ``length`` days to its end, or (not ``ended``) longer than that.
+
+    What is still going on after n days lasts longer than n − 1: whether it would have ended on the
+    n-th nobody has seen.
 
     Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", 1958. The variance is
     Greenwood's (1926), the interval that of log(−log S) (Kalbfleisch and Prentice, 1980), which
@@ -90,8 +96,7 @@ def kaplan_meier(length: Ints, ended: Bools) -> Curve:
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.sqrt(np.cumsum(ends / (at_risk * (at_risk - ends)))) / np.abs(np.log(share))
         low, high = share ** np.exp(Z * spread), share ** np.exp(-Z * spread)
-    # Where all have ended nothing is left to vary, and the formula has no value.
-    low, high = np.where(share > 0, low, 0.0), np.where(share > 0, high, 0.0)
+    low, high = np.where(share > 0, low, np.nan), np.where(share > 0, high, np.nan)
     return Curve(
         np.concatenate([[0], day]),
         np.concatenate([[1.0], share]),
