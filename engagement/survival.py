@@ -38,7 +38,8 @@ class Estimate:
 class Curve:
     """The share that lasts longer than each of ``day``, with its interval; one row per end.
 
-    ``n`` lasted in all, ``ended`` of them to their end. The first row is day 0, before all ends.
+    ``n`` lasted in all, ``ended`` of them to their end; none is known for longer than ``watched``
+    days (of none at all: −1). The first row is day 0, before all ends.
     Where nothing is left the interval is NaN: its formula has no value there.
     """
 
@@ -104,7 +105,7 @@ def kaplan_meier(length: Ints, ended: Bools) -> Curve:
         np.concatenate([[1.0], high]),
         n=len(length),
         ended=int(ended.sum()),
-        watched=int(length.max()) if len(length) else 0,
+        watched=int(length.max(initial=-1)),
     )
 
 

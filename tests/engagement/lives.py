@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from engagement.columns import CAUSES, NOBODY, Moves
 from engagement.history import History, Periods, periods
 from engagement.words import Cause
+from tests.textbook import LETTERS
 
 #: The last day that is known.
 UNTIL = 45
 ACTION, DECAY = CAUSES.index(Cause.ACTION), CAUSES.index(Cause.DECAY)
-#: Statuses as positions in STATUSES, by the letters that these tests write for them.
-LETTERS = "CKFSNDM"
 
 
 @dataclass(frozen=True)

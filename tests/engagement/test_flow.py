@@ -11,7 +11,6 @@ from engagement.columns import NOBODY
 from engagement.flow import edges, flows, stagnation, stays
 from engagement.words import STATUSES, Status
 from tests.engagement.lives import (
-    LETTERS,
     UNTIL,
     Life,
     communities,
@@ -20,14 +19,13 @@ from tests.engagement.lives import (
     periods_of,
     spelled,
 )
+from tests.textbook import HEIGHT, LETTERS
 
-#: How high the statuses stand, by their letters.
-_HEIGHT = {"C": 4, "K": 3, "F": 2, "S": 1, "N": 0, "M": 0, "D": -1}
 _days = st.integers(-1, UNTIL)
 
 
 def _height(status: int) -> int:
-    return _HEIGHT[LETTERS[status]]
+    return HEIGHT[LETTERS[status]]
 
 
 @given(decided(), _days, _days)

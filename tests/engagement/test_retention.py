@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from engagement.retention import Recycling, conversion, recycling, until_first_status
 from engagement.survival import Estimate, share_of
 from engagement.words import STATUSES, Status
-from tests.engagement.lives import LETTERS, UNTIL, Life, communities, history_of, spelled
+from tests.engagement.lives import UNTIL, Life, communities, history_of, spelled
+from tests.textbook import LETTERS
 
 _NOTHING = Estimate(None, None, None)
 _EARNED = [LETTERS.index(letter) for letter in "CKFS"]

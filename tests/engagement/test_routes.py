@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
 from statistics import quantiles
 
 import numpy as np
@@ -13,64 +12,20 @@ from hypothesis import strategies as st
 
 from engagement.routes import GOALS, Route, RouteKind, Routes, kind_of, routes
 from engagement.words import STATUSES, Status
-from tests.engagement.lives import LETTERS, UNTIL, Life, communities, periods_of, spelled
+from tests.engagement.lives import UNTIL, Life, communities, periods_of, spelled
+from tests.textbook import LADDER, LETTERS, kind, told_once, way_of
 
-#: The statuses above, from the highest down, and how high all of them stand.
-_LADDER = "CKFS"
-_HEIGHT = {"C": 4, "K": 3, "F": 2, "S": 1, "N": 0, "M": 0, "D": -1}
-_goals = st.sampled_from(_LADDER)
+_goals = st.sampled_from(LADDER)
 _starts = st.none() | st.sampled_from(LETTERS)
 _rungs = st.sets(_goals).map(lambda rungs: "".join(sorted(rungs)))
-
-#: The letters of a way, and the day on which each began.
-Way = list[tuple[str, int]]
 
 
 def of(letter: str) -> Status:
     return STATUSES[LETTERS.index(letter)]
 
 
-def way_of(one: Life, goal: str, start: str | None) -> tuple[Way | None, bool]:
-    """The way somebody went to the goal, day by day, and whether they ever set out on one."""
-    way: Way = []
-    for day in range(one.entry, UNTIL + 1):
-        letter = LETTERS[one.on(day)]
-        if not way and start is not None and letter != start:
-            continue
-        if not way or way[-1][0] != letter:
-            way.append((letter, day))
-        if letter == goal:
-            return way, True
-    return None, bool(way)
-
-
-def told_once(way: Way) -> tuple[str, Way]:
-    """A way with every to and fro told once, by striking out pairs until there are no more."""
-    steps = [(letter, day, " ") for letter, day in way]
-    while True:
-        text = "".join(letter for letter, *_ in steps)
-        at = next((i for i in range(len(text) - 3) if text[i : i + 2] == text[i + 2 : i + 4]), None)
-        if at is None:
-            break
-        first, last = steps[at], steps[at + 3]
-        steps[at : at + 4] = [(first[0], first[1], "*"), last]
-    spelling = "".join(letter + mark for letter, _, mark in steps)
-    return spelling, [(letter, day) for letter, day, _ in steps]
-
-
-def kind(way: Way, rungs: str) -> tuple[RouteKind, str]:
-    """What kind of way it is and which steps it passed over, by the words of RouteKind."""
-    letters = [letter for letter, _ in way]
-    heights = [_HEIGHT[letter] for letter in letters]
-    skipped = "".join(
-        rung
-        for rung in _LADDER
-        if rung in rungs and heights[0] < _HEIGHT[rung] < heights[-1] and rung not in letters
-    )
-    fell = any(after < before for before, after in pairwise(heights))
-    if fell or "D" in letters[1:]:
-        return RouteKind.DETOUR, skipped
-    return (RouteKind.FAST if skipped else RouteKind.SUCCESS), skipped
+def runs_of(one: Life) -> list[tuple[int, str]]:
+    return [(day, LETTERS[status]) for day, status in one.runs()]
 
 
 def spelling(one: Route) -> str:
@@ -100,14 +55,14 @@ def test_routes_are_the_ways_that_members_went(community, goal, start, rungs):
     steps = tuple(of(rung) for rung in rungs)
     begin = None if start is None else of(start)
     found = routes(periods_of(community), to=of(goal), start=begin, steps=steps, most=99)
-    expected: dict[str, dict[int, Way]] = defaultdict(dict)
-    whole: dict[int, Way] = {}
+    expected: dict[str, dict[int, list[int]]] = defaultdict(dict)
+    whole: dict[int, str] = {}
     waiting: dict[Status, list[int]] = defaultdict(list)
     for who, one in enumerate(community):
-        way, set_out = way_of(one, goal, start)
+        way, set_out = way_of(runs_of(one), goal, start)
         if way is not None:
-            text, short = told_once(way)
-            expected[text][who], whole[who] = short, way
+            text, days = told_once(way)
+            expected[text][who], whole[who] = days, "".join(letter for _, letter in way)
         elif set_out:
             waiting[STATUSES[one.on(UNTIL)]].append(who)
     assert {status: found.on_the_way[status].tolist() for status in found.on_the_way} == waiting
@@ -117,17 +72,14 @@ def test_routes_are_the_ways_that_members_went(community, goal, start, rungs):
     for one in found.listed:
         ways = expected[spelling(one)]
         for who in ways:
-            assert (one.kind, [LETTERS[STATUSES.index(s)] for s in one.skipped]) == (
-                kind(whole[who], rungs)[0],
-                list(kind(whole[who], rungs)[1]),
-            )
+            skipped = "".join(LETTERS[STATUSES.index(one)] for one in one.skipped)
+            assert (one.kind.value, skipped) == kind(whole[who], rungs)
         for i, step in enumerate(one.steps[:-1]):
-            days = [way[i + 1][1] - way[i][1] for way in ways.values()]
+            days = [way[i + 1] - way[i] for way in ways.values()]
             assert min(days) > 0
             assert step.days == pytest.approx(quarters(days))
         assert one.steps[-1].days is None
-        whole_days = [whole[who][-1][1] - whole[who][0][1] for who in ways]
-        assert one.days == pytest.approx(quarters(whole_days))
+        assert one.days == pytest.approx(quarters([way[-1] - way[0] for way in ways.values()]))
         if len(ways) == 1:
             assert sum(step.days[1] for step in one.steps if step.days) == one.days[1]
 
@@ -144,9 +96,9 @@ def test_everybody_is_in_one_row_whatever_is_asked(community, goal, start, among
     if goal == start:
         return
     asked = [True] * 9 if among is None else among
-    ways = [way_of(one, goal, start) for one in community]
+    ways = [way_of(runs_of(one), goal, start) for one in community]
     population = [who for who, (_, set_out) in enumerate(ways) if set_out and asked[who]]
-    came = {who: way[-1][1] for who in population if (way := ways[who][0]) is not None}
+    came = {who: way[-1][0] for who in population if (way := ways[who][0]) is not None}
     within = {
         who for who, day in came.items() if arrived is None or arrived[0] <= day <= arrived[1]
     }
@@ -164,7 +116,8 @@ def test_everybody_is_in_one_row_whatever_is_asked(community, goal, start, among
     assert found.elsewhen.tolist() == sorted(set(came) - within)
     on_the_way = sum(len(members) for members in found.on_the_way.values())
     assert found.arrived + len(found.elsewhen) + on_the_way == found.population
-    by_kind = Counter(kind(way, _LADDER)[0] for who in within if (way := ways[who][0]))
+    gone = ["".join(letter for _, letter in ways[who][0] or ()) for who in within]
+    by_kind = Counter(kind(letters)[0] for letters in gone)
     assert {one: found.of_kind(one) for one in RouteKind} == {
         one: by_kind[one] for one in RouteKind
     }
@@ -204,7 +157,7 @@ def test_a_way_is_of_one_kind(letters, rungs, expected):
     way = [LETTERS.index(letter) for letter in letters]
     found, skipped = kind_of(way, [of(rung) for rung in rungs])
     assert (found, "".join(LETTERS[STATUSES.index(one)] for one in skipped)) == expected
-    assert kind([(letter, 0) for letter in letters], rungs) == expected
+    assert kind(letters, rungs) == expected
 
 
 @pytest.mark.parametrize(

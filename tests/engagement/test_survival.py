@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.survival import Curve, Estimate, kaplan_meier, share_of
+from tests.textbook import Z, over, quantile, survival, wilson
 
 #: Weeks in remission under 6-MP, and under a placebo (Freireich et al., 1963; + censored): the
 #: example of most textbooks.
@@ -25,8 +26,6 @@ _PUBLISHED = [
     (22, 0.5378, 0.2678, 0.7468),
     (23, 0.4482, 0.1881, 0.6801),
 ]
-#: Normal, two-sided, 95 %.
-_Z = 1.959963984540054
 _lasted = st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=30)
 
 
@@ -48,10 +47,10 @@ def test_the_published_curve_is_found(day, share, low, high):
     row = curve.day.tolist().index(day)
     found = (curve.share[row], curve.low[row], curve.high[row])
     assert [round(float(one), 4) for one in found] == [share, low, high]
-    over = curve.over(day)
-    assert over.value == pytest.approx(1 - share, abs=5e-5)
-    assert over.low == pytest.approx(1 - high, abs=5e-5)
-    assert over.high == pytest.approx(1 - low, abs=5e-5)
+    ended = curve.over(day)
+    assert ended.value == pytest.approx(1 - share, abs=5e-5)
+    assert ended.low == pytest.approx(1 - high, abs=5e-5)
+    assert ended.high == pytest.approx(1 - low, abs=5e-5)
 
 
 def test_the_published_medians_are_found():
@@ -66,18 +65,9 @@ def test_the_published_medians_are_found():
 @given(_lasted)
 def test_a_curve_is_the_product_over_the_days_on_which_something_ended(lasted):
     curve = curve_of(lasted)
-    share, variance = 1.0, 0.0
-    expected = [(0, 1.0, 1.0, 1.0)]
-    for day in sorted({length for length, ended in lasted if ended}):
-        at_risk = sum(length >= day for length, _ in lasted)
-        ends = sum(length == day and ended for length, ended in lasted)
-        share *= 1 - ends / at_risk
-        if ends == at_risk:
-            expected.append((day, 0.0, math.nan, math.nan))
-            break
-        variance += ends / (at_risk * (at_risk - ends))
-        spread = _Z * math.sqrt(variance) / abs(math.log(share))
-        expected.append((day, share, share ** math.exp(spread), share ** math.exp(-spread)))
+    expected = [
+        (day, *(math.nan if one is None else one for one in at)) for day, at in survival(lasted)
+    ]
     columns = (curve.day, curve.share, curve.low, curve.high)
     found = list(zip(*(column.tolist() for column in columns), strict=True))
     assert len(found) == len(expected)
@@ -90,12 +80,8 @@ def test_a_curve_is_the_product_over_the_days_on_which_something_ended(lasted):
 def test_a_quantile_is_the_first_day_on_which_so_many_are_over(lasted, part):
     curve = curve_of(lasted)
 
-    def first(of: np.ndarray) -> float | None:
-        there = (d for d, left in zip(curve.day, of, strict=True) if 1 - left >= part - 1e-9)
-        return next((float(day) for day in there), None)
-
     found = curve.quantile(part)
-    assert found == Estimate(first(curve.share), first(curve.low), first(curve.high))
+    assert found == Estimate(*quantile(survival(lasted), part))
     if found.low is not None and found.value is not None:
         assert found.low <= found.value
     if found.high is not None:
@@ -105,17 +91,11 @@ def test_a_quantile_is_the_first_day_on_which_so_many_are_over(lasted, part):
 
 @given(_lasted, st.integers(0, 14))
 def test_nothing_is_said_of_days_that_nobody_was_watched(lasted, day):
-    over = curve_of(lasted).over(day)
-    watched = max((length for length, _ in lasted), default=0)
-    left = not lasted or any(length == watched and not ended for length, ended in lasted)
-    if day > watched and left:
-        assert over == Estimate(None, None, None)
-        return
-    assert over.value is not None
-    assert 0 <= over.value <= 1
+    found = curve_of(lasted).over(day)
+    assert (found.value, found.low, found.high) == pytest.approx(over(lasted, day))
     if lasted and all(ended for _, ended in lasted):
         # Without anything censored the curve is the plain share.
-        assert over.value == pytest.approx(sum(d <= day for d, _ in lasted) / len(lasted))
+        assert found.value == pytest.approx(sum(d <= day for d, _ in lasted) / len(lasted))
 
 
 def test_of_a_single_end_the_interval_is_unknown():
@@ -128,7 +108,7 @@ def test_of_a_single_end_the_interval_is_unknown():
 
 def test_nothing_at_all_has_no_figures():
     curve = curve_of([])
-    assert (curve.n, curve.ended, curve.watched) == (0, 0, 0)
+    assert (curve.n, curve.ended, curve.watched) == (0, 0, -1)
     assert curve.quantile(0.5) == Estimate(None, None, None)
     assert curve.over(1) == Estimate(None, None, None)
 
@@ -155,18 +135,18 @@ def test_the_published_intervals_are_found(part, whole, low, high):
 def test_an_interval_ends_where_the_share_is_just_believable(whole, data):
     part = data.draw(st.integers(0, whole))
     found = share_of(part, whole)
-    assert found.value == part / whole
+    assert (found.value, found.low, found.high) == pytest.approx(wilson(part, whole), abs=1e-9)
     for end in (found.low, found.high):
         assert end is not None
         assert 0 <= end <= 1
-        distance = _Z * math.sqrt(end * (1 - end) / whole)
+        distance = Z * math.sqrt(end * (1 - end) / whole)
         assert abs(part / whole - end) == pytest.approx(distance, abs=1e-7)
     if part == 0:
         assert found.low == pytest.approx(0, abs=1e-12)
-        assert found.high == pytest.approx(_Z**2 / (whole + _Z**2))
+        assert found.high == pytest.approx(Z**2 / (whole + Z**2))
     if part == whole:
         assert found.high == pytest.approx(1)
-        assert found.low == pytest.approx(whole / (whole + _Z**2))
+        assert found.low == pytest.approx(whole / (whole + Z**2))
 
 
 def test_of_nobody_there_is_no_share():
