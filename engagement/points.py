@@ -18,7 +18,7 @@ from engagement.words import INDICES, DistinctBy, Grade, RuleSet, Side
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_NO_CAP = np.iinfo(np.int64).max
+NO_CAP = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ def compile_rules(rules: RuleSet, types: Mapping[tuple[str, str], int]) -> Compi
     size = max(types.values(), default=-1) + 1
     index = np.full(size, -1, np.int64)
     side = np.zeros(size, np.int64)
-    cap = np.full(size, _NO_CAP, np.int64)
+    cap = np.full(size, NO_CAP, np.int64)
     rate = np.zeros((size, len(Grade)), np.int64)
     by_day = np.zeros(size, np.bool_)
     percents = np.array([rules.multipliers.get(grade, 100) for grade in Grade], np.int64)
@@ -77,7 +77,7 @@ def compile_rules(rules: RuleSet, types: Mapping[tuple[str, str], int]) -> Compi
             continue
         index[number] = INDICES.index(row.index)
         side[number] = int(row.earns)
-        cap[number] = _NO_CAP if row.daily_cap is None else row.daily_cap
+        cap[number] = NO_CAP if row.daily_cap is None else row.daily_cap
         rate[number] = row.points * (percents if row.quality else 100)
         by_day[number] = row.distinct_by is DistinctBy.DAY
     thresholds = [rules.thresholds[i] for i in INDICES]

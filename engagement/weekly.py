@@ -1,0 +1,70 @@
+"""Who would have which status by points alone at the end of each of many weeks, as one matrix.
+
+Each day's points are added to the week in which they come into the window and taken away in the
+one in which they leave it; a running sum over the weeks is then the exact value of the window at
+every week's end. Memory is proportional to members × weeks: large communities come in parts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement.measures import REST, WEEK, Weeks, bars
+from engagement.points import Compiled, Ints
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES
+
+Matrix = NDArray[np.int8]
+
+
+def week_statuses(
+    members: int,
+    member: Ints,
+    day: Ints,
+    index: Ints,
+    points_x100: Ints,
+    *,
+    rules: Compiled,
+    weeks: Weeks,
+) -> Matrix:
+    """The statuses of ``members`` members from what they earned, one row per member.
+
+    ``member`` is a position in 0 … members − 1; rows may come in any order and several for one
+    day. The shape is (members, weeks), a cell is a position in STATUSES. The same as
+    ``measures.statuses``.
+    """
+    window = rules.rules.window_days
+    near = (day > weeks.first - window) & (day <= weeks.last)
+    if not near.all():
+        member, day, index, points_x100 = (
+            column[near] for column in (member, day, index, points_x100)
+        )
+    # Weeks first and members last: sums over the weeks then run along the memory.
+    change = np.zeros((weeks.count + 1, len(INDICES), members), np.int64)
+    cells = change.reshape(-1)
+    place = index.astype(np.int64) * members + member
+    row = len(INDICES) * members
+    np.add.at(cells, place + _week_of(day, weeks) * row, points_x100)
+    np.subtract.at(cells, place + _week_of(day + window, weeks) * row, points_x100)
+    return _statuses(change[:-1], rules)
+
+
+def _week_of(day: Ints, weeks: Weeks) -> Ints:
+    """The first week that ends on the day or later; ``weeks.count`` for later ones."""
+    week: Ints = (np.maximum(day - weeks.first, 0) + WEEK - 1) // WEEK
+    return np.minimum(week, weeks.count)
+
+
+def _statuses(change: Ints, rules: Compiled) -> Matrix:
+    weeks, _, members = change.shape
+    found = np.full((weeks, members), REST, np.int8)
+    value = np.zeros(change.shape[1:], np.int64)
+    lowest_first = [
+        (INDICES.index(index), STATUSES.index(STATUS_OF_INDEX[index]), bar)
+        for index, bar in reversed(bars(rules))
+    ]
+    for week in range(weeks):
+        value += change[week]
+        for i, status, bar in lowest_first:
+            found[week][value[i] >= bar] = status
+    return np.ascontiguousarray(found.T)
