@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import asyncpg
 import numpy as np
 from numpy.typing import NDArray
 
@@ -108,10 +107,11 @@ async def pairs_of(
     received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
     rows = await connection.fetch(_PAIRS, ids, given, received, first, last)
-    return await aside(len(rows), lambda: _pairs(rows, members, compiled))
+    return await aside(len(rows), lambda: pairs_among(rows, members, compiled))
 
 
-def _pairs(rows: Sequence[asyncpg.Record], members: Sequence[int], compiled: Compiled) -> Pairs:
+def pairs_among(rows: Sequence[Any], members: Sequence[int], compiled: Compiled) -> Pairs:
+    """The pairs of (member, day, type, grade, who), as positions in ``members``."""
     position = {member: i for i, member in enumerate(members)}
     found = []
     for member, day, type_id, grade, who in rows:

@@ -115,6 +115,7 @@ def test_every_command_says_that_the_database_must_be_migrated(
     (tmp_path / "ask.graphql").write_text("{ __typename }")
     arguments = {
         "demo": ("--no-serve",),
+        "export": ("lake", str(tmp_path / "lake")),
         "goals": ("list",),
         "import": ("ndjson", str(tmp_path / "records.ndjson")),
         "keys": ("list",),
