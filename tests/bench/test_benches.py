@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bench.api import bench_api
 from bench.data import generate
+from bench.history import NoData, bench_history
 from bench.ingest import bench_ingest
 from bench.read import bench_read
 from bench.rescore import bench_rescore
@@ -83,6 +87,29 @@ async def test_simulate_compares_equals() -> None:
 async def test_rescore_compares_equals(server: Embedded) -> None:
     outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
     _check(outcome, "tallies_vs_actions_at_most")
+
+
+SHARED = Path(
+    os.environ.get("IKUSEI_SHARED_DATA") or Path(__file__).parents[2].parent / "shared" / "data"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "scale").exists(), reason="the generator of the log is not on this machine"
+)
+async def test_history_compares_equals(tmp_path: Path) -> None:
+    outcome = await bench_history(
+        shared=SHARED, cache=tmp_path, members=2_000, actions=40_000, rounds=1
+    )
+    names = ("weekly_matrix_vs_duckdb_raw_at_most", "ibis_vs_handwritten_sql_at_most")
+    _check(outcome, *names)
+    assert outcome["figures"]["moves"] > 1_000
+
+
+async def test_history_needs_its_generator(tmp_path: Path) -> None:
+    with pytest.raises(NoData, match=r"make_synthetic_actions\.py: name the folder"):
+        await bench_history(shared=tmp_path, cache=None, members=1_000, actions=10_000)
 
 
 @pytest.mark.slow
