@@ -40,6 +40,12 @@ tools: $(NODE) .venv/clients/.ready  ## what tests need beside: packages of Node
 $(NODE): tests/node/package-lock.json tests/node/package.json | setup
 	@$(BIN)/python -m tests.node_scripts
 
+# 430 MB that nothing else needs.
+.venv/.spark: requirements/spark.txt | setup
+	@echo 'Installing Spark …'
+	@$(PIP) install --require-hashes -r requirements/spark.txt
+	@touch $@
+
 .venv/clients/.ready: requirements/clients.txt | setup
 	@$(BIN)/python -m venv --without-pip .venv/clients
 	@$(PIP) --python .venv/clients install --require-hashes -r requirements/clients.txt
@@ -51,7 +57,7 @@ test: lint tools  ## every check that fits in 15 minutes
 test-fast: setup tools  ## the tests without the slow ones, in under 2 minutes
 	@$(PYTEST) -m 'not slow and not shows'
 
-shows: setup  ## what takes longer: crash runs, statistics, benches; under 60 minutes
+shows: setup .venv/.spark  ## what takes longer: crash runs, statistics, Spark, benches; under 60 minutes
 	@$(BIN)/python -m pytest -m shows
 	@$(BIN)/ikusei bench all
 
@@ -71,6 +77,7 @@ lock: setup  ## lock the packages that pyproject.toml asks for (UPGRADE=--upgrad
 	@$(COMPILE) $(UPGRADE) --group pyproject.toml:build --output-file requirements/build.txt
 	@$(COMPILE) $(UPGRADE) --group clients --output-file requirements/clients.txt
 	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.txt
+	@$(COMPILE) $(UPGRADE) --group spark --output-file requirements/spark.txt
 
 clean:  ## remove what setup and the checks made, never data
 	rm -rf .venv tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
