@@ -192,10 +192,27 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """How many members have which points ×100 of an index; ``values`` ascend.
+
+    All count, also where a guard, or what decides before the points, keeps them out.
+    """
+
+    values: Ints
+    count: Ints
+
+
+def counted(points: Ints) -> Counted:
+    """How many have which of ``points``."""
+    return Counted(*np.unique(points, return_counts=True))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
-    """Everybody on a day, for any thresholds."""
+    """Everybody on a day, for any thresholds; ``points`` are those of each index by itself."""
 
     groups: tuple[Group, ...]
+    points: tuple[Counted, ...]
 
     @property
     def members(self) -> int:
@@ -238,7 +255,8 @@ def distribution(points: Ints, beside: Circumstances, precedence: Sequence[str])
         tuple(
             _group(order, rest, worth[np.logical_or.reduce(members)])
             for (order, rest), members in groups.items()
-        )
+        ),
+        tuple(counted(np.clip(points[:, i], 0, HIGHEST)) for i in range(len(INDICES))),
     )
 
 
@@ -352,6 +370,8 @@ def pack(everybody: Distribution) -> bytes:
     for group in everybody.groups:
         head = [len(group.order), *group.order, group.rest, len(group.count)]
         parts += [np.array(head), *group.columns, group.count]
+    for one in everybody.points:
+        parts += [np.array([len(one.values)]), one.values, one.count]
     return np.concatenate(parts).astype("<i4").tobytes()
 
 
@@ -369,7 +389,13 @@ def unpack(packed: bytes) -> Distribution | None:
         table = numbers[at : at + (size + 1) * n].reshape(size + 1, n)
         at += (size + 1) * n
         groups.append(group_of(order, rest, np.ascontiguousarray(table[:size].T), table[size]))
-    return Distribution(tuple(groups))
+    points = []
+    for _ in INDICES:
+        n = int(numbers[at])
+        values, count = numbers[at + 1 : at + 1 + 2 * n].reshape(2, n).astype(np.int64)
+        points.append(Counted(values, count))
+        at += 1 + 2 * n
+    return Distribution(tuple(groups), tuple(points))
 
 
 def basis(rules: RuleSet) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from engagement.columns import CAUSES, NOBODY, Moves, States, statuses
+from engagement.distribution import Counted
 from engagement.grace import graces
 from engagement.points import Bools, Compiled, Ints
 from engagement.status import Hold
@@ -171,30 +172,37 @@ class Spread:
     reach: int
 
 
-def spread(points: Ints, enter: int) -> Spread:
-    """The spread of ``points`` (×100) of one index with the bar ``enter`` (points)."""
-    some = points[points > 0]
-    edges = np.array(_edges(int(some.max()) // _UNIT if len(some) else 1, enter))
-    filled = np.bincount(
-        np.searchsorted(edges * _UNIT, some, "right"), minlength=len(edges) + 1
-    ).tolist()
+def spread(points: Counted, enter: int) -> Spread:
+    """The spread of the points of one index with the bar ``enter`` (points)."""
+    values, count = points.values, points.count
+    some = values > 0
+    have = int(count[some].sum())
+    edges = np.array(_edges(int(values[-1]) // _UNIT if have else 1, enter))
+    places = np.searchsorted(edges * _UNIT, values[some], "right")
+    filled = np.bincount(places, weights=count[some], minlength=len(edges) + 1).astype(int).tolist()
     highs: list[int | None] = [*edges.tolist(), None]
     bins = tuple(
         Bin(low, high, n) for low, high, n in zip([0, *edges.tolist()], highs, filled, strict=True)
     )
-    told: list[int] = []
-    if len(some):
-        told = np.percentile(some, QUANTILES, method="inverted_cdf").tolist()
-    bar = enter * _UNIT
     return Spread(
         enter=enter,
-        members=len(points),
-        without=len(points) - len(some),
-        bins=bins if len(some) else (),
-        quantiles={q: value / _UNIT for q, value in zip(QUANTILES, told, strict=False)},
-        near=int(is_near(points, enter).sum()),
-        reach=int((points >= bar).sum()),
+        members=int(count.sum()),
+        without=int(count.sum()) - have,
+        bins=bins if have else (),
+        quantiles=_quantiles(values[some], count[some]),
+        near=int(count[is_near(values, enter)].sum()),
+        reach=int(count[values >= enter * _UNIT].sum()),
     )
+
+
+def _quantiles(values: Ints, count: Ints) -> dict[int, float]:
+    """QUANTILES of points ×100: the least that so many percent do not exceed."""
+    if not len(values):
+        return {}
+    until = np.cumsum(count)
+    # In whole numbers: a percentage of members is not to be missed by a rounding.
+    places = [int(np.searchsorted(until * 100, q * int(until[-1]))) for q in QUANTILES]
+    return {q: int(values[place]) / _UNIT for q, place in zip(QUANTILES, places, strict=True)}
 
 
 def is_near(points: Ints, enter: int) -> Bools:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
-from engagement.distribution import HIGHEST, Distribution, Group
+from engagement.distribution import HIGHEST, Counted, Distribution, Group
 from engagement.points import Ints
-from engagement.words import INDICES, Index
+from engagement.words import INDICES, Index, RuleSet
 
 _UNIT: Final = 100
 #: No bar may be higher, in points.
@@ -43,18 +44,85 @@ class Bar:
     wanted: int | None
 
 
+class Way(StrEnum):
+    """How bars are found: for numbers of members, for a share of them, at a gap between them."""
+
+    MEMBERS = "members"
+    SHARE = "share"
+    GAP = "gap"
+
+
 class Unreachable(ValueError):
     """No bar gives what is wanted; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What one way suggests: ``bars`` by index, or why it says nothing of one.
+
+    ``enter`` are all four bars, in points, those as now where nothing is said; ``counts`` how many
+    would have each of STATUSES by them.
+    """
+
+    way: Way
+    bars: Mapping[Index, Bar | str]
+    enter: Mapping[Index, int]
+    counts: tuple[int, ...]
+
+
+def suggestions(
+    everybody: Distribution, rules: RuleSet, wanted: Mapping[Index, int], share: float
+) -> tuple[Suggestion, ...]:
+    """Bars for ``rules`` in up to three ways: by numbers where some are ``wanted``, share and gap.
+
+    What a way says of one index by itself, as share and gap do, is reached by points; what
+    ``wanted`` asks for are members who have the status. Raises Unreachable like ``for_numbers``.
+    """
+    order = [Index(word) for word in rules.precedence if word in list(Index)]
+    now = {index: threshold.enter for index, threshold in rules.thresholds.items()}
+    found: list[tuple[Way, Mapping[Index, Bar | str]]] = []
+    if wanted:
+        bars = for_numbers(everybody, wanted, order, now)
+        found.append((Way.MEMBERS, {bar.index: bar for bar in bars}))
+    points = {index: everybody.points[INDICES.index(index)] for index in order}
+    found += [
+        (way, {i: _alone(way, i, points[i], share, now[i]) for i in order})
+        for way in (Way.SHARE, Way.GAP)
+    ]
+    return tuple(_suggestion(everybody, way, bars, now) for way, bars in found)
+
+
+def _alone(way: Way, index: Index, points: Counted, share: float, now: int) -> Bar | str:
+    try:
+        enter = for_share(points, share, now) if way is Way.SHARE else at_gap(points, now)
+    except Unreachable as error:
+        return str(error)
+    members = int(points.count[points.values >= enter * _UNIT].sum())
+    return Bar(index, Reach(enter, members), None, None)
+
+
+def _suggestion(
+    everybody: Distribution, way: Way, bars: Mapping[Index, Bar | str], now: Mapping[Index, int]
+) -> Suggestion:
+    enter = {
+        index: now[index] if isinstance(bar, str) else bar.chosen.enter
+        for index, bar in bars.items()
+    }
+    counts = everybody.statuses([enter[index] * _UNIT for index in INDICES])
+    return Suggestion(way, bars, enter, tuple(counts.tolist()))
+
+
 def for_numbers(
-    everybody: Distribution, wanted: Mapping[Index, int], order: Sequence[Index]
+    everybody: Distribution,
+    wanted: Mapping[Index, int],
+    order: Sequence[Index],
+    now: Mapping[Index, int],
 ) -> tuple[Bar, ...]:
     """Bars by which about so many members have the status of each index.
 
-    Exact where ties allow it, else the nearest number that can be had, of two as near the larger
-    bar. ``order`` are the indices as the precedence asks about them: whoever has an earlier status
-    is not counted for a later one.
+    Exact where ties allow it, else the nearest number that can be had, of two as near the smaller
+    one. Of the bars that give it, the nearest to the one of ``now``. ``order`` are the indices as
+    the precedence asks about them: whoever has an earlier status is not counted for a later one.
 
     Raises Unreachable where ``wanted`` is below 0 or not of every index.
     """
@@ -73,30 +141,33 @@ def for_numbers(
             near = wanted[index] - int(reached[first]), looser.members - wanted[index]
             if near[1] < near[0]:
                 first, looser = looser.enter, _looser(reached, looser.enter)
-        bars.append(Bar(index, Reach(first, int(reached[first])), looser, wanted[index]))
-        enter[i] = first * _UNIT
+        chosen = _nearest(reached, first, now[index])
+        bars.append(Bar(index, Reach(chosen, int(reached[first])), looser, wanted[index]))
+        enter[i] = chosen * _UNIT
     return tuple(bars)
 
 
-def for_share(points: Ints, share: float) -> int:
-    """The lowest bar that at most ``share`` of those with any points reach.
+def for_share(points: Counted, share: float, now: int) -> int:
+    """A bar that at most ``share`` of those with any points reach, and as many as can be.
 
-    ``points`` are those of one index ×100. Raises Unreachable where nobody has any.
+    Of the bars that do, the nearest to ``now``. Raises Unreachable where nobody has any points.
     """
-    have = _whole(points)
-    allowed = share * len(have)
-    at_least = _at_least(np.bincount(have))
-    return int(np.argmax(np.append(at_least[1:], 0) <= allowed)) + 1
+    have, count = _whole(points)
+    allowed = share * int(count.sum())
+    met = np.zeros(_MOST + 2, np.int64)
+    met[have] = count
+    at_least = _at_least(met)
+    return _nearest(at_least, int(np.argmax(at_least[1:] <= allowed)) + 1, now)
 
 
-def at_gap(points: Ints) -> int:
-    """The bar at the natural break of the points of one index ×100, among those who have any.
+def at_gap(points: Counted, now: int) -> int:
+    """A bar at the natural break of the points of one index, among those who have any.
 
     They are split in two classes so that the variance within them, of the logarithms, is least
-    (Fisher, "On Grouping for Maximum Homogeneity", 1958; with two classes every split is tried).
-    Raises Unreachable where all have the same.
+    (Fisher, "On Grouping for Maximum Homogeneity", 1958; with two classes every split is tried). Of
+    the bars between the two, the nearest to ``now``. Raises Unreachable where all have the same.
     """
-    values, count = np.unique(_whole(points), return_counts=True)
+    values, count = _whole(points)
     if len(values) < 2:
         raise Unreachable("all who have points have the same, so there is no gap between them")
     log = np.log(values)
@@ -105,16 +176,26 @@ def at_gap(points: Ints) -> int:
     above = count.sum() - below
     mean_below, mean_above = sums[:-1] / below, (sums[-1] - sums[:-1]) / above
     between = below * above * (mean_above - mean_below) ** 2
-    return int(values[int(np.argmax(between)) + 1])
+    split = int(np.argmax(between))
+    return min(max(now, int(values[split]) + 1), int(values[split + 1]))
 
 
-def _whole(points: Ints) -> Ints:
-    """The points of those who have at least one, as the highest bar that each meets."""
-    have = np.minimum(points, HIGHEST) // _UNIT
-    have = have[have > 0]
-    if not len(have):
+def _nearest(reached: Ints, bar: int, now: int) -> int:
+    """Of the bars that as many reach as reach ``bar``, the one that is nearest to ``now``."""
+    # ``reached`` descends from place to place, and place 0 is no bar.
+    low = int(np.searchsorted(-reached[1:], -reached[bar], "left")) + 1
+    high = int(np.searchsorted(-reached[1:], -reached[bar], "right"))
+    return min(max(now, low), high, _MOST)
+
+
+def _whole(points: Counted) -> tuple[Ints, Ints]:
+    """The points of those who have at least one, as the highest bar that each meets; how many."""
+    have = np.minimum(points.values, HIGHEST) // _UNIT
+    if not (have > 0).any():
         raise Unreachable("nobody has points in this index")
-    return have
+    values, place = np.unique(have[have > 0], return_inverse=True)
+    count = np.bincount(place, weights=points.count[have > 0]).astype(np.int64)
+    return values, count
 
 
 def _reached(everybody: Distribution, i: int, enter: Mapping[int, int]) -> Ints:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -189,7 +189,7 @@ async def everybody_on(
     *,
     day: int,
     today: int,
-    progress: Progress,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Distribution:
     """Everybody's points at the end of ``day`` by ``rules``, and what decides beside them.
 
@@ -214,7 +214,8 @@ async def everybody_on(
             add = await _from_tallies(connection, rest, used, day)
             points.append(add[0])
             beside.append(add[1])
-        progress(low + len(chunk), len(ids))
+        if progress is not None:
+            progress(low + len(chunk), len(ids))
     none = Circumstances(*(np.zeros((0, *size), np.int64) for size in ((), (), (), (4,))))
     return await facts.aside(
         len(ids),

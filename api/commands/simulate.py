@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -17,14 +17,14 @@ from api.database import open_database
 from api.settings import Settings
 from engagement.columns import NOBODY
 from engagement.explain_texts import STATUS_JA
-from engagement.rules import RuleErrors, diff, dump, load
-from engagement.simulate import NEAR_PERCENT, Spread, counts, is_near, matrix, spread
+from engagement.rules import RuleErrors, dump, load
+from engagement.simulate import NEAR_PERCENT, counts
 from engagement.words import INDICES, STATUSES, Index, RuleSet
 from store import members
 from store.db import Database, Read, day_date
 from store.population import Population
-from store.reports import health
-from store.simulate import Month, Simulation, simulate
+from store.simulate import Month, Simulation
+from store.simulated import IndexTold, Move, Simulated, simulated
 from store.verify import put_in_force
 
 #: Members shown of those who are near a bar.
@@ -59,17 +59,6 @@ def command(
     run(_simulate(draft, enter or [], as_of, verifies=verify, json=json))
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A simulation with what is told beside it: members near the bars, and what nobody counts."""
-
-    simulation: Simulation
-    near: dict[Index, list[Told]]
-    unclassified: int
-    actions: int
-    archive: bool
-
-
 async def _simulate(
     which: str | None, enter: Sequence[str], as_of: str | None, *, verifies: bool, json: bool
 ) -> None:
@@ -82,10 +71,11 @@ async def _simulate(
             base = found.rules.rules if chosen is None else await rules_of(connection, chosen)
             draft = with_bars(base, enter)
             with gauge("folding members") as show:
-                simulation = await simulate(
+                simulation, figures = await simulated(
                     connection, found.rules, draft, day=day, today=found.today, progress=show
                 )
-            told = told_simulation(await _beside(connection, simulation, archive=found.archive))
+            near = {one.index: await _near(connection, one) for one in figures.indices}
+            told = told_simulation(figures, near, archive=found.archive)
         if verifies:
             told["verified"] = await _verified(database, simulation, draft, now)
     if json:
@@ -118,36 +108,21 @@ def with_bars(rules: RuleSet, enter: Sequence[str]) -> RuleSet:
         raise CommandError("; ".join(str(mistake) for mistake in error.mistakes)) from None
 
 
-async def _beside(connection: Read, simulation: Simulation, *, archive: bool) -> _Found:
-    there = await health.recorded(connection)
-    known = {row.key for row in simulation.draft.catalog}
-    return _Found(
-        simulation,
-        {index: await _near(connection, simulation, index) for index in INDICES},
-        sum(n for key, n in there.by_type.items() if key not in known),
-        there.actions,
-        archive,
-    )
-
-
-async def _near(connection: Read, simulation: Simulation, index: Index) -> list[Told]:
+async def _near(connection: Read, index: IndexTold) -> list[Told]:
     """Some of those who are near the bar of an index, the nearest first."""
-    points = simulation.points[:, INDICES.index(index)]
-    enter = simulation.draft.thresholds[index].enter
-    near = np.flatnonzero(is_near(points, enter))
-    nearest = near[np.argsort(np.abs(points[near] - enter * 100), kind="stable")][:_SAMPLE]
-    ids = simulation.ids[nearest].tolist()
+    ids = [one.member_id for one in index.near[:_SAMPLE]]
     rows = await members.by_ids(connection, ids)
     accounts = await members.accounts(connection, ids)
     return [
         {
-            "name": rows[id_].name,
+            "name": rows[one.member_id].name,
             "accounts": [
-                {"source": one.source, "id": one.external_id} for one in accounts.get(id_, [])
+                {"source": account.source, "id": account.external_id}
+                for account in accounts.get(one.member_id, [])
             ],
-            "points": int(points[row]) / 100,
+            "points": one.points,
         }
-        for id_, row in zip(ids, nearest.tolist(), strict=True)
+        for one in index.near[:_SAMPLE]
     ]
 
 
@@ -168,44 +143,37 @@ def _same(simulation: Simulation, real: Population) -> bool:
     )
 
 
-def told_simulation(found: _Found) -> Told:
-    """A simulation as JSON."""
-    simulation = found.simulation
-    taken = simulation.taken
-    before, after, settled = (
-        counts(column) for column in (taken.before, taken.after, taken.settled)
-    )
-    population = int((taken.after != NOBODY).sum())
-    moved = taken.before != taken.after
+def told_simulation(figures: Simulated, near: Mapping[Index, list[Told]], *, archive: bool) -> Told:
+    """A simulation as JSON; ``near`` are some of those near each bar."""
     return {
         "report": "simulate",
-        "as_of": str(day_date(simulation.day)),
-        "archive": found.archive,
-        "rule_set": simulation.active.name,
-        "rule_set_version": simulation.active.id,
-        "draft": simulation.draft.name,
-        "changes": [str(change) for change in diff(simulation.active.rules, simulation.draft)],
+        "as_of": str(day_date(figures.day)),
+        "archive": archive,
+        "rule_set": figures.active.name,
+        "rule_set_version": figures.active.id,
+        "draft": figures.draft.name,
+        "changes": [str(change) for change in figures.changes],
         "rows": [
             {
-                "status": status.value,
-                "before": int(before[i]),
-                "count": int(after[i]),
-                "change": int(after[i] - before[i]),
-                "share": round(int(after[i]) / population, 6) if population else 0.0,
-                "after_grace": int(settled[i]),
+                "status": one.status.value,
+                "before": one.before,
+                "count": one.count,
+                "change": one.change,
+                "share": one.share,
+                "after_grace": one.after_grace,
             }
-            for i, status in enumerate(STATUSES)
+            for one in figures.statuses
         ],
-        "matrix": _matrix(simulation),
-        "indices": [_index(found, index) for index in INDICES],
-        "months": [_month(one) for one in simulation.months],
+        "matrix": told_moves(figures.moves),
+        "indices": [_index(one, near[one.index]) for one in figures.indices],
+        "months": [_month(one) for one in figures.months],
         "totals": {
-            "population": population,
-            "moved": int(moved.sum()),
-            "would_be_told": int((moved & (taken.after != NOBODY)).sum()),
-            "in_grace": taken.in_grace,
-            "actions": found.actions,
-            "unclassified": found.unclassified,
+            "population": figures.population,
+            "moved": figures.moved,
+            "would_be_told": figures.would_be_told,
+            "in_grace": figures.in_grace,
+            "actions": figures.actions,
+            "unclassified": figures.unclassified,
         },
     }
 
@@ -214,26 +182,27 @@ def _by_status(column: Any) -> dict[str, int]:
     return {status.value: int(n) for status, n in zip(STATUSES, column, strict=True)}
 
 
-def _matrix(simulation: Simulation) -> list[Told]:
-    """How many go from where to where, the cells with anybody in them."""
-    table = matrix(simulation.taken.before, simulation.taken.after)
-    words = [*(status.value for status in STATUSES), None]
+def told_moves(moves: Sequence[Move]) -> list[Told]:
+    """How many go from where to where, as JSON."""
     return [
-        {"from": words[row], "to": words[column], "members": int(table[row, column])}
-        for row, column in np.argwhere(table).tolist()
+        {
+            "from": None if one.before is None else one.before.value,
+            "to": None if one.after is None else one.after.value,
+            "members": one.members,
+        }
+        for one in moves
     ]
 
 
-def _index(found: _Found, index: Index) -> Told:
-    threshold = found.simulation.draft.thresholds[index]
-    told: Spread = spread(found.simulation.points[:, INDICES.index(index)], threshold.enter)
+def _index(one: IndexTold, near: list[Told]) -> Told:
+    told = one.spread
     return {
-        "index": index.value,
+        "index": one.index.value,
         "enter": told.enter,
         "reach": told.reach,
         "near": told.near,
         "near_percent": NEAR_PERCENT,
-        "sample": found.near[index],
+        "sample": near,
         "without": told.without,
         "quantiles": {str(q): value for q, value in told.quantiles.items()},
         "histogram": [
@@ -275,7 +244,9 @@ def lines_of(told: Told) -> Iterator[str]:
         )
     yield (
         f"\n{totals['moved']:,} of {totals['population']:,} would have another status; "
-        f"{totals['in_grace']:,} would keep theirs for a while."
+        f"{totals['in_grace']:,} would keep theirs for a while.\n"
+        f"Nobody is told of it, unless the activation asks for it (--notify): then "
+        f"{totals['would_be_told']:,}."
     )
     yield from (
         f"{cell['members']:>8,}  {cell['from'] or 'not here'} -> {cell['to'] or 'not here'}"

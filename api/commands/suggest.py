@@ -12,10 +12,11 @@ from api.commands._shared import AsOf, Json, archive_note, moment_of
 from api.console import CommandError, gauge, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
-from engagement.suggest import Bar, Reach, Unreachable, at_gap, for_numbers, for_share
-from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, Status
+from engagement.distribution import Distribution
+from engagement.suggest import Bar, Suggestion, suggestions
+from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, RuleSet, Status
 from store.db import day_date
-from store.simulate import Simulation, simulate
+from store.vectors import everybody_on
 
 Told = dict[str, Any]
 _INDEX: Final = {status: index for index, status in STATUS_OF_INDEX.items()}
@@ -75,11 +76,11 @@ async def _suggest(
     async with open_database(settings) as database, database.read() as connection:
         found, day = await moment_of(database, connection, now, as_of)
         rules = found.rules.rules if chosen is None else await rules_of(connection, chosen)
-        with gauge("folding members") as show:
-            simulation = await simulate(
+        with gauge("looking at members") as show:
+            everybody = await everybody_on(
                 connection, found.rules, rules, day=day, today=found.today, progress=show
             )
-    told = told_suggestions(simulation, wanted, share)
+    told = told_suggestions(everybody, rules, wanted, share, day)
     if json:
         print_json(told)
         return
@@ -89,50 +90,27 @@ async def _suggest(
         print(line)
 
 
-def told_suggestions(simulation: Simulation, wanted: Mapping[Index, int], share: float) -> Told:
+def told_suggestions(
+    everybody: Distribution, rules: RuleSet, wanted: Mapping[Index, int], share: float, day: int
+) -> Told:
     """The suggestions as JSON: a row for each way and index, and what each way would do."""
-    everybody, points = simulation.distribution, simulation.points
-    order = [Index(word) for word in simulation.draft.precedence if word in list(Index)]
-    ways: dict[str, dict[Index, Bar | str]] = {}
-    if wanted:
-        bars = for_numbers(everybody, wanted, order)
-        ways["members"] = {bar.index: bar for bar in bars}
-    for name, one in (("share", lambda p: for_share(p, share)), ("gap", at_gap)):
-        ways[name] = {index: _alone(one, points[:, INDICES.index(index)], index) for index in order}
     return {
         "report": "suggest",
-        "as_of": str(day_date(simulation.day)),
-        "rule_set": simulation.draft.name,
+        "as_of": str(day_date(day)),
+        "rule_set": rules.name,
         "share": share,
         "population": everybody.members,
-        "rows": [_way(name, found, simulation) for name, found in ways.items()],
+        "rows": [_row(one, rules) for one in suggestions(everybody, rules, wanted, share)],
     }
 
 
-def _alone(way: Any, points: Any, index: Index) -> Bar | str:
-    """What a way says of one index by itself; the reason where it says nothing."""
-    try:
-        enter = way(points)
-    except Unreachable as error:
-        return str(error)
-    return Bar(index, Reach(enter, int((points >= enter * 100).sum())), None, None)
-
-
-def _way(name: str, found: Mapping[Index, Bar | str], simulation: Simulation) -> Told:
-    thresholds = simulation.draft.thresholds
-    enter = [
-        bar.chosen.enter if isinstance(bar := found[index], Bar) else thresholds[index].enter
-        for index in INDICES
-    ]
-    counts = simulation.distribution.statuses([points * 100 for points in enter])
+def _row(one: Suggestion, rules: RuleSet) -> Told:
     return {
-        "way": name,
-        "bars": [_bar(index, found[index], thresholds[index].enter) for index in INDICES],
-        "counts": {status.value: int(n) for status, n in zip(STATUSES, counts, strict=True)},
+        "way": one.way.value,
+        "bars": [_bar(index, one.bars[index], rules.thresholds[index].enter) for index in INDICES],
+        "counts": {status.value: n for status, n in zip(STATUSES, one.counts, strict=True)},
         "try": "ikusei simulate "
-        + " ".join(
-            f"--enter {index.value}={points}" for index, points in zip(INDICES, enter, strict=True)
-        ),
+        + " ".join(f"--enter {index.value}={one.enter[index]}" for index in INDICES),
     }
 
 

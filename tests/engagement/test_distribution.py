@@ -16,6 +16,7 @@ from engagement.distribution import (
     Circumstances,
     Distribution,
     circumstances,
+    counted,
     distinct,
     distribution,
 )
@@ -23,7 +24,7 @@ from engagement.holds import NO_LOCK
 from engagement.points import Compiled, Days, compile_rules
 from engagement.rules import default
 from engagement.status import guards_hold
-from engagement.suggest import Unreachable, at_gap, for_numbers, for_share
+from engagement.suggest import Unreachable, Way, at_gap, for_numbers, for_share, suggestions
 from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Guards, Index, Status
 
 PRECEDENCE = (
@@ -40,6 +41,7 @@ _MEMBERS = st.lists(
     ),
     max_size=40,
 )
+NOW = {index: threshold.enter for index, threshold in default().thresholds.items()}
 _ENTER = st.lists(st.sampled_from([100, 200, 300, 500, HIGHEST]), min_size=4, max_size=4)
 _Member = tuple[tuple[int, ...], int, bool, bool, tuple[bool, ...]]
 
@@ -179,7 +181,7 @@ def test_the_same_points_are_kept_once():
 @settings(max_examples=30)
 def test_a_suggestion_does_what_it_says(members: list[_Member], wanted: list[int]):
     everybody = made([one for one in members if one[1] == NO_LOCK])
-    bars = for_numbers(everybody, dict(zip(INDICES, wanted, strict=True)), INDICES)
+    bars = for_numbers(everybody, dict(zip(INDICES, wanted, strict=True)), INDICES, NOW)
     enter = [bar.chosen.enter * 100 for bar in bars]
 
     def members_by(i: int, bar: int) -> int:
@@ -197,22 +199,58 @@ def test_a_suggestion_does_what_it_says(members: list[_Member], wanted: list[int
 
 def test_a_number_must_be_one():
     with pytest.raises(Unreachable, match="for interaction, support"):
-        for_numbers(made([]), {Index.CONTRIBUTION: 1, Index.FAVORABILITY: 0}, INDICES)
+        for_numbers(made([]), {Index.CONTRIBUTION: 1, Index.FAVORABILITY: 0}, INDICES, NOW)
+
+
+def test_of_bars_that_give_the_same_the_nearest_to_the_present_one_is_chosen():
+    free = (NO_LOCK, False, False, (True,) * 4)
+    everybody = made([((n * 1_000, 0, 0, 0), *free) for n in (1, 2, 9)])
+    wanted = {Index.CONTRIBUTION: 1} | dict.fromkeys(INDICES[1:], 0)
+
+    def bar(now: int) -> int:
+        (first, *_) = for_numbers(everybody, wanted, INDICES, dict.fromkeys(INDICES, now))
+        assert first.chosen.members == 1
+        assert first.lower is not None
+        assert (first.lower.enter, first.lower.members) == (20, 2)
+        return first.chosen.enter
+
+    assert [bar(now) for now in (1, 21, 30, 90, 91, 100_000)] == [21, 21, 30, 90, 90, 90]
+    points = everybody.points[0]
+    assert [for_share(points, 0.4, now) for now in (1, 30, 100)] == [21, 30, 90]
+    assert for_share(points, 0.0, 50) == 91
+    assert [at_gap(points, now) for now in (1, 30, 100)] == [21, 30, 90]
+
+
+def test_what_is_suggested_of_each_way_is_what_it_would_do():
+    free = (NO_LOCK, False, False, (True,) * 4)
+    everybody = made([((n * 100, 0, n * 300, 0), *free) for n in range(20)])
+    wanted = dict(zip(INDICES, (3, 0, 4, 0), strict=True))
+    ways = suggestions(everybody, default(), wanted, 0.5)
+    assert [one.way for one in ways] == list(Way)
+    for one in ways:
+        enter = [one.enter[index] * 100 for index in INDICES]
+        assert everybody.statuses(enter).tolist() == list(one.counts)
+        assert (
+            one.bars[Index.SUPPORT] == "nobody has points in this index" or one.way is Way.MEMBERS
+        )
+        assert sum(one.counts) == 20
+    assert ways[0].counts[:4] == (3, 0, 4, 0)
+    assert [one.way for one in suggestions(everybody, default(), {}, 0.5)] == [Way.SHARE, Way.GAP]
 
 
 def test_a_share_of_those_who_have_points():
     points = np.array([0, 0, 100, 250, 300, 900, 50])
-    assert for_share(points, 1.0) == 1
-    assert for_share(points, 0.75) == 2
-    assert for_share(points, 0.5) == 3
-    assert for_share(points, 0.3) == 4
-    assert for_share(points, 0.0) == 10
+    assert for_share(counted(points), 1.0, 1) == 1
+    assert for_share(counted(points), 0.75, 1) == 2
+    assert for_share(counted(points), 0.5, 1) == 3
+    assert for_share(counted(points), 0.3, 1) == 4
+    assert for_share(counted(points), 0.0, 1) == 10
     with pytest.raises(Unreachable, match="nobody has points"):
-        for_share(np.array([0, 99]), 0.5)
+        for_share(counted(np.array([0, 99])), 0.5, 1)
 
 
 def test_the_gap_is_where_it_can_be_seen():
     points = np.array([0] * 50 + [100] * 40 + [200] * 20 + [300] * 9 + [4000] * 3 + [5500] * 2)
-    assert at_gap(points) == 40
+    assert [at_gap(counted(points), now) for now in (1, 12, 99)] == [4, 12, 40]
     with pytest.raises(Unreachable, match="no gap"):
-        at_gap(np.array([100, 100, 0]))
+        at_gap(counted(np.array([100, 100, 0])), 1)

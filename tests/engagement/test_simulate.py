@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.columns import CAUSES, NOBODY, Moves
+from engagement.distribution import counted
 from engagement.simulate import FLAP_DAYS, flaps, is_near, matrix, on_days, spread
 from engagement.words import STATUSES, Cause
 
@@ -83,7 +84,7 @@ def test_the_matrix_adds_up_to_everybody(pairs: list[tuple[int, int]]):
 @given(st.lists(st.integers(0, 60_000), max_size=60), st.integers(1, 400))
 def test_a_spread_has_everybody_once_and_the_bar_between_two_bins(points: list[int], enter: int):
     column = np.array(points, np.int64)
-    told = spread(column, enter)
+    told = spread(counted(column), enter)
     assert told.without + sum(one.members for one in told.bins) == len(points) == told.members
     assert told.reach == sum(one >= enter * 100 for one in points)
     assert told.near == int(is_near(column, enter).sum())
