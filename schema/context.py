@@ -105,8 +105,14 @@ class Context:
 
         Raises Refused with how far it is, where that is longer than this request can wait.
         """
+        return await self.patiently(
+            background.of(self.database).kept(key, work, patience=self.patience)
+        )
+
+    async def patiently(self, waiting: Awaitable[Loaded]) -> Loaded:
+        """What is waited for in the background; raises Refused where it is not there in time."""
         try:
-            return await background.of(self.database).kept(key, work, patience=self.patience)
+            return await waiting
         except background.UnderWay as error:
             progress = {"done": error.progress.done, "total": error.progress.total}
             raise Refused(error.code, str(error), progress=progress) from None

@@ -18,6 +18,9 @@ CODES: Final[Mapping[str, str]] = {
     "MERGED": "The member who was followed has become part of another. Subscribe again after the "
     "last `cursor`: every later change of both comes.",
     "AMBIGUOUS": "Several members have that name. Ask with `members(filter: {search: …})`.",
+    "RULES_INVALID": "The text is not a rule set. The message says where and why; `saveRuleSet` "
+    "says it of every mistake.",
+    "UNKNOWN_RULE_SET": "There is no rule set with this id.",
     "UNDER_WAY": "It takes longer than a request may wait, and is being worked out: `progress` "
     "says how far it is (`done` of `total` members). Ask for the same again in a while.",
     "CROWDED": "So much waits to be worked out that nothing is added. Ask again in some minutes.",

@@ -22,6 +22,7 @@ from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, un
 from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
+from schema.drafts import BarsInput, Draft, MembersWanted, Toml, drafted, wanted_of
 from schema.errors import Refused
 from schema.flow import FlowReport, flow_report_of
 from schema.goals import Goal, goals_of
@@ -32,6 +33,7 @@ from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.routes import RouteReport, routes_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
+from schema.simulation import Question, Simulation, Suggestions, simulation_of, suggested
 from schema.subscription import newest_cursor
 from schema.types import (
     OF_ALL,
@@ -54,6 +56,8 @@ from store.reports.report import MOST_PERIOD
 
 #: What looking for a part of any name costs, in objects.
 _SEARCH = 20
+#: What bars by the kept points of a day cost.
+_AT_ONCE = 50
 
 
 @strawberry.input(description="Which members; what is left out does not matter.")
@@ -296,6 +300,51 @@ class Query:
             cursor=lambda version: to_cursor("rule_sets", version.id),
             after=after,
         )
+
+    @strawberry.field(
+        description="What other rules would do: a version, a text, or those in force with other "
+        "bars. Nothing is changed."
+    )
+    async def simulate(
+        self,
+        info: Asked,
+        draft: Draft = None,
+        toml: Toml = None,
+        enter: BarsInput | None = None,
+        as_of: AsOf = None,
+    ) -> Simulation:
+        now = await info.context.moment()
+        day = asked_day(now, as_of)
+        other = await drafted(info.context, draft, toml, enter)
+        return simulation_of(Question(now.rules, other, day, now))
+
+    @strawberry.field(
+        description="Bars that would do what is wanted, and what else they would do: for `members` "
+        "with each status, for a share of those who have points, at the widest gap. By the points "
+        "of the day; what hysteresis adds, `simulate` says.",
+        directives=costs(_AT_ONCE),
+    )
+    async def suggest(
+        self,
+        info: Asked,
+        draft: Draft = None,
+        toml: Toml = None,
+        members: MembersWanted | None = None,
+        share: Annotated[
+            float,
+            strawberry.argument(
+                description="Of those with points in an index, who should reach its bar at most: 0 "
+                "to 1."
+            ),
+        ] = 0.1,
+        as_of: AsOf = None,
+    ) -> Suggestions:
+        if not 0 <= share <= 1:
+            raise Refused("BAD_INPUT", f"`share` is {share}; expected a number from 0 to 1")
+        now = await info.context.moment()
+        day = asked_day(now, as_of)
+        rules_ = await drafted(info.context, draft, toml)
+        return await suggested(info.context, now, rules_, wanted_of(members), share, day)
 
     @strawberry.field(
         description="How many members have each status, and who moved.",

@@ -32,6 +32,7 @@ class Asker:
     newest: Newest = field(default_factory=Newest)
     key: str | None = "0a1b2c3d"
     member: AccountRow | None = None
+    patience: float | None = None
 
     async def __call__(self, document: str, **variables: Any) -> dict[str, Any]:
         """The data of a document that must be answered without an error."""
@@ -63,6 +64,7 @@ class Asker:
             feed=Feed(self.database),
             newest=self.newest,
             request_id="req-1",
+            patience=self.patience,
         )
 
 

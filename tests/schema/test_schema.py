@@ -236,6 +236,8 @@ class Walker:
             ("deleteGoal", target): f'id: "{goal}"',
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
+            ("simulate", target): "enter: {support: 4}",
+            ("suggest", target): "members: {contributor: 0, connector: 0, fan: 0, supporter: 0}",
         }.get((field, target))
         if known is not None and parent in {"Query", "Mutation", "Subscription"}:
             return f"{field}({known})"
@@ -356,6 +358,8 @@ async def test_scopes_are_those_of_the_design() -> None:
         "dataHealth",
         "ruleSet",
         "ruleSets",
+        "simulate",
+        "suggest",
     ):
         assert ("Query", query) in site
         assert ("Query", query) not in manager
