@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from schema.node import Node
 from schema.scalars import Count
 from schema.scopes import BOTH, MANAGER, Needs, needs
 from schema.words import DistinctBy, Index, Side
+from store.db import day_date
 from store.reports import health
 from store.reports.health import Recorded
 from store.rules import RuleSetVersion
@@ -30,9 +31,12 @@ from store.rules import RuleSetVersion
 _TOML = 50
 
 
-@strawberry.enum(description="Draft 案, active 適用中 (one), retired.")
+@strawberry.enum(
+    description="Draft 案, scheduled (to be put in force on a day), active 適用中 (one), retired."
+)
 class RuleSetState(Enum):
     DRAFT = "draft"
+    SCHEDULED = "scheduled"
     ACTIVE = "active"
     RETIRED = "retired"
 
@@ -144,6 +148,14 @@ class RuleSet(Node):
     created_at: datetime
     activated_at: datetime | None
     retired_at: datetime | None
+    activates_on: date | None = strawberry.field(
+        description="The day of the community's calendar on which a SCHEDULED one is put in force, "
+        "whatever is in force then."
+    )
+    notify: bool = strawberry.field(
+        description="Whether followers of `standingChanged` are (to be) told of whom its "
+        "activation moves."
+    )
     toml: str = strawberry.field(description="The text that defines it.", directives=costs(_TOML))
 
     group: strawberry.Private[Siblings[None]]
@@ -196,6 +208,8 @@ def rule_set_of(version: RuleSetVersion) -> RuleSet:
         created_at=version.created_at,
         activated_at=version.activated_at,
         retired_at=version.retired_at,
+        activates_on=None if version.activates_on is None else day_date(version.activates_on),
+        notify=version.notify,
         toml=version.toml,
         group=Siblings([None]),
     )

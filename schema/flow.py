@@ -69,7 +69,7 @@ class FlowEdge:
 
 @needs(*MANAGER)
 @strawberry.type(description="How many have a status.")
-class StatusCount:
+class TierCount:
     status: Status
     count: int
 
@@ -83,7 +83,7 @@ class Cohort:
     first: date
     last: date
     joined: int
-    tiers: list[StatusCount] = strawberry.field(directives=about(7))
+    tiers: list[TierCount] = strawberry.field(directives=about(7))
     reached: int | None = strawberry.field(
         description=f"Who had one of the four statuses within {WITHIN} days of joining."
     )
@@ -267,9 +267,9 @@ def _cohorts(history: History, joined: Days, day: int) -> list[Cohort]:
     ]
 
 
-def _tiers(status: Ints) -> list[StatusCount]:
+def _tiers(status: Ints) -> list[TierCount]:
     counts = np.bincount(status[status != NOBODY], minlength=len(STATUSES)).tolist()
-    return [StatusCount(status=s, count=n) for s, n in zip(STATUSES, counts, strict=True)]
+    return [TierCount(status=s, count=n) for s, n in zip(STATUSES, counts, strict=True)]
 
 
 def _recycling(found: retention.Recycling, history: History, as_of: date) -> Recycling:

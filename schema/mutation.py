@@ -280,18 +280,54 @@ class Mutation:
         return RuleSetChanged(rule_set=rule_set_of(version))
 
     @strawberry.mutation(
-        description="Put a rule set in force. Everybody is placed again by due work, while "
-        "recording goes on."
+        description="Put a rule set in force, and retire the one that is. Everybody is placed "
+        "again by due work, while recording goes on. With `on`, it is done when that day begins: "
+        "whatever is in force then, this one takes its place."
     )
-    async def activate_rule_set(self, info: Asked, id: strawberry.ID) -> ActivateRuleSetResult:
+    async def activate_rule_set(
+        self,
+        info: Asked,
+        id: strawberry.ID,
+        on: Annotated[
+            date | None,
+            strawberry.argument(
+                description="A day of the community's calendar; left out, today. Given again, it "
+                "replaces the day there was."
+            ),
+        ] = None,
+        *,
+        notify: Annotated[
+            bool,
+            strawberry.argument(
+                description="Whether followers of `standingChanged` are told of whom it moves."
+            ),
+        ] = False,
+    ) -> ActivateRuleSetResult:
         number = min(from_id(id, "RuleSet")[1], 2**31 - 1)
         context = info.context
         try:
             version = await rules.activate(
+                context.database,
+                number,
+                on=None if on is None else day_number(on),
+                notify=notify,
+                by=context.actor,
+                now=context.now(),
+            )
+        except (rules.UnknownRuleSet, rules.NotAllowed) as error:
+            return _rules_not_possible(error)
+        return RuleSetChanged(rule_set=rule_set_of(version))
+
+    @strawberry.mutation(description="Do not put a rule set in force that is scheduled.")
+    async def cancel_activation(self, info: Asked, id: strawberry.ID) -> ActivateRuleSetResult:
+        number = min(from_id(id, "RuleSet")[1], 2**31 - 1)
+        context = info.context
+        try:
+            version = await rules.cancel(
                 context.database, number, by=context.actor, now=context.now()
             )
-        except rules.UnknownRuleSet as error:
-            return NotPossible(code="UNKNOWN_RULE_SET", message=str(error))
+        except (rules.UnknownRuleSet, rules.NotAllowed) as error:
+            return _rules_not_possible(error)
         return RuleSetChanged(rule_set=rule_set_of(version))
 
     @strawberry.mutation(
@@ -322,6 +358,12 @@ class Mutation:
         except goals.UnknownGoal as error:
             return NotPossible(code="UNKNOWN_GOAL", message=str(error))
         return GoalDeleted(id=id)
+
+
+def _rules_not_possible(error: StoreError) -> NotPossible:
+    unknown = isinstance(error, rules.UnknownRuleSet)
+    code = "UNKNOWN_RULE_SET" if unknown else "NOT_POSSIBLE"
+    return NotPossible(code=code, message=str(error))
 
 
 async def _changed(info: Asked, number: int) -> MemberChanged:

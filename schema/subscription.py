@@ -56,10 +56,11 @@ class StandingChange:
 class Subscription:
     @strawberry.subscription(
         description="Every change of a status from now on, or after a cursor: each once, in the "
-        "order in which they came about here. It goes on when the database was away. That of one "
-        "member begins with the changes of whoever became part of them, and ends with the error "
-        "MERGED when they become part of another: whoever goes on after the last cursor follows "
-        "that one and misses nothing."
+        "order in which they came about here. It goes on when the database was away. What a "
+        "change of the rules does is told only where its activation asked for it (`notify`). That "
+        "of one member begins with the changes of whoever became part of them, and ends with the "
+        "error MERGED when they become part of another: whoever goes on after the last cursor "
+        "follows that one and misses nothing."
     )
     async def standing_changed(
         self,

@@ -38,7 +38,10 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A change of status as it was told when it was noticed; numbers rise as they are committed."""
+    """A change of status as it was told when it was noticed; numbers rise as they are committed.
+
+    Followers hear of it where it is ``told``.
+    """
 
     id: int
     member_id: int
@@ -48,12 +51,17 @@ class Announced:
     before: Status | None
     after: Status
     cause: Cause
+    told: bool
 
 
 async def announce(
     connection: Write, changes: Sequence[Change], rules: ActiveRules, *, now: datetime
 ) -> None:
-    """Write changes down, and wake up whoever follows them; the last thing in a transaction."""
+    """Write changes down, and wake up whoever follows them; the last thing in a transaction.
+
+    What a change of rules does to members is told only where its activation asked for it
+    (docs/decisions/0020-who-is-told-of-other-rules.md).
+    """
     if changes:
         columns: list[list[Any]] = [list(column) for column in zip(*changes, strict=True)]
         await connection.execute("select pg_advisory_xact_lock($1)", _ANNOUNCING)
@@ -125,14 +133,18 @@ def _announced(row: asyncpg.Record) -> Announced:
         before=None if before is None else STATUSES[before],
         after=STATUSES[row["to_status"]],
         cause=Cause(row["cause"]),
+        told=row["told"],
     )
 
 
 _ANNOUNCE = """
     with added as (
-        insert into transition (at, rule_set_id, member_id, day, from_status, to_status, cause)
-        select $1, $2, *
+        insert into transition
+            (at, rule_set_id, member_id, day, from_status, to_status, cause, told)
+        select $1, $2, c.*, c.cause <> 'rule_change' or r.notify
         from unnest($4::int[], $5::int[], $6::smallint[], $7::smallint[], $8::text[])
+            as c(member_id, day, before, after, cause)
+        join rule_set r on r.id = $2
         returning 1
     )
     select pg_notify($3, '') from added limit 1

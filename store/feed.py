@@ -118,6 +118,8 @@ class Feed:
     async def follow(self, after: int, member_id: int | None) -> AsyncGenerator[Announced, None]:
         """Every change with a number above ``after``, of one member or of all, without end.
 
+        Changes that are not to be told, of other rules, are left out.
+
         Those of a member begin with the changes of whoever became part of them. Raises Merged, with
         every change told, once the member becomes part of another.
         """
@@ -134,7 +136,9 @@ class Feed:
                     await asyncio.sleep(_WAIT)
                     continue
                 for change in changes:
-                    yield change
+                    # Read like the others, so that the numbers that are known go on.
+                    if change.told:
+                        yield change
                 if not changes:
                     if merged:
                         raise Merged("the member has become part of another")

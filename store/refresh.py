@@ -1,4 +1,4 @@
-"""Everything that is due: days that went by, members marked, retractions that can be applied."""
+"""Everything that is due: days that went by, members marked, rules whose day has come."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ async def refresh(
     is done that was due when it began, whoever did it.
     """
     clock = now if callable(now) else lambda: now
+    await rules.activate_due(database, now=clock())
     retractions = await _apply_retractions(database, clock())
     members = 0
     total = 0 if progress is None else await _due_in_all(database, clock())

@@ -13,7 +13,7 @@ from engagement.rules import checksum, diff, load
 from engagement.words import RuleSet
 from store import audit, names
 from store.audit import COMMAND_LINE, Actor, Kind
-from store.db import Database, Read, StoreError, Write
+from store.db import Database, Read, StoreError, Write, day_date
 
 #: How many changes of a rule set the audit log tells; the whole text is kept with the version.
 _TOLD: Final = 50
@@ -40,7 +40,12 @@ class _Last:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetVersion:
-    """One version of the rules as it is kept."""
+    """One version of the rules as it is kept.
+
+    ``state`` is draft, scheduled, active or retired; ``activates_on`` the day on which a scheduled
+    one is put in force, by whom ``scheduled_by`` names. ``notify`` says that followers are (to be)
+    told whom its activation moves.
+    """
 
     id: int
     name: str
@@ -50,6 +55,9 @@ class RuleSetVersion:
     created_at: datetime
     activated_at: datetime | None
     retired_at: datetime | None
+    activates_on: int | None
+    notify: bool
+    scheduled_by: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +73,10 @@ class Earlier:
 
 class UnknownRuleSet(StoreError):
     """There is no rule set with this number."""
+
+
+class NotAllowed(StoreError):
+    """It cannot be done to this rule set as things stand; the message says why."""
 
 
 async def active(database: Database, connection: Read | Write) -> ActiveRules:
@@ -179,37 +191,147 @@ async def save_in(
 
 
 async def activate(
-    database: Database, number: int, *, by: Actor = COMMAND_LINE, now: datetime
+    database: Database,
+    number: int,
+    *,
+    on: int | None = None,
+    notify: bool = False,
+    by: Actor = COMMAND_LINE,
+    now: datetime,
 ) -> RuleSetVersion:
-    """Put a version in force and retire the one before.
+    """Put a version in force and retire the one before, today or on the day ``on``.
 
     Everybody is folded again by due work, while recording goes on; until then a standing names the
-    rule set that it was made with. Raises UnknownRuleSet.
+    rule set that it was made with. Followers are told of those whom it moves only with ``notify``.
+    A version that is to be put in force later is scheduled: due work does it when the day has come,
+    whatever is in force then. Raises UnknownRuleSet and NotAllowed.
     """
-    return await database.in_write(
-        lambda connection: activate_in(database, connection, number, by=by, now=now)
-    )
+
+    async def work(connection: Write) -> RuleSetVersion:
+        if on is None or on == database.day(now):
+            return await activate_in(database, connection, number, notify=notify, by=by, now=now)
+        return await _schedule(database, connection, number, on, notify=notify, by=by, now=now)
+
+    return await database.in_write(work)
 
 
 async def activate_in(
-    database: Database, connection: Write, number: int, *, by: Actor, now: datetime
+    database: Database,
+    connection: Write,
+    number: int,
+    *,
+    notify: bool = False,
+    by: Actor,
+    now: datetime,
 ) -> RuleSetVersion:
-    """``activate`` as a part of a transaction."""
-    await connection.execute(names.ALONE, names.IN_USE)
-    found = await version(connection, number)
-    if found is None:
-        raise UnknownRuleSet(f"there is no rule set with the number {number}")
+    """``activate`` today, as a part of a transaction."""
+    found = await _alone_with(connection, number)
     if found.state == "active":
         return found
     last = await active(database, connection)
     await connection.execute(_RETIRE, now)
-    row = await connection.fetchrow(_ACTIVATE, number, now)
+    row = await connection.fetchrow(_ACTIVATE, number, now, notify)
     assert row is not None
     before = {"version": last.id, "name": last.name}
-    after = {"version": number, "name": found.name, **_changes(last.rules, load(found.toml))}
+    told = {"version": number, "name": found.name, "notify": notify}
+    after = {**told, **_changes(last.rules, load(found.toml))}
     about = (by, "activateRuleSet", Kind.RULE_SET, [number])
     await audit.write(connection, *about, before=before, after=after, now=now)
     return RuleSetVersion(**row)
+
+
+async def _schedule(
+    database: Database,
+    connection: Write,
+    number: int,
+    on: int,
+    *,
+    notify: bool,
+    by: Actor,
+    now: datetime,
+) -> RuleSetVersion:
+    found = await _alone_with(connection, number)
+    today = database.day(now)
+    if on < today:
+        raise NotAllowed(f"{day_date(on)} is over: today is {day_date(today)}")
+    if found.state == "active":
+        raise NotAllowed(f"rule set {number} is in force already")
+    if (found.activates_on, found.notify) == (on, notify):
+        return found
+    other = await connection.fetchval(_SCHEDULED_ON, on, number)
+    if other is not None:
+        raise NotAllowed(
+            f"rule set {other} is to be put in force on {day_date(on)}: cancel that first"
+        )
+    row = await connection.fetchrow(_SCHEDULE, number, on, notify, by.name)
+    assert row is not None
+    about = (by, "activateRuleSet", Kind.RULE_SET, [number])
+    after = {
+        "version": number,
+        "name": found.name,
+        "notify": notify,
+        "activates_on": str(day_date(on)),
+    }
+    await audit.write(connection, *about, before=_scheduled(found), after=after, now=now)
+    return RuleSetVersion(**row)
+
+
+def _scheduled(found: RuleSetVersion) -> dict[str, Any] | None:
+    """What was scheduled of a version, for the audit log."""
+    if found.activates_on is None:
+        return None
+    return {"activates_on": str(day_date(found.activates_on)), "notify": found.notify}
+
+
+async def cancel(
+    database: Database, number: int, *, by: Actor = COMMAND_LINE, now: datetime
+) -> RuleSetVersion:
+    """Do not put a version in force that is scheduled; raises UnknownRuleSet and NotAllowed."""
+
+    async def work(connection: Write) -> RuleSetVersion:
+        found = await _alone_with(connection, number)
+        if found.state != "scheduled":
+            raise NotAllowed(f"rule set {number} is not scheduled: it is {found.state}")
+        row = await connection.fetchrow(_CANCEL, number)
+        assert row is not None
+        about = (by, "cancelActivation", Kind.RULE_SET, [number])
+        await audit.write(connection, *about, before=_scheduled(found), now=now)
+        return RuleSetVersion(**row)
+
+    return await database.in_write(work)
+
+
+async def activate_due(database: Database, *, now: datetime) -> int:
+    """Put in force what is scheduled for today or a day before, in that order; returns how many.
+
+    It is a part of due work. Whoever scheduled a version has it put in force.
+    """
+    today = database.day(now)
+    async with database.read() as connection:
+        due = [row["id"] for row in await connection.fetch(_DUE, today)]
+    done = 0
+    for number in due:
+
+        async def work(connection: Write, number: int = number) -> int:
+            found = await _alone_with(connection, number)
+            # Another process may have done it, or somebody may have thought better of it.
+            if found.activates_on is None or found.activates_on > today:
+                return 0
+            by = Actor(found.scheduled_by or COMMAND_LINE.name)
+            await activate_in(database, connection, number, notify=found.notify, by=by, now=now)
+            return 1
+
+        done += await database.in_write(work)
+    return done
+
+
+async def _alone_with(connection: Write, number: int) -> RuleSetVersion:
+    """A version that nobody else changes, nor the rules in force, until we commit."""
+    await connection.execute(names.ALONE, names.IN_USE)
+    found = await version(connection, number)
+    if found is None:
+        raise UnknownRuleSet(f"there is no rule set with the number {number}")
+    return found
 
 
 def _changes(before: RuleSet, after: RuleSet) -> dict[str, Any]:
@@ -246,6 +368,22 @@ _SAVE = """
 _RETIRE = "update rule_set set state = 'retired', retired_at = $1 where state = 'active'"
 
 _ACTIVATE = """
-    update rule_set set state = 'active', activated_at = $2, retired_at = null where id = $1
-    returning *
+    update rule_set set state = 'active', activated_at = $2, retired_at = null,
+        notify = $3, activates_on = null, scheduled_by = null
+    where id = $1 returning *
 """
+
+_SCHEDULED_ON = "select id from rule_set where activates_on = $1 and id <> $2"
+
+_SCHEDULE = """
+    update rule_set set state = 'scheduled', activates_on = $2, notify = $3, scheduled_by = $4
+    where id = $1 returning *
+"""
+
+_CANCEL = """
+    update rule_set set state = case when activated_at is null then 'draft' else 'retired' end,
+        activates_on = null, notify = false, scheduled_by = null
+    where id = $1 returning *
+"""
+
+_DUE = "select id from rule_set where activates_on <= $1 order by activates_on"

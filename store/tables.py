@@ -343,11 +343,17 @@ class Tally(Table, table=True):
 
 
 class RuleSetRow(Table, table=True):
-    """An immutable version of the rules, kept as the text that defines it."""
+    """An immutable version of the rules, kept as the text that defines it.
+
+    ``activates_on`` is the day on which a scheduled one is put in force, by whom ``scheduled_by``
+    names. ``notify`` says that followers are told whom its activation moves.
+    """
 
     __tablename__ = "rule_set"
     __table_args__ = (
-        CheckConstraint("state in ('draft', 'active', 'retired')", name="state"),
+        CheckConstraint("state in ('draft', 'scheduled', 'active', 'retired')", name="state"),
+        CheckConstraint("(state = 'scheduled') = (activates_on is not null)", name="activates_on"),
+        Index("uq_rule_set_activates_on", "activates_on", unique=True),
         Index(
             "uq_rule_set_active", "state", unique=True, postgresql_where=text("state = 'active'")
         ),
@@ -360,6 +366,9 @@ class RuleSetRow(Table, table=True):
     created_at: datetime = _time()
     activated_at: datetime | None = _time(nullable=True)
     retired_at: datetime | None = _time(nullable=True)
+    activates_on: int | None = _int(nullable=True)
+    notify: bool = _bool(server_default=text("false"))
+    scheduled_by: str | None = _text(nullable=True)
 
 
 class KeptVectors(Table, table=True):
@@ -455,7 +464,11 @@ class StandingRow(Table, table=True):
 
 
 class Transition(Table, table=True):
-    """A change of status as it was announced; never rewritten."""
+    """A change of status as it was announced; never rewritten.
+
+    ``told`` is false where followers are not told of it: rules have changed, and their activation
+    did not ask for it.
+    """
 
     __tablename__ = "transition"
     __table_args__ = (
@@ -474,6 +487,7 @@ class Transition(Table, table=True):
     from_status: int | None = _smallint(nullable=True)
     to_status: int = _smallint()
     cause: str = _text()
+    told: bool = _bool(server_default=text("true"))
 
 
 class Refold(Table, table=True):

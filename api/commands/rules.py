@@ -1,24 +1,24 @@
-"""Show, check, compare and activate rule sets."""
+"""Show, check, compare, save and activate rule sets."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
 
 from api.commands._drafts import Which, given, read_file, rules_of, say_mistakes, version_of
 from api.commands._shared import Json, refreshed
-from api.console import print_json, run, say
+from api.console import CommandError, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
 from engagement.rules import RuleErrors, checksum, diff, load
 from engagement.words import STATUSES, RuleSet
 from store import members, population, rules
-from store.db import Database
+from store.db import Database, day_date, day_number
 from store.population import Population
 from store.rules import RuleSetVersion
 
@@ -61,8 +61,10 @@ async def _list(json: bool) -> None:
         print_json([_plain(one) for one in found])
         return
     for one in found:
-        since = one.activated_at or one.created_at
-        print(f"{one.id:>4}  {one.state:8}{since.astimezone(database.zone):%Y-%m-%d}  {one.name}")
+        since = (one.activated_at or one.created_at).astimezone(database.zone).date()
+        day = since if one.activates_on is None else day_date(one.activates_on)
+        told = ", followers are told" if one.notify and one.state == "scheduled" else ""
+        print(f"{one.id:>4}  {one.state + ' ':8}{day}  {one.name}{told}")
 
 
 @app.command()
@@ -133,31 +135,121 @@ async def _compare(first: str, other: str | None, json: bool) -> None:
 
 
 @app.command()
-def activate(which: Which, json: Json = False) -> None:
+def save(file: Annotated[Path, typer.Argument(help="A rule file.")], json: Json = False) -> None:
+    """Keep a rule file as a draft, which is a version with a number; the same again is the same."""
+    run(_save(file, json))
+
+
+async def _save(file: Path, json: bool) -> None:
+    settings = Settings.load()
+    now = settings.make_clock().now()
+    given(str(file))
+    async with open_database(settings) as database:
+        found = await rules.save_draft(database, read_file(file), now=now)
+    if json:
+        print_json(_plain(found))
+        return
+    print(f"Version {found.id} is {_STATES[found.state]}: {found.name}")
+
+
+_STATES: Final = {
+    "draft": "a draft",
+    "scheduled": "scheduled",
+    "active": "active",
+    "retired": "retired",
+}
+
+
+@app.command()
+def activate(
+    which: Which,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="When this day of the community's calendar begins, such as 2026-12-01 (default: "
+            "now).",
+        ),
+    ] = None,
+    notify: Annotated[
+        bool,
+        typer.Option("--notify", help="Tell whoever follows changes of statuses whom it moves."),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Put a rule set in force and place every member again; say how many moved.
 
     Recording goes on meanwhile. Whom the new rules would lower keeps their status for the days of
-    `rule_change_grace_days`.
+    `rule_change_grace_days`. With `--on` it is done by due work when the day has come, in the place
+    of whatever is in force then.
     """
-    run(_activate(which, json))
+    run(_activate(which, on, notify, json))
 
 
-async def _activate(which: str, json: bool) -> None:
+@app.command()
+def cancel(
+    version: Annotated[int, typer.Argument(help="The number of a version.")], json: Json = False
+) -> None:
+    """Do not put a version in force that is scheduled."""
+    run(_cancel(version, json))
+
+
+async def _cancel(number: int, json: bool) -> None:
+    settings = Settings.load()
+    async with open_database(settings) as database:
+        async with database.read() as connection:
+            await version_of(connection, number)
+        found = await rules.cancel(database, number, now=settings.make_clock().now())
+    if json:
+        print_json(_plain(found))
+        return
+    print(f"Version {found.id} is {_STATES[found.state]}, and no longer scheduled: {found.name}")
+
+
+def _day(on: str) -> int:
+    try:
+        return day_number(date.fromisoformat(on))
+    except ValueError:
+        raise CommandError(f"--on is {on!r}; expected a day such as 2026-12-01") from None
+
+
+async def _schedule(
+    database: Database, number: int, day: int, *, notify: bool, json: bool, now: datetime
+) -> None:
+    """Schedule a version for a day, and say so."""
+    async with database.read() as connection:
+        active = await rules.active(database, connection)
+    found = await rules.activate(database, number, on=day, notify=notify, now=now)
+    if json:
+        print_json(_plain(found))
+        return
+    print(f"Version {found.id} is scheduled for {day_date(day)}: {found.name}")
+    print(
+        f"Until then version {active.id} stays active ({active.name}). Whatever is active on that "
+        f"day, it takes its place; `ikusei rules cancel {found.id}` takes this back."
+    )
+
+
+async def _activate(which: str, on: str | None, notify: bool, json: bool) -> None:
     settings = Settings.load()
     now = settings.make_clock().now()
     chosen = given(which)
+    day = None if on is None else _day(on)
     async with open_database(settings) as database:
         if isinstance(chosen, RuleSet):
             number = (await rules.save_draft(database, read_file(Path(which)), now=now)).id
         else:
             async with database.read() as connection:
                 number = (await version_of(connection, chosen)).id
+        if day is not None and day != database.day(now):
+            await _schedule(database, number, day, notify=notify, json=json, now=now)
+            return
         # Whatever was due before is not the work of the new rules.
         await refreshed(database, now)
         async with database.read() as connection:
             was = (await rules.active(database, connection)).id
         before = await _everybody(database, now)
-        found = await rules.activate(database, number, now=now)
+        found = await rules.activate(database, number, notify=notify, now=now)
         await refreshed(database, now)
         after = await _everybody(database, now)
         graced = await _graced(database, after)
@@ -221,4 +313,6 @@ def _plain(one: RuleSetVersion) -> dict[str, Any]:
         "created_at": one.created_at,
         "activated_at": one.activated_at,
         "retired_at": one.retired_at,
+        "activates_on": None if one.activates_on is None else str(day_date(one.activates_on)),
+        "notify": one.notify,
     }

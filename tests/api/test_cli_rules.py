@@ -118,6 +118,42 @@ def test_who_would_be_lowered_is_kept_for_a_while(tmp_path: Path, filled: str) -
     assert told("member", "Ben", **later)["standing"]["status"] == "member"
 
 
+def test_a_version_is_put_in_force_on_its_day(tmp_path: Path, filled: str) -> None:
+    low = _rules(tmp_path / "low.toml", _LOW, _NAME)
+    assert works("rules", "save", low, database_url=filled) == "Version 2 is a draft: gentle\n"
+    assert told("rules", "save", low, database_url=filled)["version"] == 2
+    text = works("rules", "activate", "2", "--on", "2026-12-01", "--notify", database_url=filled)
+    assert "Version 2 is scheduled for 2026-12-01: gentle" in text
+    assert "version 1 stays active (default)" in text
+    assert "`ikusei rules cancel 2` takes this back" in text
+    listed = works("rules", "list", database_url=filled)
+    assert "  2  scheduled 2026-12-01  gentle, followers are told" in listed
+    later = {"database_url": filled, "clock": "2026-11-30T12:00:00Z"}
+    told("refresh", **later)
+    assert told("rules", "list", **later)[0]["state"] == "scheduled"
+    works("rules", "cancel", "2", **later)
+    assert told("rules", "list", **later)[0]["state"] == "draft"
+    again = told("rules", "activate", "2", "--on", "2026-12-01", **later)
+    assert (again["state"], again["activates_on"], again["notify"]) == (
+        *("scheduled", "2026-12-01", False),
+    )
+    later["clock"] = "2026-12-01T00:01:00Z"
+    told("refresh", **later)
+    listed = told("rules", "list", **later)
+    assert [(one["version"], one["state"]) for one in listed] == [(2, "active"), (1, "retired")]
+
+
+@pytest.mark.parametrize(
+    ("on", "message"),
+    [("soon", "--on is 'soon'; expected a day"), ("2026-11-19", "2026-11-19 is over: today is")],
+)
+def test_a_day_that_is_none_is_named(tmp_path: Path, url: str, on: str, message: str) -> None:
+    low = _rules(tmp_path / "low.toml", _LOW, _NAME)
+    fails(ikusei("rules", "activate", low, "--on", on, database_url=url), message)
+    fails(ikusei("rules", "cancel", "1", database_url=url), "rule set 1 is not scheduled")
+    fails(ikusei("rules", "cancel", "9", database_url=url), "no rule set with the number 9")
+
+
 def test_activating_what_there_is_not(tmp_path: Path, url: str) -> None:
     fails(ikusei("rules", "activate", "7", database_url=url), "no rule set with the number 7")
     bad = _rules(tmp_path / "bad.toml", (_LOW[0], "[thresholds.support]\nenter = 0"))

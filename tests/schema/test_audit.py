@@ -58,6 +58,15 @@ CALLS = {
         'activateRuleSet(id: "{draft}")',
         'activateRuleSet(id: "UnVsZVNldDo5OTk")',
     ),
+    "cancelActivation": (
+        'cancelActivation(id: "{draft}")',
+        'cancelActivation(id: "UnVsZVNldDo5OTk")',
+    ),
+}
+#: What must have been done before a mutation changes anything.
+FIRST = {
+    "endLock": CALLS["lockStatus"][0],
+    "cancelActivation": 'activateRuleSet(id: "{draft}", on: "2026-12-01", notify: true)',
 }
 
 
@@ -104,8 +113,8 @@ def test_every_mutation_of_people_is_in_the_walk() -> None:
 async def test_every_mutation_of_people_leaves_an_entry(
     ask: Asker, names: dict[str, str], name: str
 ) -> None:
-    if name == "endLock":
-        await ask(called(CALLS["lockStatus"][0], names))
+    if name in FIRST:
+        await ask(called(FIRST[name], names))
     before = await entries(ask)
     done = (await ask(called(CALLS[name][0], names)))[name]
     assert "message" not in done
@@ -132,8 +141,8 @@ async def test_a_change_without_its_entry_is_no_change(
     ask: Asker, names: dict[str, str], url: str, name: str
 ) -> None:
     """Both are one transaction: where the log cannot be written, nothing is changed."""
-    if name == "endLock":
-        await ask(called(CALLS["lockStatus"][0], names))
+    if name in FIRST:
+        await ask(called(FIRST[name], names))
     connection = await asyncpg.connect(url)
     tables = "member", "hold", "account", "post", "rule_set", "transition"
 
@@ -149,6 +158,10 @@ async def test_a_change_without_its_entry_is_no_change(
 
 
 async def test_what_changes_nothing_leaves_none(ask: Asker, names: dict[str, str]) -> None:
+    await ask(called(FIRST["cancelActivation"], names))
+    before = await entries(ask)
+    await ask(called(FIRST["cancelActivation"], names))
+    assert await entries(ask) == before
     await ask(called('activateRuleSet(id: "{draft}")', names))
     before = await entries(ask)
     await ask(called('activateRuleSet(id: "{draft}")', names))

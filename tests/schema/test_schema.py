@@ -234,6 +234,7 @@ class Walker:
             ("saveGoal", target): f'status: FAN, target: 3, by: "2026-07-{number % 28 + 1:02}"',
             ("saveGoal", "NotPossible"): 'status: FAN, target: 3, by: "2020-01-01"',
             ("deleteGoal", target): f'id: "{goal}"',
+            ("cancelActivation", target): f"id: {json.dumps(self.ids.get('RuleSet'))}",
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
             ("simulate", target): "enter: {support: 4}",
@@ -363,7 +364,7 @@ async def test_scopes_are_those_of_the_design() -> None:
     ):
         assert ("Query", query) in site
         assert ("Query", query) not in manager
-    for mutation in ("lockStatus", "endLock", "saveRuleSet", "activateRuleSet"):
+    for mutation in ("lockStatus", "endLock", "saveRuleSet", "activateRuleSet", "cancelActivation"):
         assert ("Mutation", mutation) in site
         assert ("Mutation", mutation) not in manager
     member = denied(CORE, frozenset({Scope.MEMBER}))
