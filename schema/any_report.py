@@ -47,6 +47,8 @@ class ReportOptions:
     venue: str | None = strawberry.UNSET
     steps: list[Status] | None = strawberry.UNSET
     limits: list[StatusDays] | None = strawberry.UNSET
+    deflection: float | None = strawberry.UNSET
+    contact_cost: float | None = strawberry.UNSET
     first: int | None = strawberry.UNSET
 
 

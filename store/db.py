@@ -123,6 +123,11 @@ class Database:
         """The number of the community's calendar day at ``moment``."""
         return moment.astimezone(self.zone).toordinal() - _EPOCH.toordinal()
 
+    def end_of(self, day: int) -> datetime:
+        """The moment at which the community's calendar ``day`` ends."""
+        midnight = datetime.combine(day_date(day + 1), datetime.min.time(), self.zone)
+        return midnight.astimezone(UTC)
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Read]:
         """A connection that sees one snapshot and refuses to write."""

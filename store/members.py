@@ -210,6 +210,11 @@ async def accounts(connection: Read, ids: Sequence[int]) -> dict[int, list[Accou
     return found
 
 
+def account_names(accounts: Sequence[AccountRow]) -> str:
+    """Accounts in one line, such as `forum:m1 shop:77`."""
+    return " ".join(f"{one.source}:{one.external_id}" for one in accounts)
+
+
 async def locks(connection: Read, ids: Sequence[int]) -> dict[int, list[LockRow]]:
     """Locks and graces of members, newest first."""
     found: dict[int, list[LockRow]] = {id_: [] for id_ in ids}

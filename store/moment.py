@@ -29,6 +29,7 @@ class Moment:
     today: int
     day: int
     archive: bool
+    now: datetime
 
 
 async def moment(database: Database, connection: Read, newest: Newest, *, now: datetime) -> Moment:
@@ -48,7 +49,7 @@ async def moment(database: Database, connection: Read, newest: Newest, *, now: d
             newest.day, newest.seen = await _newest(connection, oldest, today), seen
     archive = newest.day is not None and newest.day <= oldest
     day = newest.day + 1 if archive and newest.day is not None else today
-    return Moment(active, today, day, archive)
+    return Moment(active, today, day, archive, now)
 
 
 async def _newest(connection: Read, oldest: int, today: int) -> int | None:

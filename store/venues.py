@@ -10,11 +10,17 @@ async def first_venues(connection: Read, until: int) -> dict[int, str]:
 
     Of a day on which no time is exact the one recorded first is taken. It reads the actions of all.
     """
-    return {row["actor_id"]: row["venue"] for row in await connection.fetch(_FIRST, until)}
+    return {member: venue for member, (venue, _) in (await firsts(connection, until)).items()}
+
+
+async def firsts(connection: Read, until: int) -> dict[int, tuple[str, int]]:
+    """The venue and the day of each member's first action, as in first_venues."""
+    rows = await connection.fetch(_FIRST, until)
+    return {row["actor_id"]: (row["venue"], row["day"]) for row in rows}
 
 
 _FIRST = """
-    select distinct on (a.actor_id) a.actor_id, t.venue
+    select distinct on (a.actor_id) a.actor_id, t.venue, a.day
     from action a join action_type t on t.id = a.type_id
     where a.actor_id is not null and a.state = 0 and a.day <= $1
     order by a.actor_id, a.day, a.precision, a.occurred_at, a.id

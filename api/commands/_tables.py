@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -35,8 +36,12 @@ Output = Annotated[
 
 #: The kinds of columns that stand on the left of a table.
 _TEXTS: Final = frozenset({Kind.TEXT, Kind.STATUS, Kind.DATE})
+#: What a formula begins with, also in full width, or after what spreadsheets leave out.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: No column of a table is wider.
 _WIDEST: Final = 72
+#: From here on a number is told without decimals.
+_LONG: Final = 1000
 
 
 def written(report: Report, document: Document, format: Format) -> bytes:
@@ -48,6 +53,21 @@ def written(report: Report, document: Document, format: Format) -> bytes:
     if format is Format.PARQUET:
         return _parquet(report, document)
     return "".join(f"{line}\n" for line in _table(report, document)).encode()
+
+
+def for_reading(format: Format, output: Path | None) -> None:
+    """Refuse what no terminal can show; raises CommandError."""
+    if format is Format.PARQUET and output is None and sys.stdout.isatty():
+        raise CommandError("Parquet is not for reading: name a file with --output")
+
+
+def put_out(output: Path | None, content: bytes) -> None:
+    """Write to a file, or to standard output without one; raises CommandError."""
+    if output is not None:
+        write_to(output, content)
+        return
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def write_to(output: Path, content: bytes) -> None:
@@ -69,8 +89,16 @@ def _csv(report: Report, document: Document) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, ["as_of", *_names(report)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"as_of": document["as_of"], **row} for row in document["rows"])
+    texts = [column.name for column in report.columns if column.kind is Kind.TEXT]
+    for row in document["rows"]:
+        safe = {name: _inert(row[name]) for name in texts}
+        writer.writerow({"as_of": document["as_of"], **row, **safe})
     return out.getvalue()
+
+
+def _inert(text: str | None) -> str | None:
+    """A text that no spreadsheet takes for a formula: what members write ends up in its cells."""
+    return f"'{text}" if text and text.startswith(_FORMULA) else text
 
 
 def _parquet(report: Report, document: Document) -> bytes:
@@ -146,7 +174,8 @@ def _cell(value: Any, column: Column) -> str:
 
 def _said(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        # Past four digits %g would tell the exponent.
+        return f"{value:,.4g}" if abs(value) < _LONG else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

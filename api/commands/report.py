@@ -1,29 +1,30 @@
-"""Reports: who stands where, who moved by which routes, who stays; and the health of the data."""
+"""Reports: where members stand, how they move and stay, who answers; the health of the data."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from api.commands._drafts import given, rules_of
-from api.commands._shared import AsOf, Json, archive_note, moment_of
-from api.commands._tables import Format, Formats, Output, write_to, written
-from api.console import CommandError, gauge, run, say
-from api.database import open_database
-from api.settings import Settings
-from engagement.history import History
+from api.commands._asking import (
+    Limits,
+    Range,
+    Rules,
+    Span,
+    asking,
+    days_of,
+    limits_of,
+    say_note,
+    status_of,
+)
+from api.commands._shared import AsOf, Json
+from api.commands._tables import Format, Formats, Output, for_reading, put_out, written
+from api.console import run
 from engagement.routes import GOALS
-from engagement.words import STATUSES, Status
-from store.db import day_number
-from store.history import history
+from engagement.words import Status
 from store.reports.registry import REPORTS, Name
-from store.reports.report import MOST_PERIOD, By, Days, Question, Sources, document
-from store.rules import as_if
+from store.reports.report import MOST_PERIOD, By, document
 
 app = typer.Typer()
 
@@ -31,18 +32,6 @@ Period = Annotated[
     int,
     typer.Option(min=1, max=MOST_PERIOD, metavar="DAYS", help="Days over which moves count."),
 ]
-Rules = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE_OR_VERSION",
-        help="As if these rules had always been in force (default: those that are).",
-    ),
-]
-Range = Annotated[
-    str | None,
-    typer.Option(metavar="FIRST..LAST", help="Of those who joined on these days."),
-]
-_STATUS_WORDS: Final = [status.value for status in STATUSES]
 
 
 @app.command()
@@ -111,7 +100,7 @@ def routes(
     success: upward by every step between; fast: upward, with steps skipped; detour: through
     dormancy, or with a fall. With `other` and `on the way` the rows add up to the population.
     """
-    goal, begin = _status("--to", to), None if start is None else _status("--from", start)
+    goal, begin = status_of("--to", to), None if start is None else status_of("--from", start)
     if goal not in GOALS or goal is begin:
         words = ", ".join(one.value for one in GOALS if one is not begin)
         raise typer.BadParameter(f"--to is {to!r}; expected one of {words}")
@@ -123,20 +112,17 @@ def routes(
         rules=rules,
         to=goal,
         start=begin,
-        joined=_days("--joined", joined),
-        arrived=_days("--arrived", arrived),
+        joined=days_of("--joined", joined),
+        arrived=days_of("--arrived", arrived),
         venue=venue,
-        steps=tuple(_status("--step", one) for one in step) if step else GOALS,
+        steps=tuple(status_of("--step", one) for one in step) if step else GOALS,
         most=first,
     )
 
 
 @app.command()
 def stagnation(
-    limit: Annotated[
-        list[str] | None,
-        typer.Option(metavar="STATUS=DAYS", help="Another limit; may be given several times."),
-    ] = None,
+    limit: Limits = None,
     as_of: AsOf = None,
     rules: Rules = None,
     format: Formats = Format.TABLE,
@@ -145,7 +131,7 @@ def stagnation(
 ) -> None:
     """Say who has been in a status for longer than its limit, and how long members stay."""
     form = Format.JSON if json else format
-    _run("stagnation", as_of, form, output, rules=rules, limits=_limits(limit or []))
+    _run("stagnation", as_of, form, output, rules=rules, limits=limits_of(limit or []))
 
 
 @app.command()
@@ -159,7 +145,7 @@ def conversion(
 ) -> None:
     """Say how many newcomers rose to one of the four statuses and stayed, by month of joining."""
     form = Format.JSON if json else format
-    _run("conversion", as_of, form, output, rules=rules, joined=_days("--joined", joined))
+    _run("conversion", as_of, form, output, rules=rules, joined=days_of("--joined", joined))
 
 
 @app.command()
@@ -176,7 +162,93 @@ def recycling(
 ) -> None:
     """Say who became dormant, who came back, to what, after how long."""
     form = Format.JSON if json else format
-    _run("recycling", as_of, form, output, rules=rules, arrived=_days("--dormant", since))
+    _run("recycling", as_of, form, output, rules=rules, arrived=days_of("--dormant", since))
+
+
+@app.command("first-response")
+def first_response(
+    as_of: AsOf = None,
+    period: Span = 30,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say how long threads waited for a response by somebody else, and how many have none.
+
+    Threads that members opened in the period, by venue; those of newcomers apart. Hours.
+    """
+    form = Format.JSON if json else format
+    _run("first-response", as_of, form, output, rules=rules, period_days=period)
+
+
+@app.command()
+def helpers(
+    first: Annotated[int, typer.Option(min=1, max=1000, help="Helpers listed.")] = 20,
+    as_of: AsOf = None,
+    period: Span = 30,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """List who helped most other members in the period: different ones, not how often.
+
+    Members first, then staff. Totals are of all who helped.
+    """
+    form = Format.JSON if json else format
+    _run("helpers", as_of, form, output, rules=rules, period_days=period, most=first)
+
+
+@app.command()
+def venues(
+    as_of: AsOf = None,
+    period: Span = 30,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say what members did in each venue, who began there, and what became of them."""
+    form = Format.JSON if json else format
+    _run("venues", as_of, form, output, rules=rules, period_days=period)
+
+
+@app.command()
+def value(
+    deflection: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Of all reads of a solved thread, how many would have been a contact (0 to 1).",
+        ),
+    ] = None,
+    contact_cost: Annotated[
+        float | None,
+        typer.Option(min=0, max=1e9, metavar="AMOUNT", help="What a contact costs, in any money."),
+    ] = None,
+    as_of: AsOf = None,
+    period: Span = 30,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say what the community was worth in the period, each figure with its formula.
+
+    Contacts saved and their cost are withheld until their rates are given.
+    """
+    form = Format.JSON if json else format
+    _run(
+        "value",
+        as_of,
+        form,
+        output,
+        period_days=period,
+        deflection=deflection,
+        contact_cost=contact_cost,
+    )
 
 
 @app.command()
@@ -201,7 +273,7 @@ def _run(
     name: str,
     as_of: str | None,
     format: Format,
-    output: Any,
+    output: Path | None,
     rules: str | None = None,
     **asked: Any,
 ) -> None:
@@ -212,72 +284,14 @@ async def _report(
     name: str,
     as_of: str | None,
     format: Format,
-    output: Any,
+    output: Path | None,
     which: str | None,
     asked: dict[str, Any],
 ) -> None:
-    if format is Format.PARQUET and output is None and sys.stdout.isatty():
-        raise CommandError("Parquet is not for reading: name a file with --output")
-    settings = Settings.load()
+    for_reading(format, output)
     kept = REPORTS[Name(name)]
-    chosen = None if which is None else given(which)
-    async with open_database(settings) as database:
-        async with database.read() as connection:
-            now, day = await moment_of(database, connection, settings.make_clock().now(), as_of)
-            rules = now.rules
-            if chosen is not None:
-                rules = as_if(rules, await rules_of(connection, chosen))
-        day = now.today if kept.of_now else day
-        question = Question(moment=now, day=day, rules=rules, **asked)
-
-        async def past() -> History:
-            with gauge("folding members") as show:
-                return await history(database, rules, until=day, progress=show)
-
-        report = await kept.make(Sources(database, past), question)
-    content = written(report, document(report, question, period=kept.has_period), format)
-    if not kept.of_now and (note := archive_note(now, as_of)):
-        say(note)
-    if output is not None:
-        write_to(output, content)
-    else:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-
-
-def _status(option: str, word: str) -> Status:
-    if word not in _STATUS_WORDS:
-        raise typer.BadParameter(
-            f"{option} is {word!r}; expected one of {', '.join(_STATUS_WORDS)}"
-        )
-    return Status(word)
-
-
-def _days(option: str, text: str | None) -> Days:
-    """A range such as 2026-01-01..2026-03-31; either end may be left out."""
-    if text is None:
-        return Days()
-    first, dots, last = text.partition("..")
-    with suppress(ValueError):
-        found = Days(
-            day_number(date.fromisoformat(first)) if first else Days().first,
-            day_number(date.fromisoformat(last)) if last else Days().last,
-        )
-        if dots and found.first <= found.last:
-            return found
-    raise typer.BadParameter(
-        f"{option} is {text!r}; expected two days such as 2026-01-01..2026-03-31, of which either "
-        "may be left out"
-    )
-
-
-def _limits(given_: Sequence[str]) -> dict[Status, int]:
-    found = {}
-    for one in given_:
-        word, _, days = one.partition("=")
-        if word not in _STATUS_WORDS or not days.isdecimal() or not 0 < int(days) <= MOST_PERIOD:
-            raise typer.BadParameter(
-                f"--limit is {one!r}; expected a status and days, such as connector=120"
-            )
-        found[Status(word)] = int(days)
-    return found
+    async with asking(kept, as_of, which, asked) as here:
+        report = await kept.make(here.sources, here.question)
+    content = written(report, document(report, here.question, period=kept.has_period), format)
+    say_note(here)
+    put_out(output, content)

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from store.reports import flow, goals, health, retention, routes, tiers
+from store.reports import (
+    first_response,
+    flow,
+    goals,
+    health,
+    helpers,
+    retention,
+    routes,
+    tiers,
+    value,
+    venues,
+)
 from store.reports.report import Question, Report, Sources
 
 
@@ -21,6 +32,10 @@ class Name(StrEnum):
     CONVERSION = "conversion"
     RECYCLING = "recycling"
     GOALS = "goals"
+    FIRST_RESPONSE = "first-response"
+    HELPERS = "helpers"
+    VENUES = "venues"
+    VALUE = "value"
     DATA_HEALTH = "data-health"
 
 
@@ -75,6 +90,26 @@ REPORTS: Final[Mapping[Name, Kept]] = {
     ),
     Name.GOALS: Kept(
         goals.reached, "Goals: the flows they take on each edge, and what came about."
+    ),
+    Name.FIRST_RESPONSE: Kept(
+        first_response.first_response,
+        "Time until somebody else responds to a thread, and threads without a response.",
+        frozenset({"period_days"}),
+    ),
+    Name.HELPERS: Kept(
+        helpers.helped,
+        "Who helped others, by how many different members they helped.",
+        frozenset({"period_days", "most"}),
+    ),
+    Name.VENUES: Kept(
+        venues.venues,
+        "What members did in each venue, who began there, and what became of them.",
+        frozenset({"period_days"}),
+    ),
+    Name.VALUE: Kept(
+        value.value,
+        "Questions solved, answers read, contacts saved, referrals, each with its formula.",
+        frozenset({"period_days", "deflection", "contact_cost"}),
     ),
     Name.DATA_HEALTH: Kept(
         health.health, "What is odd or missing in the data as it is now.", of_now=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -84,6 +84,7 @@ class Question:
     venue: str | None = None
     steps: tuple[Status, ...] = GOALS
     limits: Mapping[Status, int] = field(default_factory=dict)
+    deflection: float | None = None
     contact_cost: float | None = None
     most: int = 20
 
@@ -166,3 +167,8 @@ def estimated(name: str, kind: Kind, head: str) -> tuple[Column, Column, Column]
         Column(f"{name}_low", kind, low),
         Column(f"{name}_high", kind, high),
     )
+
+
+def untold(*columns: Column) -> tuple[Column, ...]:
+    """Columns that are data, and not in the table."""
+    return tuple(replace(column, head=None) for column in columns)
