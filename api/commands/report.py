@@ -1,4 +1,4 @@
-"""Reports: where members stand, how they move and stay, who answers; the health of the data."""
+"""Reports: where members stand, how they move and stay, what was answered; data health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Goals, and reports on the past, on the command line, on a small community."""
+"""Reports on what was answered, and lists of members, on the command line."""
 
 from __future__ import annotations
 
@@ -6,94 +6,189 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pyarrow import parquet
 
+from api.commands._tables import Format, written
+from store.reports.report import Column, Kind, Report
 from tests.api.command_line import fails, ikusei, told, works
 
 pytestmark = pytest.mark.slow
 
 
-def test_goals_are_set_listed_reported_and_removed(filled: str) -> None:
-    saved = told("goals", "set", "supporter=3", "--by", "2027-03-01", database_url=filled)
-    assert [(one["status"], one["target"], one["from"]) for one in saved] == [
-        ("supporter", 3, "2026-11-20")
-    ]
-    told("goals", "set", "supporter=4", "--by", "2027-03-01", database_url=filled)
-    (goal,) = told("goals", "list", database_url=filled)
-    assert (goal["target"], goal["by"], goal["set_by"]) == (4, "2027-03-01", "command line")
-    assert "4 supporter" in works("goals", "list", database_url=filled)
-    # On the day on which it is set there is nothing to tell yet.
-    assert told("report", "goals", database_url=filled)["totals"]["goals"] == 0
-    later = "2026-12-01T00:00:00Z"
-    report = told("report", "goals", database_url=filled, clock=later)
-    members = report["rows"][0]
-    assert (members["flow"], members["usual"], members["needed"]) == ("members", 1, 4.0)
-    assert report["rows"][-1]["flow"] == "in all"
-    assert "4 supporter" in works("report", "goals", database_url=filled, clock=later)
-    told("goals", "remove", str(goal["id"]), database_url=filled)
-    assert told("goals", "list", database_url=filled) == []
-    fails(ikusei("goals", "remove", "9", database_url=filled), "there is no goal with the number 9")
+def _rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_goals_that_make_no_sense(filled: str) -> None:
-    for words, says in (
-        (("hero=3", "--by", "2027-03-01"), "expected one of contributor, connector"),
-        (("fan=many", "--by", "2027-03-01"), "and a number, such as contributor=50"),
-        (("fan=3", "--by", "soon"), "expected a day such as 2027-03-31"),
-        (("fan=3", "--by", "2026-11-20"), "expected one from 2026-11-21 to"),
-        (("fan=99999999999", "--by", "2027-03-01"), "expected a number from 0 to"),
-    ):
-        fails(ikusei("goals", "set", *words, database_url=filled), says)
-    assert told("goals", "list", database_url=filled) == []
+def test_first_responses(filled: str) -> None:
+    """Ana answers four questions after an hour each; Eri's was that of a newcomer."""
+    report = told("report", "first-response", database_url=filled)
+    assert report["period"]["days"] == 30
+    rows = {(row["venue"], row["authors"]): row for row in report["rows"]}
+    assert rows["qa", "everybody"]["threads"] == rows["qa", "everybody"]["answered"] == 4
+    assert rows["qa", "newcomers"]["threads"] == 1
+    assert rows["qa", "everybody"]["unanswered_share"] == 0
+    assert rows["qa", "everybody"]["median"] is None
+    assert any("Hours are withheld: only 4 threads" in note for note in report["notes"])
+    table = works("report", "first-response", "--period", "7", database_url=filled)
+    assert "2026-11-14 to 2026-11-20, 7 days" in table
+    assert "unanswered" in table
 
 
-def test_a_report_in_every_form(filled: str, tmp_path: Path) -> None:
-    report = told("report", "routes", "--to", "supporter", database_url=filled)
-    assert (report["report"], report["rule_set"]) == ("routes", "default")
-    asked = ("report", "routes", "--to", "supporter")
-    table = works(*asked, database_url=filled)
-    assert all(note in table for note in report["notes"])
-    text = works(*asked, "--format", "csv", database_url=filled)
-    assert len(list(csv.DictReader(io.StringIO(text)))) == len(report["rows"])
-    file = tmp_path / "report.parquet"
-    works(*asked, "--format", "parquet", "--output", str(file), database_url=filled)
-    kept = parquet.read_table(file)
-    assert kept.to_pylist() == report["rows"]
-    assert json.loads(kept.schema.metadata[b"ikusei"])["totals"] == report["totals"]
-    assert list(tmp_path.iterdir()) == [file]
+def test_helpers_as_json_csv_and_table(filled: str) -> None:
+    report = told("report", "helpers", database_url=filled)
+    (ana,) = report["rows"]
+    assert (ana["name"], ana["accounts"], ana["helped"]) == ("Ana", "site:m1", 4)
+    assert (ana["answers"], ana["status"]) == (4, "contributor")
+    assert report["totals"]["people_helped"] == 4
+    (same,) = _rows(works("report", "helpers", "--format", "csv", database_url=filled))
+    assert {name: str(value) for name, value in ana.items()} == {
+        name: value for name, value in same.items() if name != "as_of"
+    }
+    assert "contributor 貢献" in works("report", "helpers", database_url=filled)
 
 
-@pytest.mark.parametrize("name", ["stagnation", "conversion", "recycling"])
-def test_the_reports_on_the_past_can_be_read(filled: str, name: str) -> None:
-    table = works("report", name, database_url=filled)
-    assert f"{6:>10}  population" in table
+def test_venues(filled: str) -> None:
+    report = told("report", "venues", database_url=filled)
+    rows = {row["venue"]: row for row in report["rows"]}
+    assert (rows["qa"]["posts"], rows["qa"]["openings"], rows["qa"]["responses"]) == (8, 4, 4)
+    # Four questions, four answers, twelve votes.
+    assert (rows["qa"]["actions"], rows["qa"]["active"]) == (20, 6)
+    assert (rows["qa"]["contribution"], rows["qa"]["support"]) == (12, 12)
+    assert rows["qa"]["began"] == report["totals"]["began"] == 6
+    # The venue of the staff alone is none of the members'.
+    assert "lab" not in rows
+    assert "contribution" in works("report", "venues", database_url=filled)
 
 
-def test_options_of_reports_that_make_no_sense(filled: str, tmp_path: Path) -> None:
-    for words, says, code in (
-        (("routes", "--to", "member"), "expected one of contributor", 2),
-        (("routes", "--to", "fan", "--from", "fan"), "expected one of contributor", 2),
-        (("routes", "--from", "hero"), "expected one of contributor", 2),
-        (("routes", "--joined", "2026"), "expected two days such as", 2),
-        (("routes", "--arrived", "2026-02-01..2026-01-01"), "expected two days such as", 2),
-        (("routes", "--venue", "nowhere"), "nobody began in the venue 'nowhere'", 1),
-        (("stagnation", "--limit", "fan=0"), "such as connector=120", 2),
-        (("flow", "--rules", "99"), "there is no rule set with the number 99", 1),
-        (("flow", "--output", str(tmp_path / "no" / "file")), "cannot write", 1),
-    ):
-        done = ikusei("report", *words, database_url=filled)
-        # Messages about options are broken into lines.
-        assert done.returncode == code, words
-        assert says.split()[0] in done.stderr, words
-        assert "Traceback" not in done.stderr
+def test_the_value_is_told_with_its_formulas(filled: str) -> None:
+    report = told("report", "value", database_url=filled)
+    found = {row["figure"]: row for row in report["rows"]}
+    assert found["questions_solved_by_members"]["value"] == 4
+    assert found["contacts_saved"]["value"] is None
+    assert found["contacts_saved"]["formula"].startswith("withheld")
+    given = ("--deflection", "0.2", "--contact-cost", "500")
+    told_of = told("report", "value", *given, database_url=filled)
+    assert {row["figure"]: row["value"] for row in told_of["rows"]}["cost_saved"] == 0
+    assert told_of["totals"] == {"deflection": 0.2, "contact_cost": 500}
+    wrong = ikusei("report", "value", "--deflection", "20", database_url=filled)
+    fails(wrong, "--deflection", "less than or equal to 1", code=2)
 
 
-def test_a_report_by_other_rules_changes_nothing(filled: str, tmp_path: Path) -> None:
-    lower = tmp_path / "lower.toml"
-    lower.write_text(works("rules", "show", database_url=filled).replace("enter = 12", "enter = 3"))
-    before = told("report", "flow", database_url=filled)
-    other = told("report", "flow", "--rules", str(lower), database_url=filled)
-    assert other["totals"]["population"] == before["totals"]["population"]
-    assert told("report", "flow", database_url=filled) == before
+def test_an_empty_community_has_tables_too(url: str) -> None:
+    assert "0  staff threads" in works("report", "first-response", database_url=url)
+    assert "questions_solved_by_members" in works("report", "value", database_url=url)
+
+
+def test_a_report_as_parquet(filled: str, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    file = tmp_path / "venues.parquet"
+    works("report", "venues", "--format", "parquet", "--output", str(file), database_url=filled)
+    rows = told("report", "venues", database_url=filled)["rows"]
+    assert parquet.read_table(file).to_pylist() == rows
+
+
+def test_who_stands_where_as_a_list(filled: str) -> None:
+    (ana,) = _rows(works("export", "audience", "--status", "contributor", database_url=filled))
+    assert (ana["name"], ana["accounts"], ana["status"]) == ("Ana", "site:m1", "contributor")
+    told_of = told(
+        *("export", "audience", "--status", "member", "--with", "name,joined,points"),
+        database_url=filled,
+    )
+    assert told_of["totals"] == {"of": "tiers", "row": "member", "members": 3}
+    assert [row["name"] for row in told_of["rows"]] == ["Cho", "eri", "文"]
+    assert told_of["rows"][0] == {
+        "name": "Cho",
+        "joined": "2026-07-01",
+        "contribution": 0,
+        "interaction": 2,
+        "favorability": 0,
+        "support": 0,
+    }
+    assert told_of["period"] is None
+
+
+def test_who_moved_and_who_helped_as_lists(filled: str, tmp_path: Path) -> None:
+    file = tmp_path / "moved.csv"
+    works(
+        *("export", "audience", "--edge", "member..contributor", "--output", str(file)),
+        database_url=filled,
+    )
+    moved = _rows(file.read_text(encoding="utf-8"))
+    edges = told("report", "flow", "--by", "edge", database_url=filled)["rows"]
+    expected = [e["members"] for e in edges if (e["from"], e["to"]) == ("member", "contributor")]
+    assert [len(moved)] == (expected or [0])
+    table = works(
+        *("export", "audience", "--report", "helpers", "--format", "table"), database_url=filled
+    )
+    assert "Members behind helpers: 2026-10-22 to 2026-11-20, 30 days" in table
+    assert "Ana" in table
+
+
+def test_who_took_a_route_as_a_list(filled: str) -> None:
+    routes = told("report", "routes", database_url=filled)["rows"]
+    assert len(routes) > 1
+    for row in (routes[0], routes[-1]):
+        found = told(
+            *("export", "audience", "--report", "routes", "--row", row["route"]),
+            database_url=filled,
+        )
+        assert found["totals"]["members"] == row["members"]
+
+
+def test_lists_that_make_no_sense(filled: str) -> None:
+    def refused(*options: str, code: int = 1) -> str:
+        done = ikusei("export", "audience", *options, database_url=filled)
+        fails(done, code=code)
+        return " ".join(done.stderr.split())
+
+    assert "exactly one of --status, --edge and --report" in refused(code=2)
+    assert "exactly one of" in refused("--status", "fan", "--report", "helpers", code=2)
+    assert "expected one of contributor" in refused("--status", "boss", code=2)
+    assert "--row is a row of a report" in refused("--status", "fan", "--row", "x", code=2)
+    assert "is no edge" in refused("--edge", "fan")
+    assert "no members stand behind 'value'" in refused("--report", "value")
+    assert "'nam' is not told of members" in refused("--status", "fan", "--with", "nam")
+    assert "is yet to come" in refused("--status", "fan", "--as-of", "2027-01-01")
+
+
+def _people(*names: str) -> str:
+    return "".join(
+        json.dumps(
+            {
+                "kind": "member",
+                "source": "site",
+                "id": f"m{i}",
+                "name": name,
+                "joined": "2026-11-01T09:00:00Z",
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+        for i, name in enumerate(names)
+    )
+
+
+def test_no_name_is_a_formula_in_a_spreadsheet(url: str, data_dir: Path, tmp_path: Path) -> None:
+    names = ['=HYPERLINK("http://x")', "+1", "-2", "@SUM(A1)", "＝1+1", "plain", "a=b"]
+    file = tmp_path / "records.ndjson"
+    file.write_text(_people(*names), encoding="utf-8")
+    settings: dict[str, Any] = {"database_url": url, "data_dir": str(data_dir)}
+    works("import", "ndjson", str(file), **settings)
+    works("refresh", **settings)
+    rows = _rows(works("export", "audience", "--status", "newcomer", **settings))
+    assert [row["name"] for row in rows] == [*(f"'{name}" for name in names[:5]), *names[5:]]
+    # Only where a spreadsheet might take it for one.
+    as_json = told("export", "audience", "--status", "newcomer", **settings)
+    assert [row["name"] for row in as_json["rows"]] == names
+
+
+def test_numbers_are_no_formulas() -> None:
+    columns = (Column("text", Kind.TEXT, "text"), Column("change", Kind.CHANGE, "change"))
+    rows = ({"text": "\t=1", "change": -5}, {"text": None, "change": 3})
+    report = Report(name="x", title="x", columns=columns, rows=rows, totals={})
+    document = {"as_of": "2026-11-20", "rows": [dict(row) for row in rows]}
+    lines = written(report, document, Format.CSV).decode().splitlines()
+    assert lines == ["as_of,text,change", "2026-11-20,'\t=1,-5", "2026-11-20,,3"]

@@ -1,0 +1,163 @@
+"""`export audience`: lists of members, chosen by where they stand or by a row of a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from api.commands._asking import (
+    Limits,
+    Range,
+    Rules,
+    Span,
+    asking,
+    days_of,
+    limits_of,
+    say_note,
+    status_of,
+)
+from api.commands._shared import AsOf, Json
+from api.commands._tables import Format, Formats, Output, for_reading, put_out, written
+from api.console import gauge, run
+from engagement.routes import GOALS
+from engagement.words import Status
+from store.attributes import ATTRIBUTES, OWN, columns_of, described
+from store.audience import AUDIENCES, TO, audience
+from store.reports.report import Report, document
+
+_USUAL: Final = "name,accounts,status,since"
+
+
+def command(
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Who stands there at the end of the day.")
+    ] = None,
+    edge: Annotated[
+        str | None,
+        typer.Option(
+            metavar=f"STATUS{TO}STATUS", help="Who moved so in the period, by their own points."
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"Who stands behind a report: {', '.join(AUDIENCES)}."),
+    ] = None,
+    row: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Which row of it: a status, an edge, what stands under `route`, or a venue.",
+        ),
+    ] = None,
+    attributes: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="NAME,…",
+            help=f"What is told of each: {', '.join(ATTRIBUTES)}, or {OWN}KEY for what the site "
+            "says of them.",
+        ),
+    ] = _USUAL,
+    as_of: AsOf = None,
+    period: Span = 30,
+    to: Annotated[
+        str, typer.Option(metavar="STATUS", help="Of routes: the status they came to.")
+    ] = Status.CONTRIBUTOR.value,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="STATUS", help="Of routes: where they began.")
+    ] = None,
+    joined: Range = None,
+    arrived: Annotated[
+        str | None,
+        typer.Option(metavar="FIRST..LAST", help="Of routes: who came to it on these days."),
+    ] = None,
+    venue: Annotated[
+        str | None,
+        typer.Option(metavar="VENUE", help="Of routes: whose first action was in it."),
+    ] = None,
+    dormant: Annotated[
+        str | None,
+        typer.Option(metavar="FIRST..LAST", help="Of recycling: became dormant on these days."),
+    ] = None,
+    limit: Limits = None,
+    rules: Rules = None,
+    format: Formats = Format.CSV,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """List the members of a status, of an edge, or behind a row of a report.
+
+    Exactly one of --status, --edge and --report is needed. Staff and bots are never listed, nor
+    anybody who was merged or erased.
+    """
+    name, which = _chosen(status, edge, report, row)
+    asked = {
+        "period_days": period,
+        "to": status_of("--to", to),
+        "start": None if start is None else status_of("--from", start),
+        "joined": days_of("--joined", joined),
+        "arrived": days_of("--arrived", arrived)
+        if dormant is None
+        else days_of("--dormant", dormant),
+        "venue": venue,
+        "steps": GOALS,
+        "limits": limits_of(limit or []),
+        # All routes have their rows, not only those most taken.
+        "most": _ALL,
+    }
+    form = Format.JSON if json else format
+    names = [one.strip() for one in attributes.split(",")]
+    run(_export(name, which, names, as_of, rules, form, output, asked))
+
+
+_ALL: Final = 2**31
+
+
+def _chosen(
+    status: str | None, edge: str | None, report: str | None, row: str | None
+) -> tuple[str, str | None]:
+    """The report and the row that are meant."""
+    if sum(one is not None for one in (status, edge, report)) != 1:
+        raise typer.BadParameter("expected exactly one of --status, --edge and --report")
+    if report is None and row is not None:
+        raise typer.BadParameter("--row is a row of a report: name it with --report")
+    if status is not None:
+        return "tiers", status_of("--status", status).value
+    if edge is not None:
+        return "flow", edge
+    assert report is not None
+    return report, row
+
+
+async def _export(
+    name: str,
+    row: str | None,
+    names: list[str],
+    as_of: str | None,
+    rules: str | None,
+    format: Format,
+    output: Path | None,
+    asked: dict[str, Any],
+) -> None:
+    for_reading(format, output)
+    columns = columns_of(names)
+    async with asking(None, as_of, rules, asked) as here:
+        question = here.question
+        ids = await audience(here.sources, question, name, row)
+        with gauge("describing members") as show:
+            rows = await described(
+                here.sources, ids, names, question.rules, day=question.day, progress=show
+            )
+    found = Report(
+        name="audience",
+        title=f"Members behind {name}" + ("" if row is None else f", {row}"),
+        columns=columns,
+        rows=tuple(rows),
+        totals={"of": name, "row": row, "members": len(rows)},
+    )
+    has_period = "period_days" in AUDIENCES[name].takes
+    content = written(found, document(found, question, period=has_period), format)
+    say_note(here)
+    put_out(output, content)
