@@ -14,7 +14,7 @@ from store import people
 from store.attributes import ATTRIBUTES, NoSuchAttribute, columns_of, described
 from store.audience import AUDIENCES, NoSuchRow, audience
 from store.db import Database, day_date
-from store.reports.registry import REPORTS
+from store.reports.registry import REPORTS, Name
 from store.reports.report import By
 from tests.peopled import UNTIL
 from tests.store.asking import asked, reported
@@ -216,7 +216,7 @@ async def test_rows_that_there_are_not(
 
 def test_every_selection_is_of_a_report_and_asks_what_it_asks() -> None:
     for name, selection in AUDIENCES.items():
-        assert selection.takes <= REPORTS[name].takes, name
+        assert selection.takes <= REPORTS[Name(name)].takes, name
 
 
 def test_attributes_that_there_are_not() -> None:
