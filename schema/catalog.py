@@ -7,17 +7,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
 from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from engagement import words
-from engagement.rules import load
-from schema.context import Asked, Context, Siblings
+from engagement.rules import Change, diff, load
+from schema.context import Asked, Context, Siblings, asked_day
 from schema.costs import about, costs
-from schema.ids import to_id
+from schema.drafts import version
+from schema.ids import from_id, to_id
 from schema.node import Node
 from schema.scalars import Count
 from schema.scopes import BOTH, MANAGER, Needs, needs
@@ -25,7 +29,10 @@ from schema.words import DistinctBy, Index, Side
 from store.db import day_date
 from store.reports import health
 from store.reports.health import Recorded
-from store.rules import RuleSetVersion
+from store.rules import RuleSetVersion, as_if
+
+if TYPE_CHECKING:
+    from schema.simulation import Simulation
 
 #: What the text of a rule set costs, up to a million characters.
 _TOML = 50
@@ -140,6 +147,32 @@ class Threshold:
 
 
 @needs(*MANAGER)
+@strawberry.type(description="A setting that differs; None where it is not there.")
+class RuleChange:
+    place: str = strawberry.field(description="Such as thresholds.support.enter.")
+    before: str | None
+    after: str | None
+    text: str = strawberry.field(description="As `ikusei rules diff` prints it.")
+
+
+def changes_of(changes: Sequence[Change]) -> list[RuleChange]:
+    """Differences of rules as GraphQL tells them."""
+    return [
+        RuleChange(place=one.place, before=one.before, after=one.after, text=str(one))
+        for one in changes
+    ]
+
+
+@needs(*MANAGER)
+@strawberry.type(description="What must be changed in a rule set to get another.")
+class RuleSetDiff:
+    changes: list[RuleChange] = strawberry.field(directives=about(20))
+    simulation: Annotated[Simulation, strawberry.lazy("schema.simulation")] = strawberry.field(
+        description="Whom it would move, if the other took the place of the one."
+    )
+
+
+@needs(*MANAGER)
 @strawberry.type(description="An immutable version of the rules.")
 class RuleSet(Node):
     name: str
@@ -175,6 +208,27 @@ class RuleSet(Node):
     @strawberry.field(description="Its catalog.", directives=about(200))
     async def action_types(self) -> list[ActionType]:
         return [action_type(row) for row in (await self._read()).catalog]
+
+    @strawberry.field(description="How it differs from another, and whom that would move.")
+    async def diff(
+        self,
+        info: Asked,
+        to: Annotated[strawberry.ID, strawberry.argument(description="The id of a rule set.")],
+        as_of: Annotated[
+            date | None, strawberry.argument(description="The day of `simulation`.")
+        ] = None,
+    ) -> RuleSetDiff:
+        # It tells of members, who tell of action types.
+        from schema.simulation import Question, simulation_of  # noqa: PLC0415
+
+        other = await version(info.context, to)
+        now = await info.context.moment()
+        own = await self._read()
+        base = replace(as_if(now.rules, own), id=from_id(self.id, "RuleSet")[1])
+        return RuleSetDiff(
+            changes=changes_of(diff(own, other)),
+            simulation=simulation_of(Question(base, other, asked_day(now, as_of), now)),
+        )
 
     async def _read(self) -> words.RuleSet:
         """What the text says: read once per process, aside, as it takes 16 ms."""

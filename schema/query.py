@@ -19,6 +19,7 @@ from schema.any_report import Report, ReportOptions, report_of
 from schema.arguments import findable
 from schema.audit import AuditEntry, AuditFilter
 from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
+from schema.comparison import RuleSetComparison, compared
 from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
@@ -33,8 +34,9 @@ from schema.node import Node
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.routes import RouteReport, routes_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
-from schema.simulation import Question, Simulation, Suggestions, simulation_of, suggested
+from schema.simulation import Question, Simulation, simulation_of
 from schema.subscription import newest_cursor
+from schema.suggestions import Suggestions, suggested
 from schema.types import (
     OF_ALL,
     AsOf,
@@ -48,6 +50,7 @@ from schema.types import (
 )
 from schema.words import PostState, Role, Status
 from store import actions, listing, members, past, posts, rules
+from store.compare import MOST
 from store.listing import Wanted
 from store.members import MemberRow, Order
 from store.reports import tiers
@@ -317,6 +320,25 @@ class Query:
         day = asked_day(now, as_of)
         other = await drafted(info.context, draft, toml, enter)
         return simulation_of(Question(now.rules, other, day, now))
+
+    @strawberry.field(
+        description="Several rule sets side by side, such as those of other products or audiences: "
+        "the one in force, and up to eight others. Folds everybody's history by each; the error "
+        "UNDER_WAY says how far that is, where it takes longer than a request may.",
+        directives=costs(OF_ALL),
+    )
+    async def compare_rule_sets(
+        self, info: Asked, ids: list[strawberry.ID], as_of: AsOf = None
+    ) -> RuleSetComparison:
+        if not 1 <= len(ids) <= MOST:
+            raise Refused("BAD_INPUT", f"{len(ids)} `ids`; expected 1 to {MOST}")
+        numbers = [min(from_id(one, "RuleSet")[1], 2**31 - 1) for one in ids]
+        async with info.context.read() as (connection_, now):
+            found = [await rules.version(connection_, one) for one in (now.rules.id, *numbers)]
+        versions = [one for one in found if one is not None]
+        if len(versions) < len(found):
+            raise Refused("UNKNOWN_RULE_SET", "there is no rule set with one of these ids")
+        return await compared(info.context, now, versions, asked_day(now, as_of))
 
     @strawberry.field(
         description="Bars that would do what is wanted, and what else they would do: for `members` "

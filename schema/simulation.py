@@ -1,4 +1,4 @@
-"""What other rules would do, and which bars would do what is wanted, in GraphQL."""
+"""What other rules would do, in GraphQL."""
 
 # ruff: noqa: D101, D102 - the descriptions of types and fields are their docstrings
 # Strawberry types its decorators loosely.
@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import strawberry
 
 from engagement import rules as rule_files
-from engagement import simulate, suggest, words
+from engagement import simulate, words
 from engagement.distribution import basis
+from schema.catalog import RuleChange, changes_of
 from schema.connections import First, page_size
 from schema.context import Asked, Context, Siblings
 from schema.costs import about, costs
@@ -33,18 +34,9 @@ from store.vectors import Kept
 
 #: What an answer from the kept vectors costs: less than looking at a list.
 _AT_ONCE = 20
-_BY_STATUS = about(len(words.STATUSES))
+BY_STATUS = about(len(words.STATUSES))
 _FOLDED = about(len(words.STATUSES), cost=OF_ALL)
-_INDICES = about(len(words.INDICES))
-
-
-@needs(*MANAGER)
-@strawberry.type(description="A setting that differs; None where it is not there.")
-class RuleChange:
-    place: str = strawberry.field(description="Such as thresholds.support.enter.")
-    before: str | None
-    after: str | None
-    text: str = strawberry.field(description="As `ikusei rules diff` prints it.")
+BY_INDEX = about(len(words.INDICES))
 
 
 @needs(*MANAGER)
@@ -103,8 +95,8 @@ class PointsOfDay:
         description="When the points were looked at; they are kept for an hour or so."
     )
     population: int
-    statuses: list[StatusByPoints] = strawberry.field(directives=_BY_STATUS)
-    spreads: list[PointSpread] = strawberry.field(directives=_INDICES)
+    statuses: list[StatusByPoints] = strawberry.field(directives=BY_STATUS)
+    spreads: list[PointSpread] = strawberry.field(directives=BY_INDEX)
 
 
 @needs(*MANAGER)
@@ -171,8 +163,8 @@ class ByRules:
 @strawberry.type(description="The end of a month, had each of the two always been in force.")
 class SimulatedMonth:
     last_day: date
-    active: list[StatusCount] = strawberry.field(directives=_BY_STATUS)
-    draft: list[StatusCount] = strawberry.field(directives=_BY_STATUS)
+    active: list[StatusCount] = strawberry.field(directives=BY_STATUS)
+    draft: list[StatusCount] = strawberry.field(directives=BY_STATUS)
     moves: ByRules = strawberry.field(
         description="Changes of a status in the month by the members' own doing."
     )
@@ -249,10 +241,10 @@ class Simulation:
     @strawberry.field(description="Who meets which bar.", directives=costs(_AT_ONCE))
     async def by_points(self, info: Asked) -> PointsOfDay:
         asked = self.question
-        kept = await _kept(info.context, asked.now, asked.draft, asked.day)
+        kept = await kept_points(info.context, asked.now, asked.draft, asked.day)
         other = kept
         if basis(asked.base.rules) != basis(asked.draft):
-            other = await _kept(info.context, asked.now, asked.base.rules, asked.day)
+            other = await kept_points(info.context, asked.now, asked.base.rules, asked.day)
         return _points_of(kept, asked.draft, other, asked.base.rules)
 
     @strawberry.field(description="Who would have which status.", directives=_FOLDED)
@@ -311,7 +303,7 @@ def simulation_of(question: Question) -> Simulation:
     )
 
 
-async def _kept(context: Context, now: Moment, rules: words.RuleSet, day: int) -> Kept:
+async def kept_points(context: Context, now: Moment, rules: words.RuleSet, day: int) -> Kept:
     """The kept vectors of a day."""
     return await context.patiently(
         vectors.asked(
@@ -356,14 +348,6 @@ def _spread(index: words.Index, told: simulate.Spread) -> PointSpread:
     )
 
 
-def changes_of(changes: Sequence[rule_files.Change]) -> list[RuleChange]:
-    """Differences of rules as GraphQL tells them."""
-    return [
-        RuleChange(place=one.place, before=one.before, after=one.after, text=str(one))
-        for one in changes
-    ]
-
-
 def _status(one: StatusTold) -> SimulatedStatus:
     return SimulatedStatus(
         status=one.status,
@@ -401,106 +385,3 @@ def status_counts(counts: Sequence[int]) -> list[StatusCount]:
         StatusCount(status=status, count=n)
         for status, n in zip(words.STATUSES, counts, strict=True)
     ]
-
-
-strawberry.enum(
-    suggest.Way,
-    name="SuggestionWay",
-    description="How bars are found: for numbers of members, for a share of those who have points, "
-    "or at the widest gap between them.",
-)
-
-
-@needs(*MANAGER)
-@strawberry.type(description="A bar, and how many it would be for.")
-class Reach:
-    enter: int
-    reached: int
-
-
-@needs(*MANAGER)
-@strawberry.type(description="What a way says of one index.")
-class SuggestedBar:
-    index: Index
-    now: int = strawberry.field(description="The bar that there is.")
-    enter: int | None = strawberry.field(
-        description="The one that is suggested; of those that do the same, the nearest to the "
-        "present one. None: stay where you are, for the reason in `whyNot`."
-    )
-    reached: int | None = strawberry.field(
-        description="How many would have the status of the index, where numbers were asked for, "
-        "else how many have the points."
-    )
-    wanted: int | None
-    lower: Reach | None = strawberry.field(
-        description="The next lower bar by which more members would have it: as many have the same "
-        "points, not every number can be had."
-    )
-    why_not: str | None
-
-
-@needs(*MANAGER)
-@strawberry.type(description="Bars by one way, and what they would do by the points of the day.")
-class Suggestion:
-    way: suggest.Way
-    bars: list[SuggestedBar] = strawberry.field(directives=_INDICES)
-    statuses: list[StatusCount] = strawberry.field(directives=_BY_STATUS)
-
-
-@needs(*MANAGER)
-@strawberry.type(description="Bars that would do what is wanted, by the points of a day.")
-class Suggestions:
-    as_of: date
-    archive: bool
-    rule_set: str
-    made_at: datetime
-    population: int
-    ways: list[Suggestion] = strawberry.field(directives=about(3))
-
-
-async def suggested(
-    context: Context,
-    now: Moment,
-    rules: words.RuleSet,
-    wanted: Mapping[words.Index, int],
-    share: float,
-    day: int,
-) -> Suggestions:
-    """Suggestions for ``rules`` on a day."""
-    kept = await _kept(context, now, rules, day)
-    found = suggest.suggestions(kept.everybody, rules, wanted, share)
-    return Suggestions(
-        as_of=day_date(day),
-        archive=now.archive,
-        rule_set=rules.name,
-        made_at=kept.made_at,
-        population=kept.everybody.members,
-        ways=[
-            Suggestion(
-                way=one.way,
-                bars=[
-                    _bar(index, one.bars[index], rules.thresholds[index].enter)
-                    for index in words.INDICES
-                ],
-                statuses=status_counts(one.counts),
-            )
-            for one in found
-        ],
-    )
-
-
-def _bar(index: words.Index, bar: suggest.Bar | str, now: int) -> SuggestedBar:
-    if isinstance(bar, str):
-        return SuggestedBar(
-            index=index, now=now, enter=None, reached=None, wanted=None, lower=None, why_not=bar
-        )
-    lower = bar.lower
-    return SuggestedBar(
-        index=index,
-        now=now,
-        enter=bar.chosen.enter,
-        reached=bar.chosen.members,
-        wanted=bar.wanted,
-        lower=None if lower is None else Reach(enter=lower.enter, reached=lower.members),
-        why_not=None,
-    )

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final
 import numpy as np
 import typer
 
+from api.commands import _side_by_side
 from api.commands._drafts import Which, given, read_file, rules_of, say_mistakes, version_of
-from api.commands._shared import Json, refreshed
+from api.commands._shared import AsOf, Json, refreshed
 from api.console import CommandError, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
@@ -97,21 +98,31 @@ async def _check(file: Path, json: bool) -> None:
 
 
 @app.command("diff")
-def compare(
+def difference(
     first: Which,
     other: Annotated[
         str | None, typer.Argument(metavar="[OTHER]", help="What it is compared to.")
     ] = None,
+    members: Annotated[
+        bool,
+        typer.Option(
+            "--members", help="Also say whom it would move, had the one the other's place."
+        ),
+    ] = False,
+    as_of: AsOf = None,
     json: Json = False,
 ) -> None:
     """Print what a rule set changes: `~` changed, `+` new, `-` gone.
 
     One argument is compared to the active rule set; of two, the second to the first.
     """
-    run(_compare(first, other, json))
+    if members:
+        run(_side_by_side.members_moved(first, other, as_of, json=json))
+    else:
+        run(_difference(first, other, json))
 
 
-async def _compare(first: str, other: str | None, json: bool) -> None:
+async def _difference(first: str, other: str | None, json: bool) -> None:
     texts = [given(which) for which in (first, other) if which is not None]
     if len(texts) == 2 and all(isinstance(one, RuleSet) for one in texts):
         before, after = texts
@@ -125,13 +136,31 @@ async def _compare(first: str, other: str | None, json: bool) -> None:
     assert isinstance(after, RuleSet)
     changes = diff(before, after)
     if json:
-        told = [{"place": c.place, "before": c.before, "after": c.after} for c in changes]
-        print_json({"from": before.name, "to": after.name, "changes": told})
+        print_json(_side_by_side.told_changes(before, after, changes))
         return
     for change in changes:
         print(change)
     if not changes:
         say("Nothing differs.")
+
+
+@app.command()
+def compare(
+    which: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE_OR_VERSION...", help="Rule files, or numbers of versions; up to eight."
+        ),
+    ],
+    as_of: AsOf = None,
+    json: Json = False,
+) -> None:
+    """Show what several rule sets would make of everybody, side by side, the active one first.
+
+    Each is taken as if it always had been in force, such as those of other products or audiences:
+    none needs ever to be activated.
+    """
+    run(_side_by_side.compare(which, as_of, json=json))
 
 
 @app.command()

@@ -106,3 +106,47 @@ def test_a_number_that_is_none_is_named(url: str, number: str) -> None:
     fails(done, f"--members is {number!r}; expected one of contributor, connector")
     done = ikusei("suggest", "--members", "fan=3", database_url=url)
     fails(done, "--members is missing for contributor, connector, supporter; expected all four")
+
+
+def _easy(place: Path, enter: int) -> str:
+    text = dump(default()).replace(
+        "[thresholds.contribution]\nenter = 12", f"[thresholds.contribution]\nenter = {enter}"
+    )
+    place.write_text(text.replace('name = "default"', f'name = "easy {enter}"'), encoding="utf-8")
+    return str(place)
+
+
+def test_what_differs_is_told_with_whom_it_would_move(filled: str, tmp_path: Path) -> None:
+    hard, easy = _easy(tmp_path / "hard.toml", 90), _easy(tmp_path / "easy.toml", 3)
+    found = told("rules", "diff", hard, easy, "--members", database_url=filled)
+    assert found["changes"][1] == {
+        "place": "thresholds.contribution.enter",
+        "before": "90",
+        "after": "3",
+    }
+    members = found["members"]
+    assert sum(cell["members"] for cell in members["matrix"]) == members["population"] == 6
+    (moved,) = [cell for cell in members["matrix"] if cell["from"] != cell["to"]]
+    assert (moved["to"], moved["members"], members["moved"]) == ("contributor", 1, 1)
+    # By one alone it is the active rule set whose place the other would take.
+    text = works("rules", "diff", hard, "--members", database_url=filled)
+    assert "~ thresholds.contribution.enter: 12 -> 90" in text
+    assert "0 of 6 members would have another status at the end of 2026-11-20" in text
+    assert "1 would keep theirs for a while" in text
+    assert len(told("rules", "list", database_url=filled)) == 1
+
+
+def test_rule_sets_stand_side_by_side(filled: str, tmp_path: Path) -> None:
+    hard, easy = _easy(tmp_path / "hard.toml", 90), _easy(tmp_path / "easy.toml", 3)
+    found = told("rules", "compare", hard, easy, "1", database_url=filled)
+    columns = found["columns"]
+    assert [one["rule_set"] for one in columns] == ["default", "easy 90", "easy 3", "default"]
+    assert [one["counts"]["contributor"] for one in columns] == [1, 0, 1, 1]
+    assert [one["differing"] for one in columns] == [0, 1, 0, 0]
+    report = told("report", "tiers", database_url=filled)
+    assert columns[0]["counts"] == {row["status"]: row["count"] for row in report["rows"]}
+    text = works("rules", "compare", hard, "--as-of", "2026-11-19", database_url=filled)
+    assert "[1] default (1): active" in text
+    assert "[2] easy 90" in text
+    fails(ikusei("rules", "compare", *["1"] * 9, database_url=filled), "expected at most 8")
+    fails(ikusei("rules", "compare", "7", database_url=filled), "no rule set with the number 7")

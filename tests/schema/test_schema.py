@@ -237,10 +237,12 @@ class Walker:
             ("cancelActivation", target): f"id: {json.dumps(self.ids.get('RuleSet'))}",
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
+            ("diff", target): f"to: {json.dumps(self.ids.get('RuleSet'))}",
+            ("compareRuleSets", target): f"ids: [{json.dumps(self.ids.get('RuleSet'))}]",
             ("simulate", target): "enter: {support: 4}",
             ("suggest", target): "members: {contributor: 0, connector: 0, fan: 0, supporter: 0}",
         }.get((field, target))
-        if known is not None and parent in {"Query", "Mutation", "Subscription"}:
+        if known is not None and parent in {"Query", "Mutation", "Subscription", "RuleSet"}:
             return f"{field}({known})"
         return _call(field, _type(parent).fields[field])
 
@@ -361,6 +363,7 @@ async def test_scopes_are_those_of_the_design() -> None:
         "ruleSets",
         "simulate",
         "suggest",
+        "compareRuleSets",
     ):
         assert ("Query", query) in site
         assert ("Query", query) not in manager

@@ -181,6 +181,58 @@ async def test_what_cannot_be_wanted_is_refused(ask: Asker, arguments: str) -> N
     assert await ask.codes(f"{{ suggest({arguments}) {{ population }} }}") == ["BAD_INPUT"]
 
 
+async def _short(ask: Asker) -> dict[str, str]:
+    """The ids of the rule sets by name, of which ``short`` looks at thirty days."""
+    text = dump(replace(default(), name="short", window_days=30))
+    await save_draft(ask.database, text, now=NOW)
+    found = (await ask("{ ruleSets(first: 9) { nodes { id name } } }"))["ruleSets"]["nodes"]
+    return {one["name"]: one["id"] for one in found}
+
+
+async def test_two_versions_differ_by_their_text_and_by_whom_they_move(
+    peopled: Database, ask: Asker
+) -> None:
+    ids = await _short(ask)
+    document = """query ($from: ID!, $to: ID!) { ruleSet(id: $from) { diff(to: $to) {
+        changes { place before after text }
+        simulation { ruleSet draft totals { population moved }
+            statuses { status before count } matrix { before after members } } } } }"""
+    there = (await ask(document, **{"from": ids["default"], "to": ids["short"]}))["ruleSet"]["diff"]
+    back = (await ask(document, **{"from": ids["short"], "to": ids["default"]}))["ruleSet"]["diff"]
+    assert there["changes"][1]["text"] == "~ window_days: 90 -> 30"
+    assert back["changes"][1]["text"] == "~ window_days: 30 -> 90"
+    assert (there["simulation"]["ruleSet"], back["simulation"]["ruleSet"]) == ("default", "short")
+    for one in (there, back):
+        cells = one["simulation"]["matrix"]
+        assert sum(cell["members"] for cell in cells) == 8
+        moved = sum(cell["members"] for cell in cells if cell["before"] != cell["after"])
+        assert moved == one["simulation"]["totals"]["moved"]
+    same = (await ask(document, **{"from": ids["short"], "to": ids["short"]}))["ruleSet"]["diff"]
+    assert same["changes"] == []
+    assert same["simulation"]["totals"]["moved"] == 0
+
+
+async def test_rule_sets_stand_side_by_side(peopled: Database, ask: Asker) -> None:
+    ids = await _short(ask)
+    document = """query ($ids: [ID!]!) { compareRuleSets(ids: $ids) { asOf columns {
+        ruleSet { name state } population differing statuses { status count share } } } }"""
+    found = (await ask(document, ids=[ids["short"], ids["default"]]))["compareRuleSets"]
+    names = [column["ruleSet"]["name"] for column in found["columns"]]
+    assert names == ["default", "short", "default"]
+    first, short, again = found["columns"]
+    assert first["ruleSet"]["state"] == "ACTIVE"
+    assert first["statuses"] == again["statuses"]
+    assert (first["differing"], again["differing"]) == (0, 0)
+    tiers = (await ask("{ tierReport { tiers { status count } } }"))["tierReport"]["tiers"]
+    assert [(one["status"], one["count"]) for one in first["statuses"]] == [
+        (one["status"], one["count"]) for one in tiers
+    ]
+    assert sum(one["count"] for one in short["statuses"]) == short["population"] == 8
+    assert await ask.codes(document, ids=[]) == ["BAD_INPUT"]
+    assert await ask.codes(document, ids=[ids["short"]] * 9) == ["BAD_INPUT"]
+    assert await ask.codes(document, ids=["UnVsZVNldDo5OQ"]) == ["UNKNOWN_RULE_SET"]
+
+
 @pytest.fixture(autouse=True)
 async def ended(database: Database) -> Any:
     """Nothing goes on when the test is over."""
