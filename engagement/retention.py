@@ -65,11 +65,17 @@ def conversion(
     return tuple(found)
 
 
-def until_first_status(history: History) -> Curve:
-    """The days from joining to the first of the four statuses, of all who ever joined."""
+def until_first_status(history: History, *, first: int, last: int) -> Curve:
+    """The days to the first of the four statuses, of those who joined from ``first`` to ``last``.
+
+    Whoever had one on their first day waited for 0 days.
+    """
     begin, _ = _first_stay(history)
+    entry = history.entry
     came = begin >= 0
-    return kaplan_meier(np.where(came, begin, history.until) - history.entry, came)
+    waited = np.where(came, begin, history.until) - entry
+    those = (entry >= first) & (entry <= last)
+    return kaplan_meier(waited[those], came[those])
 
 
 def _first_stay(history: History) -> tuple[Ints, Ints]:

@@ -102,10 +102,12 @@ _CONVERSION: Final = (
 async def converted(sources: Sources, question: Question) -> Report:
     """How many newcomers rose and stayed, by the month in which they joined."""
     history = await sources.history()
-    first = int(history.entry.min(initial=question.day))
-    months = months_between(
-        max(first, question.joined.first), min(question.day, question.joined.last)
-    )
+    first = max(int(history.entry.min(initial=question.day)), question.joined.first)
+    last = question.joined.last
+    months = [
+        (max(begin, first), min(end, last))
+        for begin, end in months_between(first, min(question.day, last))
+    ]
     rows = tuple(
         {
             "cohort": month_of(one.first),
@@ -117,7 +119,7 @@ async def converted(sources: Sources, question: Question) -> Report:
         }
         for one in conversion(history, months, within=WITHIN, sustain=SUSTAIN)
     )
-    curve = until_first_status(history)
+    curve = until_first_status(history, first=first, last=last)
     return Report(
         name="conversion",
         title="Newcomers who rose to one of the four statuses, and who stayed",
@@ -127,11 +129,12 @@ async def converted(sources: Sources, question: Question) -> Report:
             "population": len(history.ids),
             "joined": sum(row["joined"] for row in rows),
             "ever_rose": curve.ended,
-            **told(curve.over(WITHIN), "rose_within"),
+            # The first day is one of those within which they are to rise.
+            **told(curve.over(WITHIN - 1), "rose_within"),
             **told(curve.quantile(0.25), "days_until_quarter_rose"),
         },
         notes=(
-            f"Rose: within {WITHIN} days of joining. Stayed: one of the four for {SUSTAIN} more.",
+            f"Rose: on one of the first {WITHIN} days. Stayed: on each of {SUSTAIN} from then on.",
             "A cohort that is not over yet has no figure.",
             "Shares of cohorts with Wilson intervals, those over all with Kaplan-Meier's, of 95 %.",
         ),

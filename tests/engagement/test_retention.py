@@ -72,9 +72,11 @@ def test_a_cohort_that_is_not_over_has_no_figure():
     assert (two.reached, two.sustained) == (1, None)
 
 
-@given(communities)
-def test_the_days_until_the_first_status_are_those_that_were_seen(community):
-    curve = until_first_status(history_of(community))
+@given(communities, _days, _days)
+def test_the_days_until_the_first_status_are_those_that_were_seen(community, one, other):
+    begin, end = sorted((one, other))
+    curve = until_first_status(history_of(community), first=begin, last=end)
+    community = [life for life in community if begin <= life.entry <= end]
     first = [_rose(one, UNTIL + 1) for one in community]
     assert (curve.n, curve.ended) == (len(community), sum(day is not None for day in first))
     waited = [
@@ -148,7 +150,7 @@ def test_nobody_is_recycled():
     nobody = history_of([])
     found = recycling(nobody, first=0, last=UNTIL, watch=5)
     assert (found.spells, found.members, found.returns, len(found.still)) == (0, 0, (), 0)
-    assert until_first_status(nobody).n == 0
+    assert until_first_status(nobody, first=0, last=UNTIL).n == 0
     (cohort,) = conversion(nobody, [(0, 5)], within=3, sustain=3)
     assert (cohort.joined, cohort.reached, cohort.reached_share) == (0, 0, _NOTHING)
 
