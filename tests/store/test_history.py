@@ -17,8 +17,8 @@ from store.db import Database
 from store.history import history
 from store.moment import Moment
 from store.refresh import refresh
-from store.reports.report import Days, Question, Sources
-from store.reports.routes import NoSuchVenue, found_routes
+from store.reports.report import Days, NotAsked, Question, Sources
+from store.reports.routes import found_routes
 from store.venues import first_venues
 from tests.peopled import UNTIL
 from tests.store.making import EVE, NOW, act, ago, member, number, put
@@ -232,11 +232,11 @@ async def test_routes_of_a_venue_nobody_began_in_name_those_there_are(database: 
         active = await rules.active(database, connection)
     day = database.day(NOW)
     sources = Sources(database, lambda: history(database, active, until=day))
-    moment = Moment(active, day, day, archive=False)
+    moment = Moment(active, day, day, archive=False, now=NOW)
     asked = Question(moment=moment, day=day, rules=active, to=Status.SUPPORTER, venue="qa")
     past, found = await found_routes(sources, asked)
     assert (len(past.ids), found.population, found.arrived) == (2, 1, 1)
     later_only = dataclasses.replace(asked, joined=Days(day + 1, day + 9))
     assert (await found_routes(sources, later_only))[1].population == 0
-    with pytest.raises(NoSuchVenue, match="'lab'; there are: qa, review"):
+    with pytest.raises(NotAsked, match="'lab'; there are: qa, review"):
         await found_routes(sources, dataclasses.replace(asked, venue="lab"))
