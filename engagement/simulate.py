@@ -101,22 +101,6 @@ def matrix(before: Ints, after: Ints) -> Ints:
     return np.bincount(cell, minlength=size * size).reshape(size, size)
 
 
-def on_days(moves: Moves, members: int, days: Sequence[int]) -> Ints:
-    """The status of each member at the end of each of ``days``: shape (days, members).
-
-    ``moves`` are all since the first day of each member; NOBODY is who came later.
-    """
-    order = np.lexsort((moves.day, moves.member))
-    key = (moves.member[order] << 32) + moves.day[order]
-    after = np.append(moves.after[order], NOBODY)
-    start = np.searchsorted(moves.member[order], np.arange(members))
-    found = np.empty((len(days), members), np.int64)
-    for row, day in enumerate(days):
-        last = np.searchsorted(key, (np.arange(members) << 32) + day, "right") - 1
-        found[row] = np.where(last >= start, after[last], NOBODY)
-    return found
-
-
 def counts(status: Ints) -> Ints:
     """How many have each of STATUSES."""
     return np.bincount(status[status != NOBODY], minlength=len(STATUSES))

@@ -18,12 +18,12 @@ from engagement.distribution import (
     joined,
     people_matter,
 )
+from engagement.history import periods
 from engagement.points import Days, Ints
 from engagement.simulate import (
     TakenOver,
     counts,
     flaps,
-    on_days,
     taken_over,
     without_hysteresis,
 )
@@ -176,8 +176,8 @@ async def _part(
     last_days = [edge - 1 for edge in edges[1:]]
     by_status = np.array(
         [
-            [counts(status) for status in on_days(under.fold.moves, len(members), last_days)]
-            for under in (active, draft)
+            [counts(lives.at(day)) for day in last_days]
+            for lives in (periods(one.fold.moves, len(members)) for one in (active, draft))
         ]
     )
     return _Part(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engagement.columns import CAUSES, NOBODY, Moves
 from engagement.distribution import counted
-from engagement.simulate import FLAP_DAYS, flaps, is_near, matrix, on_days, spread
+from engagement.simulate import FLAP_DAYS, flaps, is_near, matrix, spread
 from engagement.words import STATUSES, Cause
 
 _ACTION, _LOCK = CAUSES.index(Cause.ACTION), CAUSES.index(Cause.LOCK)
@@ -35,17 +35,6 @@ def moves_of(histories: list[list[_Step]]) -> tuple[Moves, list[dict[int, int]]]
     rows.sort(key=lambda row: (row[1], -row[0]))
     table = np.array(rows, np.int64).reshape(-1, 5).T
     return Moves(*table), known
-
-
-@given(st.lists(_HISTORY, max_size=6))
-def test_a_status_is_that_of_the_last_move(histories: list[list[_Step]]):
-    moves, known = moves_of(histories)
-    days = [-1, 0, 3, 30, 90, 200]
-    found = on_days(moves, len(histories), days)
-    for row, day in zip(found.tolist(), days, strict=True):
-        for status, steps in zip(row, known, strict=True):
-            last = max((one for one in steps if one <= day), default=None)
-            assert status == (NOBODY if last is None else steps[last])
 
 
 @given(st.lists(_HISTORY, max_size=6))
