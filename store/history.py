@@ -29,14 +29,21 @@ async def history(
     All tallies until then are read; ``progress`` is told after every part of the members.
     """
     async with database.read() as connection:
-        ids = await population.everybody(connection)
-        parts: list[tuple[Ints, Periods, Periods]] = []
-        done = 0
-        for chunk in population.chunks(ids):
-            parts.append(await _part(connection, chunk, rules, until))
-            done += len(chunk)
-            if progress is not None:
-                progress(done, len(ids))
+        return await history_in(connection, rules, until=until, progress=progress)
+
+
+async def history_in(
+    connection: Read, rules: ActiveRules, *, until: int, progress: Progress | None = None
+) -> History:
+    """``history`` of the snapshot that ``connection`` sees."""
+    ids = await population.everybody(connection)
+    parts: list[tuple[Ints, Periods, Periods]] = []
+    done = 0
+    for chunk in population.chunks(ids):
+        parts.append(await _part(connection, chunk, rules, until))
+        done += len(chunk)
+        if progress is not None:
+            progress(done, len(ids))
     return History(
         until=until,
         ids=np.concatenate([np.zeros(0, np.int64), *(part[0] for part in parts)]),

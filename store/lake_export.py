@@ -23,11 +23,12 @@ import pyarrow.csv as pc
 
 from engagement import measures
 from engagement.columns import CAUSES
+from engagement.holds import FAR
 from engagement.points import Ints
 from engagement.rules import checksum
 from engagement.words import STATUSES
-from store import explained, population
 from store.db import Database, Read, day_date, day_number, utc
+from store.history import history_in
 from store.lake_files import (
     DATASETS,
     TABLES,
@@ -51,8 +52,6 @@ Progress = Callable[[str, int, int], None]
 
 #: Bytes of text that are turned into columns at once.
 _CHUNK: Final = 8_000_000
-#: In columns of days: none.
-_NO_DAY: Final = 2**31 - 1
 
 
 @dataclass(slots=True)
@@ -245,7 +244,7 @@ class _Export:
         columns = await self._folded(rules, until)
         day = columns["from_day"]
         months = _months(int(day[0]), int(day[-1])) if len(day) else []
-        edges = np.searchsorted(day, [*(month.first for month in months), _NO_DAY])
+        edges = np.searchsorted(day, [*(month.first for month in months), FAR])
         parts: Parts = {}
         rows: dict[str, slice] = {}
         for month, low, high in zip(months, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
@@ -264,25 +263,22 @@ class _Export:
 
     async def _folded(self, rules: ActiveRules, until: int) -> dict[str, Ints]:
         """The columns of all periods, in numbers, by the day of their beginning."""
-        ids = await population.everybody(self._connection)
-        found: list[Ints] = []
-        done = 0
-        for chunk in population.chunks(ids):
-            past = await explained.fold_to(self._connection, chunk, rules, until=until)
-            moves = past.moves
-            order = np.lexsort((moves.day, moves.member))
-            member, day = moves.member[order], moves.day[order]
-            end = np.full(len(day), _NO_DAY)
-            same = member[1:] == member[:-1]
-            end[:-1][same] = day[1:][same]
-            number = np.array(chunk, np.int64)[member]
-            found.append(np.array([number, day, end, moves.after[order], moves.cause[order]]))
-            done += len(chunk)
-            self._tell("folding members", done, len(ids))
-        table = np.concatenate(found, axis=1) if found else np.zeros((5, 0), np.int64)
-        table = table[:, np.lexsort((table[0], table[1]))]
-        names = ("member", "from_day", "until_day", "status", "cause")
-        return dict(zip(names, table, strict=True))
+        found = await history_in(
+            self._connection,
+            rules,
+            until=until,
+            progress=lambda done, of: self._tell("folding members", done, of),
+        )
+        placed = found.placed
+        member = found.ids[placed.member]
+        order = np.lexsort((member, placed.start))
+        return {
+            "member": member[order],
+            "from_day": placed.start[order],
+            "until_day": placed.end[order],
+            "status": placed.status[order],
+            "cause": placed.cause[order],
+        }
 
     async def _tables(self, rules: ActiveRules) -> dict[str, Mapping[str, Sequence[Any]]]:
         """The columns of the small tables."""
@@ -365,7 +361,7 @@ def _periods_in_words(columns: Mapping[str, Ints]) -> dict[str, Any]:
     return {
         "member": columns["member"],
         "from_day": columns["from_day"],
-        "until_day": pa.array(until, pa.int32(), mask=until == _NO_DAY),
+        "until_day": pa.array(until, pa.int32(), mask=until == FAR),
         "status": [STATUSES[code].value for code in columns["status"].tolist()],
         "cause": [CAUSES[code].value for code in columns["cause"].tolist()],
     }

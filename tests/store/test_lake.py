@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import pytest
 from engagement.measures import Weeks
 from engagement.words import STATUSES, Side, Status
 from store import lake_files, people, population, rules
-from store.db import Database, StoreError, day_date, day_number
+from store.db import Database, StoreError, connect, day_date, day_number
 from store.lake import Lake, Means, open_lake
 from store.lake_export import LakeReport, export_lake
 from store.rules import as_if
+from tests.databases import execute
 from tests.peopled import UNTIL
 from tests.store.making import (
     EVE,
@@ -366,10 +367,17 @@ def _empty(lake: Lake) -> bool:
     return len(lake.columns(lake.table("tally"))["member"]) == 0
 
 
-async def test_the_day_of_an_action_is_the_communitys(database: Database, tmp_path: Path) -> None:
-    """Months are those of the calendar of the community, moments are in UTC."""
-    await put(database, act("x", "ann", verb="login", time=NOW - timedelta(days=3)))
-    await export(database, tmp_path)
+async def test_months_are_those_of_the_community(url: str, tmp_path: Path) -> None:
+    await execute(url, "update setting set value = 'Asia/Tokyo' where key = 'zone'")
+    database = await connect(url, least=0, most=5)
+    evening = datetime(2026, 5, 31, 20, tzinfo=UTC)
+    await put(database, act("x", "ann", verb="login", time=evening))
+    report = await export(database, tmp_path)
+    await database.close()
+    # It is five in the morning there, of the next day; the moment is told in UTC.
+    assert report.datasets["tally"].rewritten == report.datasets["action"].rewritten == ["2026-06"]
     (row,) = rows(tmp_path, "action")
-    assert row["occurred_at"] == NOW - timedelta(days=3)
-    assert row["day"] == database.day(NOW) - 3
+    assert row["day"] == day_number(date(2026, 6, 1))
+    assert row["occurred_at"] == evening
+    with open_lake(tmp_path, means=SMALL) as lake:
+        assert lake.manifest.zone == "Asia/Tokyo"
