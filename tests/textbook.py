@@ -7,8 +7,11 @@ letter), one for every run of days with one status.
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from statistics import median
+from typing import Any
 
 #: Contributor, connector, fan, supporter, newcomer, dormant, member: the order of reports.
 LETTERS = "CKFSNDM"
@@ -70,6 +73,56 @@ def kind(letters: str, rungs: str = LADDER) -> tuple[str, str]:
     if fell or "D" in letters[1:]:
         return "detour", skipped
     return ("fast" if skipped else "success"), skipped
+
+
+def route_rows(
+    lives: Iterable[Runs],
+    goal: str,
+    start: str | None = None,
+    rungs: str = LADDER,
+    population: int | None = None,
+) -> list[dict[str, Any]]:
+    """The rows of the report on the routes that these lives took, in no order.
+
+    ``population`` is what shares are of, where it is not those who set out.
+    """
+    ways: dict[str, list[list[int]]] = defaultdict(list)
+    whole: dict[str, str] = {}
+    waiting = Counter[str]()
+    for runs in lives:
+        way, set_out = way_of(runs, goal, start)
+        if way is not None:
+            steps, days = told_once(way)
+            ways[steps].append(days)
+            whole[steps] = "".join(letter for _, letter in way)
+        elif set_out:
+            waiting[runs[-1][1]] += 1
+    of = population or sum(map(len, ways.values())) + waiting.total()
+    nothing = dict.fromkeys(("days", "step_days", "skipped", "steps"))
+    rows = [
+        {"kind": "on the way", "route": f"now {WORDS[letter]}", "members": n}
+        | {"share": round(n / of, 6), **nothing}
+        for letter, n in waiting.items()
+    ]
+    for steps, found in ways.items():
+        name, skipped = kind(whole[steps], rungs)
+        words = [WORDS[letter] for letter in steps[::2]]
+        marks = [" <> " if mark == "*" else " -> " for mark in steps[1::2]]
+        each = zip(*([b - a for a, b in pairwise(days)] for days in found), strict=True)
+        text = "".join(part for pair in zip(words, marks, strict=True) for part in pair)
+        rows.append(
+            {
+                "kind": name,
+                "route": text.removesuffix(" -> "),
+                "members": len(found),
+                "share": round(len(found) / of, 6),
+                "days": median(days[-1] - days[0] for days in found),
+                "step_days": " ".join(f"{median(days):g}" for days in each),
+                "skipped": ", ".join(WORDS[letter] for letter in skipped),
+                "steps": ", ".join(words),
+            }
+        )
+    return rows
 
 
 def survival(lasted: Iterable[tuple[int, bool]]) -> list[tuple[int, Told]]:

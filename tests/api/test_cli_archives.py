@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,15 @@ import pytest
 
 from api.database import open_database
 from api.settings import Settings
-from engagement.words import STATUS_OF_INDEX, STATUSES
+from engagement.routes import GOALS
+from engagement.words import STATUS_OF_INDEX, STATUSES, Status
 from store import population, rules
 from store.db import day_date, day_number
+from store.history import history
+from store.moment import Newest, moment
 from tests.api.command_line import HOUSE, ikusei, told, works
+from tests.api.followed import follow
+from tests.textbook import LETTERS, Runs, route_rows, way_of
 
 pytestmark = pytest.mark.slow
 
@@ -236,6 +243,83 @@ def test_what_a_draft_would_do_to_the_forum_is_what_it_does(
 @pytest.mark.xdist_group("quantum")
 def test_what_a_draft_would_do_to_the_dump_is_what_it_does(quantum: Imported) -> None:
     _comes_about(quantum, {"contribution": 5, "support": 20})
+
+
+def _routes_add_up(imported: Imported, *options: str) -> dict[str, Any]:
+    """Everybody is in one row of the report on routes, whatever is asked."""
+    report: dict[str, Any] = imported.told("report", "routes", *options)
+    rows, totals = report["rows"], report["totals"]
+    sizes = Counter[str]()
+    for row in rows:
+        sizes[row["kind"]] += row["members"]
+        assert row["share"] == round(row["members"] / totals["population"], 6)
+    assert sizes.total() == totals["population"]
+    assert sizes["on the way"] == totals["on_the_way"]
+    assert sizes["arrived"] == totals["arrived_at_another_time"]
+    kinds = {word: sizes[word] for word in ("success", "fast", "detour")}
+    assert kinds == {word: totals[word] for word in kinds}
+    assert sum(kinds.values()) == totals["arrived"]
+    return report
+
+
+async def _arrivals(imported: Imported, to: Status, most: int) -> list[tuple[Runs, Runs]]:
+    """Of ``most`` who came to a status: their way by the fold, and by their actions, day by day."""
+    async with open_database(imported.settings_here()) as database:
+        async with database.read() as connection:
+            now = await moment(database, connection, Newest(), now=datetime.fromisoformat(_CLOCK))
+        past = await history(database, now.rules, until=now.day)
+        own = past.own
+        found: list[tuple[Runs, Runs]] = []
+        for i, id_ in enumerate(past.ids.tolist()):
+            low, high = own.first[i : i + 2].tolist()
+            runs = [(int(own.start[j]), LETTERS[own.status[j]]) for j in range(low, high)]
+            way, _ = way_of(runs, LETTERS[STATUSES.index(to)])
+            if way is None or len(found) == most:
+                continue
+            async with database.read() as connection:
+                states = await follow(connection, id_, now.rules.rules, until=way[-1][0])
+            letters = [(one.day, LETTERS[STATUSES.index(one.status)]) for one in states]
+            again = [one for before, one in pairwise([(0, ""), *letters]) if before[1] != one[1]]
+            found.append((way, again))
+    return found
+
+
+@pytest.mark.xdist_group("urho")
+async def test_the_routes_to_contributor_are_what_members_of_the_forum_did(urho: Imported) -> None:
+    report = _routes_add_up(urho, "--to", "contributor")
+    assert report["totals"]["population"] == urho.told("report", "tiers")["totals"]["population"]
+    assert (report["as_of"], report["totals"]["arrived"]) == ("2022-11-23", 9)
+    assert report["totals"]["fast"] > 0 < report["totals"]["detour"]
+    followed = await _arrivals(urho, Status.CONTRIBUTOR, 9)
+    for by_fold, by_actions in followed:
+        assert by_fold == by_actions
+    rows = [row for row in report["rows"] if row["kind"] != "on the way"]
+    lives = [by_actions for _, by_actions in followed]
+    expected = route_rows(lives, "C", population=report["totals"]["population"])
+    assert sorted(rows, key=str) == sorted(expected, key=str)
+    detours = [row for row in rows if row["kind"] == "detour"]
+    assert any("dormant" in row["steps"] for row in detours)
+
+
+@pytest.mark.parametrize("options", [("--from", "dormant"), ("--joined", "2016-01-01..2018-12-31")])
+@pytest.mark.xdist_group("urho")
+def test_the_routes_of_the_forum_add_up(urho: Imported, options: tuple[str, str]) -> None:
+    report = _routes_add_up(urho, "--to", "connector", "--first", "3", *options)
+    assert 0 < report["totals"]["population"] < 993
+    assert report["totals"]["arrived"] > 0
+
+
+@pytest.mark.xdist_group("quantum")
+async def test_the_routes_of_the_dump_are_what_members_did(quantum: Imported) -> None:
+    for to in GOALS:
+        report = _routes_add_up(quantum, "--to", to.value)
+        assert report["totals"]["population"] == 3_460
+    arrived = _routes_add_up(quantum, "--to", "contributor", "--arrived", "2018-05-01..")
+    assert arrived["totals"]["arrived_at_another_time"] > 0
+    followed = await _arrivals(quantum, Status.CONTRIBUTOR, 20)
+    assert len(followed) == 20
+    for by_fold, by_actions in followed:
+        assert by_fold == by_actions
 
 
 @pytest.mark.xdist_group("urho")

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -23,12 +22,13 @@ from tests.textbook import (
     LADDER,
     LETTERS,
     WORDS,
+    Runs,
     Told,
     kind,
     over,
     quantile,
+    route_rows,
     survival,
-    told_once,
     way_of,
     wilson,
 )
@@ -56,6 +56,11 @@ class Truth:
             (one, [run for run in one.runs() if run[0] <= self.until]) for one in self.community
         ]
         return [(one, runs) for one, runs in found if runs]
+
+    def ways(self, members: Iterable[int] | None = None) -> list[Runs]:
+        """The runs of some members, or of all."""
+        chosen = range(len(self.lives)) if members is None else members
+        return [self.lives[who][1] for who in chosen]
 
     @cached_property
     def stays(self) -> list[tuple[int, str, int, int | None, str | None]]:
@@ -257,55 +262,6 @@ def test_cohorts_are_as_planted(imported: Imported, day: date) -> None:
         }
 
 
-def _routes(truth: Truth, goal: str, start: str | None, rungs: str, who: list[int]) -> list[Row]:
-    """The rows of the report on routes, in no order, of those members who set out."""
-    ways: dict[str, list[list[int]]] = defaultdict(list)
-    whole: dict[str, str] = {}
-    waiting = Counter[str]()
-    for i in who:
-        runs = truth.lives[i][1]
-        way, set_out = way_of(runs, goal, start)
-        if way is None:
-            waiting[runs[-1][1]] += set_out
-            continue
-        steps, days = told_once(way)
-        ways[steps].append(days)
-        whole[steps] = "".join(letter for _, letter in way)
-    population = sum(map(len, ways.values())) + waiting.total()
-    rows = []
-    for steps, found in ways.items():
-        name, skipped = kind(whole[steps], rungs)
-        words = [WORDS[letter] for letter in steps[::2]]
-        marks = [" <> " if mark == "*" else " -> " for mark in steps[1::2]]
-        each = zip(*([b - a for a, b in pairwise(d)] for d in found), strict=True)
-        text = "".join(part for pair in zip(words, marks, strict=True) for part in pair)
-        rows.append(
-            {
-                "kind": name,
-                "route": text.removesuffix(" -> "),
-                "members": len(found),
-                "share": _share(len(found), population),
-                "days": median(days[-1] - days[0] for days in found),
-                "step_days": " ".join(f"{median(days):g}" for days in each),
-                "skipped": ", ".join(WORDS[letter] for letter in skipped),
-                "steps": ", ".join(words),
-            }
-        )
-    nothing = dict.fromkeys(("days", "step_days", "skipped", "steps"))
-    for letter, n in waiting.items():
-        if n:
-            rows.append(
-                {
-                    "kind": "on the way",
-                    "route": f"now {WORDS[letter]}",
-                    "members": n,
-                    "share": _share(n, population),
-                    **nothing,
-                }
-            )
-    return rows
-
-
 def _same_routes(found: Row, expected: list[Row], *, ways: int = 0) -> None:
     """The rows are the expected ones, the routes by how many took them, and they add up."""
     assert sorted(found["rows"], key=str) == sorted(expected, key=str)
@@ -328,10 +284,9 @@ def _same_routes(found: Row, expected: list[Row], *, ways: int = 0) -> None:
 )
 def test_routes_are_as_planted(imported: Imported, day: date, goal: str) -> None:
     truth = imported.truth(day)
-    everybody = list(range(len(truth.lives)))
     found = imported.report("routes", day, "--to", WORDS[goal], "--first", "1000")
-    _same_routes(found, _routes(truth, goal, None, LADDER, everybody), ways=5)
-    assert found["totals"]["population"] == len(everybody)
+    _same_routes(found, route_rows(truth.ways(), goal), ways=5)
+    assert found["totals"]["population"] == len(truth.lives)
 
 
 def test_the_planted_kinds_are_counted(imported: Imported) -> None:
@@ -357,7 +312,7 @@ def test_routes_from_a_status_are_as_planted(
     if start is not None:
         options += ["--from", WORDS[start]]
     found = imported.report("routes", LAST, "--to", WORDS[goal], "--first", "1000", *options)
-    _same_routes(found, _routes(truth, goal, start, rungs, list(range(len(truth.lives)))), ways=3)
+    _same_routes(found, route_rows(truth.ways(), goal, start, rungs), ways=3)
 
 
 def test_routes_of_some_members_are_as_planted(imported: Imported) -> None:
@@ -366,7 +321,7 @@ def test_routes_of_some_members_are_as_planted(imported: Imported) -> None:
     joined = [i for i, (one, _) in enumerate(truth.lives) if low <= one.entry <= high]
     span = f"{day_of(low)}..{day_of(high)}"
     found = imported.report("routes", LAST, "--joined", span, "--first", "1000")
-    _same_routes(found, _routes(truth, "C", None, LADDER, joined), ways=5)
+    _same_routes(found, route_rows(truth.ways(joined), "C"), ways=5)
     venues = Counter(one.venue for one, _ in truth.lives)
     assert len(venues) == 5
     for venue in venues:
@@ -374,7 +329,7 @@ def test_routes_of_some_members_are_as_planted(imported: Imported) -> None:
             continue
         its = [i for i, (one, _) in enumerate(truth.lives) if one.venue == venue]
         found = imported.report("routes", LAST, "--venue", venue, "--first", "1000")
-        _same_routes(found, _routes(truth, "C", None, LADDER, its))
+        _same_routes(found, route_rows(truth.ways(its), "C"))
 
 
 def test_arrivals_in_a_time_and_what_is_not_listed_add_up(imported: Imported) -> None:
@@ -393,9 +348,7 @@ def test_arrivals_in_a_time_and_what_is_not_listed_add_up(imported: Imported) ->
     assert totals["arrived_at_another_time"] == len(came) - len(within) > 20
     assert totals["on_the_way"] == population - len(came)
     assert sum(row["members"] for row in found["rows"]) == population
-    rows = _routes(truth, "C", None, LADDER, within)
-    for row in rows:
-        row["share"] = _share(row["members"], population)
+    rows = route_rows(truth.ways(within), "C", population=population)
     listed, rest = found["rows"][:2], found["rows"][2:]
     assert all(row in rows for row in listed)
     assert [row["members"] for row in listed] == sorted(row["members"] for row in rows)[:-3:-1]
