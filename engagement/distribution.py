@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -25,7 +26,19 @@ from engagement.holds import NO_LOCK, Holds
 from engagement.points import Bools, Compiled, Days, Ints
 from engagement.rules import checksum
 from engagement.status import Hold
-from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Index, RuleSet, Status
+from engagement.words import (
+    INDICES,
+    STATUS_OF_INDEX,
+    STATUSES,
+    ActionType,
+    Grade,
+    Guards,
+    Index,
+    Lifecycle,
+    RuleSet,
+    Status,
+    Threshold,
+)
 
 #: No bar can be higher (rules_read.MAX_ENTER, ×100): more points than that are all the same.
 HIGHEST: Final = 10_000_000
@@ -404,14 +417,39 @@ def basis(rules: RuleSet) -> str:
     Rule sets that differ by what is asked about (bars), or by what is not (hysteresis, graces,
     names), have the same.
     """
-    bare = {
-        index: replace(threshold, enter=1, exit_percent=100, min_hold_days=0)
-        for index, threshold in rules.thresholds.items()
-    }
-    rows = tuple(replace(row, en="", ja="", reason="") for row in rules.catalog)
-    lifecycle = replace(rules.lifecycle, rule_change_grace_days=0)
-    other = replace(rules, name="", thresholds=bare, catalog=rows, lifecycle=lifecycle)
-    return checksum(other)
+    return _basis(
+        rules.window_days,
+        tuple(rules.precedence),
+        replace(rules.lifecycle, rule_change_grace_days=0),
+        tuple(rules.thresholds[index].guards for index in INDICES),
+        tuple(rules.multipliers.items()),
+        rules.catalog,
+    )
+
+
+@lru_cache(maxsize=16)
+def _basis(
+    window_days: int,
+    precedence: tuple[str, ...],
+    lifecycle: Lifecycle,
+    guards: tuple[Guards, ...],
+    multipliers: tuple[tuple[Grade, int], ...],
+    catalog: tuple[ActionType, ...],
+) -> str:
+    # Asked for with every question, while it takes milliseconds to write a catalog out.
+    bare = RuleSet(
+        name="",
+        window_days=window_days,
+        precedence=precedence,
+        lifecycle=lifecycle,
+        thresholds={
+            index: Threshold(enter=1, exit_percent=100, min_hold_days=0, guards=one)
+            for index, one in zip(INDICES, guards, strict=True)
+        },
+        multipliers=dict(multipliers),
+        catalog=tuple(replace(row, en="", ja="", reason="") for row in catalog),
+    )
+    return checksum(bare)
 
 
 #: The status of each index, by its place in INDICES.
