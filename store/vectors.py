@@ -126,7 +126,7 @@ async def keep(database: Database, *, now: datetime) -> bool:
     Returns whether it was made. It is part of due work, after everybody was placed.
     """
     async with database.read() as connection:
-        at = await moment(database, connection, Newest(), now=now)
+        at = await moment(database, connection, database.remembered(Newest), now=now)
         rules = at.rules.rules
         row = await connection.fetchrow(_STATE, basis(rules), at.day)
     assert row is not None
