@@ -12,9 +12,8 @@ import strawberry
 from engagement import suggest, words
 from schema.context import Context
 from schema.costs import about
-from schema.measures import StatusCount
 from schema.scopes import MANAGER, needs
-from schema.simulation import BY_INDEX, BY_STATUS, kept_points, status_counts
+from schema.simulation import BY_INDEX, BY_STATUS, StatusCount, kept_points, status_counts
 from schema.words import Index
 from store.db import day_date
 from store.moment import Moment
