@@ -22,10 +22,12 @@ from schema.measures import (
     DayRange,
     Estimate,
     Group,
+    StatusCount,
     StatusDays,
     days_of,
     estimate_of,
     limits_of,
+    status_counts,
 )
 from schema.scopes import MANAGER, needs
 from schema.words import Status
@@ -68,13 +70,6 @@ class FlowEdge:
 
 
 @needs(*MANAGER)
-@strawberry.type(description="How many have a status.")
-class TierCount:
-    status: Status
-    count: int
-
-
-@needs(*MANAGER)
 @strawberry.type(
     description="Those who joined in one month, where they stand, and how far they came. What is "
     "not over for all of them is None."
@@ -83,7 +78,7 @@ class Cohort:
     first: date
     last: date
     joined: int
-    tiers: list[TierCount] = strawberry.field(directives=about(7))
+    tiers: list[StatusCount] = strawberry.field(directives=about(7))
     reached: int | None = strawberry.field(
         description=f"Who had one of the four statuses within {WITHIN} days of joining."
     )
@@ -267,9 +262,9 @@ def _cohorts(history: History, joined: Days, day: int) -> list[Cohort]:
     ]
 
 
-def _tiers(status: Ints) -> list[TierCount]:
-    counts = np.bincount(status[status != NOBODY], minlength=len(STATUSES)).tolist()
-    return [TierCount(status=s, count=n) for s, n in zip(STATUSES, counts, strict=True)]
+def _tiers(status: Ints) -> list[StatusCount]:
+    counts = np.bincount(status[status != NOBODY], minlength=len(STATUSES))
+    return status_counts(counts.tolist())
 
 
 def _recycling(found: retention.Recycling, history: History, as_of: date) -> Recycling:

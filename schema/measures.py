@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import strawberry
 
 from engagement import survival
 from engagement.points import Ints
+from engagement.words import STATUSES
 from schema.connections import After, First
 from schema.context import Asked
 from schema.errors import Refused
@@ -53,6 +55,13 @@ class Quartiles:
 
 
 @needs(*MANAGER)
+@strawberry.type(description="How many have a status.")
+class StatusCount:
+    status: Status
+    count: int
+
+
+@needs(*MANAGER)
 @strawberry.type(description="Members who share something.")
 class Group:
     ids: strawberry.Private[Ints]
@@ -87,3 +96,8 @@ def limits_of(given: list[StatusDays]) -> dict[Status, int]:
 def estimate_of(one: survival.Estimate) -> Estimate:
     """An estimate as GraphQL tells it."""
     return Estimate(value=one.value, low=one.low, high=one.high)
+
+
+def status_counts(counts: Sequence[int]) -> list[StatusCount]:
+    """How many have each of STATUSES."""
+    return [StatusCount(status=one, count=n) for one, n in zip(STATUSES, counts, strict=True)]

@@ -19,6 +19,7 @@ from schema.catalog import RuleChange, changes_of
 from schema.connections import First, page_size
 from schema.context import Asked, Context, Siblings
 from schema.costs import about, costs
+from schema.measures import StatusCount, status_counts
 from schema.scalars import Count
 from schema.scopes import MANAGER, needs
 from schema.types import OF_ALL, Member, member_of
@@ -37,13 +38,6 @@ _AT_ONCE = 20
 BY_STATUS = about(len(words.STATUSES))
 _FOLDED = about(len(words.STATUSES), cost=OF_ALL)
 BY_INDEX = about(len(words.INDICES))
-
-
-@needs(*MANAGER)
-@strawberry.type(description="How many have a status.")
-class StatusCount:
-    status: Status
-    count: int
 
 
 @needs(*MANAGER)
@@ -377,11 +371,3 @@ def _month(one: Month) -> SimulatedMonth:
 def _by_rules(numbers: tuple[int, int, int]) -> ByRules:
     active, draft, free = numbers
     return ByRules(active=active, draft=draft, draft_without_hysteresis=free)
-
-
-def status_counts(counts: Sequence[int]) -> list[StatusCount]:
-    """How many have each status."""
-    return [
-        StatusCount(status=status, count=n)
-        for status, n in zip(words.STATUSES, counts, strict=True)
-    ]

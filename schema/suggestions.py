@@ -12,8 +12,9 @@ import strawberry
 from engagement import suggest, words
 from schema.context import Context
 from schema.costs import about
+from schema.measures import StatusCount, status_counts
 from schema.scopes import MANAGER, needs
-from schema.simulation import BY_INDEX, BY_STATUS, StatusCount, kept_points, status_counts
+from schema.simulation import BY_INDEX, BY_STATUS, kept_points
 from schema.words import Index
 from store.db import day_date
 from store.moment import Moment
