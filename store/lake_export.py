@@ -263,6 +263,7 @@ class _Export:
 
     async def _folded(self, rules: ActiveRules, until: int) -> dict[str, Ints]:
         """The columns of all periods, in numbers, by the day of their beginning."""
+        self._tell("folding members", 0, 0)
         found = await history_in(
             self._connection,
             rules,
