@@ -8,7 +8,7 @@ import numpy as np
 
 from engagement.history import History
 from engagement.points import Bools
-from engagement.routes import Route, RouteKind, Routes, routes
+from engagement.routes import GOALS, Route, RouteKind, Routes, routes
 from store.reports.report import Column, Days, Kind, NotAsked, Question, Report, Sources
 from store.venues import first_venues
 
@@ -26,7 +26,13 @@ _ALWAYS: Final = Days()
 
 
 async def found_routes(sources: Sources, question: Question) -> tuple[History, Routes]:
-    """The routes that are asked about, by positions in the history."""
+    """The routes that are asked about, by positions in the history.
+
+    Raises NotAsked for a step that is none, and for a venue in which nobody began.
+    """
+    if none := [one.value for one in question.steps if one not in GOALS]:
+        words = ", ".join(one.value for one in GOALS)
+        raise NotAsked(f"{', '.join(none)} cannot be a step upward; expected some of {words}")
     history = await sources.history()
     among: Bools | None = None
     if question.joined != _ALWAYS:

@@ -225,7 +225,7 @@ async def test_the_first_venue_is_that_of_the_first_thing_that_holds(database: D
     assert before == {names["ann"]: "review", names["bob"]: "qa"}
 
 
-async def test_routes_of_a_venue_nobody_began_in_name_those_there_are(database: Database) -> None:
+async def test_routes_that_nobody_can_have_gone_are_not_asked_about(database: Database) -> None:
     await put(database, act("1", "ann"), act("2", "bob", venue="review"))
     await likes(database, "ann", 10)
     async with database.read() as connection:
@@ -240,3 +240,6 @@ async def test_routes_of_a_venue_nobody_began_in_name_those_there_are(database: 
     assert (await found_routes(sources, later_only))[1].population == 0
     with pytest.raises(NotAsked, match="'lab'; there are: qa, review"):
         await found_routes(sources, dataclasses.replace(asked, venue="lab"))
+    steps = (Status.FAN, Status.NEWCOMER)
+    with pytest.raises(NotAsked, match="newcomer cannot be a step upward; expected some of contr"):
+        await found_routes(sources, dataclasses.replace(asked, steps=steps))
