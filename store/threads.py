@@ -63,10 +63,26 @@ async def opened(connection: Read, *, first: int, last: int, until: int) -> Thre
     Who is not known counts as a member, but never as the one who responds to an unknown author. A
     merged or erased author keeps their threads; deleted posts open none.
     """
-    rows = await connection.fetch(_THREADS, first, last, until, list(RESPONSES), list(PAGES))
+    rows = await connection.fetch(_OPENING, first, last, list(RESPONSES), list(PAGES))
+    ids = [row["id"] for row in rows]
+    authors = [row["author"] for row in rows]
+    found = {
+        row["thread_id"]: row
+        for row in await connection.fetch(_RESPONSES, ids, authors, until, list(RESPONSES))
+    }
 
     def column(name: str, kind: type) -> np.ndarray:
         return np.array([row[name] for row in rows], kind)
+
+    def told(name: str, kind: type, otherwise: float) -> np.ndarray:
+        """A column of the responses; ``otherwise`` where there is none of them."""
+        values = (found[id_][name] if id_ in found else None for id_ in ids)
+        return np.array([otherwise if value is None else value for value in values], kind)
+
+    def responded(name: str) -> Responded:
+        when = told(name, np.float64, np.nan)
+        sure = told(f"{name}_exact", np.bool_, otherwise=True)
+        return Responded(~np.isnan(when), np.nan_to_num(when), exact & sure)
 
     exact = column("exact", np.bool_)
     return Threads(
@@ -78,67 +94,61 @@ async def opened(connection: Read, *, first: int, last: int, until: int) -> Thre
         day=column("day", np.int64),
         opened=column("opened", np.float64),
         exact=exact,
-        responses=column("responses", np.int64),
-        anybody=Responded(
-            column("answered", np.bool_),
-            column("first", np.float64),
-            exact & column("first_exact", np.bool_),
-        ),
-        members=Responded(
-            column("by_member", np.bool_),
-            column("member_first", np.float64),
-            exact & column("member_exact", np.bool_),
-        ),
+        responses=told("responses", np.int64, 0),
+        anybody=responded("first"),
+        members=responded("member_first"),
     )
 
 
-#: What opens a thread: rows of ``post p`` with their type t; $4 are RESPONSES, $5 are PAGES.
-OPENING: Final = """
-    p.root_id is null and p.parent_id is null and p.state <> 'deleted'
-        and t.verb <> all($4::text[]) and t.verb <> all($5::text[])
+_OPENING = """
+    select p.id, t.venue, t.verb, coalesce(p.author_id, -1) as author,
+        coalesce(m.role, 'member') as role, p.day, p.precision = 0 as exact,
+        extract(epoch from p.written_at)::float8 as opened
+    from post p join action_type t on t.id = p.type_id left join member m on m.id = p.author_id
+    where p.day between $1 and $2 and p.root_id is null and p.parent_id is null
+        and p.state <> 'deleted' and t.verb <> all($3::text[]) and t.verb <> all($4::text[])
+    order by p.id
+"""
+
+#: The threads $1 as ``thread`` (id, author_id: $2) and all posts in them as ``written``. Threads
+#: come as arrays: of a common table nobody knows how many rows it has, and a plan that takes them
+#: for one would compare each with every post.
+WRITTEN: Final = """
+    thread as (select * from unnest($1::int[], $2::int[]) as k(id, author_id)),
+    written as (
+        select w.id, k.id as thread_id, k.author_id as opener_id, w.author_id, w.type_id, w.state,
+            w.day
+        from unnest($1::int[], $2::int[]) as k(id, author_id) join post w on w.root_id = k.id
+        union all
+        select w.id, w.parent_id, coalesce(p.author_id, -1), w.author_id, w.type_id, w.state, w.day
+        from post w join post p on p.id = w.parent_id
+        where w.root_id is null and w.parent_id = any($1::int[])
+    )
 """
 
 # Responses are what was written in the thread, and what was sent as an answer to a post of it
 # without being a post.
-_THREADS = f"""
-    with opening as materialized (
-        select p.id, p.day, p.author_id, p.written_at, p.precision, t.venue, t.verb
-        from post p join action_type t on t.id = p.type_id
-        where p.day between $1 and $2 and {OPENING}
-    ), response as (
-        select o.id, a.actor_id, a.occurred_at, a.precision
-        from opening o join post w on coalesce(w.root_id, w.parent_id) = o.id
-        join action a on a.wrote_id = w.id
-        where w.day >= $1 and a.state = 0 and a.day <= $3
-            and a.actor_id is distinct from o.author_id
+_RESPONSES = f"""
+    with {WRITTEN}, response as (
+        select w.thread_id, a.actor_id, a.occurred_at, a.precision
+        from written w join action a on a.wrote_id = w.id
+        where a.state = 0 and a.day <= $3 and coalesce(a.actor_id, -1) <> w.opener_id
         union all
-        select o.id, a.actor_id, a.occurred_at, a.precision
+        select w.thread_id, a.actor_id, a.occurred_at, a.precision
         from (
-            select id, author_id, id as post_id from opening
-            union all
-            select o.id, o.author_id, w.id
-            from opening o join post w on coalesce(w.root_id, w.parent_id) = o.id
-        ) o join action a on a.post_id = o.post_id join action_type t on t.id = a.type_id
-        where a.wrote_id is null and t.verb = any($4::text[]) and a.state = 0 and a.day <= $3
-            and a.actor_id is distinct from o.author_id
-    ), found as (
-        select r.id, count(*) as responses,
-            min(r.occurred_at) as first, bool_and(r.precision = 0) as exact,
-            min(r.occurred_at) filter (where m.role = 'member') as member_first,
-            bool_and(r.precision = 0) filter (where m.role = 'member') as member_exact
-        from response r left join member m on m.id = r.actor_id
-        where m.role is distinct from 'bot' group by r.id
+            select id, thread_id, opener_id from written
+            union all select id, id, author_id from thread
+        ) w join action a on a.post_id = w.id
+        join action_type t on t.id = a.type_id and t.verb = any($4::text[])
+        where a.wrote_id is null and a.state = 0 and a.day <= $3
+            and coalesce(a.actor_id, -1) <> w.opener_id
     )
-    select o.id, o.venue, o.verb, coalesce(o.author_id, -1) as author,
-        coalesce(m.role, 'member') as role, o.day, o.precision = 0 as exact,
-        extract(epoch from o.written_at)::float8 as opened,
-        coalesce(f.responses, 0) as responses,
-        f.first is not null as answered,
-        coalesce(extract(epoch from f.first), 0)::float8 as first,
-        coalesce(f.exact, true) as first_exact,
-        f.member_first is not null as by_member,
-        coalesce(extract(epoch from f.member_first), 0)::float8 as member_first,
-        coalesce(f.member_exact, true) as member_exact
-    from opening o left join member m on m.id = o.author_id left join found f on f.id = o.id
-    order by o.id
+    select r.thread_id, count(*) as responses,
+        extract(epoch from min(r.occurred_at))::float8 as first,
+        bool_and(r.precision = 0) as first_exact,
+        extract(epoch from min(r.occurred_at) filter (where m.role = 'member'))::float8
+            as member_first,
+        bool_and(r.precision = 0) filter (where m.role = 'member') as member_first_exact
+    from response r left join member m on m.id = r.actor_id
+    where m.role is distinct from 'bot' group by r.thread_id
 """

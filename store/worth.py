@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from engagement.words import Role
+from store import threads
 from store.db import Read
 from store.record_counts import VIEW
-from store.threads import OPENING, PAGES, RESPONSES
+from store.threads import WRITTEN
 
 BEST: Final = "best_answer"
+_ASK: Final = "ask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,59 @@ class Reads:
     of_solved: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Thread:
+    """What there is in a thread: a word of the staff, an answer or a best answer.
+
+    ``answered`` and ``chosen`` are by a member other than who opened it, ``any_answer`` by anybody.
+    """
+
+    staff: bool = False
+    answered: bool = False
+    chosen: bool = False
+    any_answer: bool = False
+
+    def solved(self, *, marked: bool) -> bool:
+        """Whether members solved it by themselves."""
+        return not self.staff and (self.chosen if marked else self.answered)
+
+
 async def solved(connection: Read, *, first: int, last: int) -> Solved:
     """The questions of days ``first`` to ``last`` and their solutions until then."""
-    row = await connection.fetchrow(_SOLVED, first, last, last, list(RESPONSES), list(PAGES), BEST)
-    assert row is not None
-    return Solved(**row)
+    marking = await _marking(connection, last)
+    found = await threads.opened(connection, first=first, last=last, until=last)
+    questions = {
+        id_: (venue in marking, author)
+        for id_, venue, verb, role, author in zip(
+            found.ids.tolist(), found.venue, found.verb, found.role, found.author, strict=True
+        )
+        if role is Role.MEMBER and author >= 0 and (venue in marking or verb == _ASK)
+    }
+    there = await _looked_at(
+        connection, {id_: int(author) for id_, (_, author) in questions.items()}, last
+    )
+
+    def count(*, marked: bool) -> tuple[int, int]:
+        those = [there[id_] for id_, (its, _) in questions.items() if its is marked]
+        return len(those), sum(1 for one in those if one.solved(marked=marked))
+
+    return Solved(*count(marked=True), *count(marked=False))
 
 
 async def reads(connection: Read, *, first: int, last: int) -> Reads:
     """The views of days ``first`` to ``last``, of threads as they were at the end of ``last``."""
-    row = await connection.fetchrow(
-        _READS, 0, last, last, list(RESPONSES), list(PAGES), BEST, first, VIEW
-    )
-    assert row is not None
-    return Reads(**row)
+    marking = await _marking(connection, last)
+    rows = await connection.fetch(_VIEWED, first, last, VIEW)
+    there = await _looked_at(connection, {row["id"]: row["author"] for row in rows}, last)
+    of_answers = of_solved = 0
+    for row in rows:
+        thread, marked = there[row["id"]], row["venue"] in marking
+        of_answers += row["of_answers"] + (row["of_opening"] if thread.any_answer else 0)
+        # What else than a question members asked nobody can solve.
+        question = row["role"] == Role.MEMBER and (marked or row["verb"] == _ASK)
+        if question and thread.solved(marked=marked):
+            of_solved += row["n"]
+    return Reads(of_answers, of_solved)
 
 
 async def counted(connection: Read, venue: str, verb: str, *, first: int, last: int) -> int:
@@ -58,71 +101,55 @@ async def counted(connection: Read, venue: str, verb: str, *, first: int, last: 
     return found
 
 
-# $1 and $2: when the threads were opened; $3: until when they are known; $4 to $6: RESPONSES,
-# PAGES, BEST. A thread is a row with its author and what others wrote to it.
-_QUESTIONS = f"""
-    marking as (
-        select distinct t.venue from action a join action_type t on t.id = a.type_id
-        where t.verb = $6 and a.state = 0 and a.day <= $3
-    ), question as materialized (
-        select p.id, p.author_id, t.venue in (select venue from marking) as marked
-        from post p join action_type t on t.id = p.type_id
-        join member m on m.id = p.author_id and m.role = 'member'
-        where p.day between $1 and $2 and {OPENING}
-            and (t.verb = 'ask' or t.venue in (select venue from marking))
-    ), written as materialized (
-        select q.id as question_id, w.id, w.author_id, t.verb, coalesce(m.role, 'member') as role,
-            w.author_id is distinct from q.author_id as other
-        from question q join post w on coalesce(w.root_id, w.parent_id) = q.id
-        join action_type t on t.id = w.type_id left join member m on m.id = w.author_id
-        where w.state <> 'deleted' and w.day <= $3
-    ), told as materialized (
-        select q.id, q.marked,
-            exists (select from written w where w.question_id = q.id and w.role = 'staff') as staff,
-            exists (select from written w where w.question_id = q.id and w.verb = 'answer'
-                and w.other and w.role = 'member') as answered,
-            exists (select from written w join action a on a.post_id = w.id
-                join action_type t on t.id = a.type_id and t.verb = $6
-                where w.question_id = q.id and w.other and w.role = 'member'
-                    and a.state = 0 and a.day <= $3) as chosen
-        from question q
-    )
+async def _marking(connection: Read, until: int) -> set[str]:
+    """The venues in which best answers were marked by the end of ``until``."""
+    return {row["venue"] for row in await connection.fetch(_MARKING, BEST, until)}
+
+
+async def _looked_at(
+    connection: Read, authors: Mapping[int, int], until: int
+) -> Mapping[int, _Thread]:
+    """What there is in some threads, by their numbers, with who opened each (−1: unknown)."""
+    rows = await connection.fetch(_THERE, list(authors), list(authors.values()), until, BEST)
+    found = {row["thread_id"]: _Thread(*tuple(row)[1:]) for row in rows}
+    return {id_: found.get(id_, _Thread()) for id_ in authors}
+
+
+_MARKING = """
+    select distinct t.venue from action a join action_type t on t.id = a.type_id
+    where t.verb = $1 and a.state = 0 and a.day <= $2
 """
 
-_SOLVED = f"""
-    with {_QUESTIONS}
-    select count(*) filter (where marked) as marked,
-        count(*) filter (where marked and chosen and not staff) as marked_solved,
-        count(*) filter (where not marked) as unmarked,
-        count(*) filter (where not marked and answered and not staff) as answered
-    from told
+_THERE = f"""
+    with {WRITTEN}, told as (
+        select w.thread_id, t.verb = 'answer' as answer, coalesce(m.role, 'member') as role,
+            w.author_id is not null and w.author_id <> w.opener_id as other,
+            exists (select from action a where a.post_id = w.id and a.state = 0 and a.day <= $3
+                and a.type_id in (select id from action_type where verb = $4)) as best
+        from written w join action_type t on t.id = w.type_id
+        left join member m on m.id = w.author_id
+        where w.state <> 'deleted' and w.day <= $3
+    )
+    select thread_id, bool_or(role = 'staff') as staff,
+        bool_or(answer and other and role = 'member') as answered,
+        bool_or(best and other and role = 'member') as chosen,
+        bool_or(answer or best) as any_answer
+    from told group by thread_id
 """
 
-# Threads of everybody for what was read, those of members for what members solved.
-_READS = f"""
-    with {_QUESTIONS}, viewed as (
-        select p.id, coalesce(p.root_id, p.parent_id, p.id) as thread_id, t.verb, sum(c.n) as n
-        from post_count c join action_type v on v.id = c.type_id and v.verb = $8
-        join post p on p.id = c.post_id join action_type t on t.id = p.type_id
-        where c.day between $7 and $2 and p.state <> 'deleted'
-        group by p.id, t.verb
-    ), answer as (
-        select coalesce(w.root_id, w.parent_id) as thread_id
-        from post w join action_type t on t.id = w.type_id and t.verb = 'answer'
-        where w.state <> 'deleted' and w.day <= $3
-        union
-        select coalesce(w.root_id, w.parent_id) from action a
-        join action_type t on t.id = a.type_id and t.verb = $6 join post w on w.id = a.post_id
-        where a.state = 0 and a.day <= $3
-    )
-    select
-        coalesce(sum(n) filter (where verb = 'answer' or id in (
-            select thread_id from answer where thread_id is not null)), 0)::bigint as of_answers,
-        coalesce(sum(n) filter (where thread_id in (
-            select id from told
-            where not staff and case when marked then chosen else answered end)), 0)::bigint
-            as of_solved
-    from viewed
+# Views by thread: in all, of its opening post, and of the answers in it.
+_VIEWED = """
+    select o.id, ot.venue, ot.verb, coalesce(m.role, 'member') as role,
+        coalesce(o.author_id, -1) as author, sum(c.n)::bigint as n,
+        coalesce(sum(c.n) filter (where p.id = o.id and t.verb <> 'answer'), 0)::bigint
+            as of_opening,
+        coalesce(sum(c.n) filter (where t.verb = 'answer'), 0)::bigint as of_answers
+    from post_count c join action_type v on v.id = c.type_id and v.verb = $3
+    join post p on p.id = c.post_id join action_type t on t.id = p.type_id
+    join post o on o.id = coalesce(p.root_id, p.parent_id, p.id)
+    join action_type ot on ot.id = o.type_id left join member m on m.id = o.author_id
+    where c.day between $1 and $2 and p.state <> 'deleted'
+    group by o.id, ot.venue, ot.verb, m.role
 """
 
 _COUNTED = """

@@ -21,7 +21,8 @@ import pytest
 from api.database import open_database
 from api.settings import Settings
 from engagement.routes import GOALS
-from engagement.words import STATUS_OF_INDEX, STATUSES, Status
+from engagement.rules import default
+from engagement.words import STATUS_OF_INDEX, STATUSES, Index, Side, Status
 from store import population, rules
 from store.db import day_date, day_number
 from store.history import history
@@ -199,6 +200,36 @@ def test_the_tiers_of_the_dump_add_up(quantum: Imported) -> None:
 
 
 @pytest.mark.xdist_group("quantum")
+async def test_the_helpers_of_the_dump_are_those_who_answered_others(quantum: Imported) -> None:
+    report = quantum.told("report", "helpers", "--period", "3650", "--first", "1000")
+    catalog = {row.key: row for row in default().catalog if row.index is Index.CONTRIBUTION}
+    done = """
+        select t.venue, t.verb, a.actor_id, a.target_id, c.role, g.role, a.day
+        from action a join action_type t on t.id = a.type_id
+        join member c on c.id = a.actor_id join member g on g.id = a.target_id
+        where a.state = 0 and a.actor_id <> a.target_id
+    """
+    helped: dict[int, set[int]] = {}
+    for venue, verb, actor, target, *roles, _ in await _rows(quantum, done):
+        row = catalog.get((venue, verb))
+        if row is not None and roles == ["member", "member"]:
+            pair = (actor, target) if row.earns is Side.GIVEN else (target, actor)
+            helped.setdefault(pair[0], set()).add(pair[1])
+    totals = report["totals"]
+    assert totals["helpers"] == len(helped) > 100
+    assert totals["people_helped"] == len(set().union(*helped.values()))
+    counts = sorted((len(those) for those in helped.values()), reverse=True)
+    assert [row["helped"] for row in report["rows"]] == counts[:1000]
+    assert totals["top_tenth"] == -(-len(helped) // 10)
+    assert totals["top_tenth_helped"] <= totals["people_helped"]
+    best = "select count(*) from action a join action_type t on t.id = a.type_id where a.state = 0"
+    best += " and t.verb = 'best_answer' and a.actor_id <> a.target_id"
+    assert [(sum(row["best_answers"] for row in report["rows"]),)] == await _rows(quantum, best)
+    names = quantum.told("export", "audience", "--report", "helpers", "--period", "3650")
+    assert names["totals"]["members"] == len(helped)
+
+
+@pytest.mark.xdist_group("quantum")
 def test_a_second_import_of_the_dump_adds_nothing(quantum: Imported) -> None:
     before = quantum.told("report", "tiers")
     _nothing_new(quantum)
@@ -353,6 +384,49 @@ async def test_a_member_of_the_forum_is_explained_on_any_day(urho: Imported, as_
     assert max(action["day"] for action in found["given"]) <= as_of
     text = urho.works("member", account, "--source", "discourse", "--as-of", as_of)
     assert f"Because:  {status.value.capitalize()} since" in text
+
+
+@pytest.mark.xdist_group("urho")
+async def test_threads_of_the_forum_without_a_response_are_those_in_which_one_alone_wrote(
+    urho: Imported,
+) -> None:
+    report = urho.told("report", "first-response", "--period", "3650")
+    totals = report["totals"]
+    assert report["period"]["first"] < "2013"
+    written = """
+        select coalesce(p.root_id, p.id), bool_or(p.root_id is null and p.form <> 'reply'),
+            min(m.role) filter (where p.root_id is null), count(distinct p.author_id),
+            count(distinct p.author_id) filter (where m.role = 'member'),
+            count(*) filter (where m.role = 'bot')
+        from post p join member m on m.id = p.author_id
+        where p.type_id is not null and p.state <> 'deleted' group by 1
+    """
+    threads = [row[3:] for row in await _rows(urho, written) if row[1] and row[2] == "member"]
+    assert totals["threads"] == len(threads) > 3_000
+    # No bot ever wrote in a thread of a member, so that two who wrote are a response.
+    assert sum(bots for *_, bots in threads) == 0
+    alone = sum(1 for writers, *_ in threads if writers == 1)
+    assert totals["answered"] == len(threads) - alone
+    assert totals["unanswered_share"] == pytest.approx(alone / len(threads), abs=1e-4)
+    assert totals["member_answered"] == sum(1 for _, of_members, _ in threads if of_members > 1)
+    assert sum(row["threads"] for row in report["rows"] if row["authors"] == "everybody") == len(
+        threads
+    )
+    waited = """
+        select extract(epoch from min(r.written_at) - p.written_at)::float8 / 3600
+        from post p join member m on m.id = p.author_id and m.role = 'member'
+        join post r on r.root_id = p.id and r.author_id <> p.author_id and r.state <> 'deleted'
+        where p.root_id is null and p.form <> 'reply' and p.state <> 'deleted' group by p.id
+    """
+    hours = sorted(row[0] for row in await _rows(urho, waited))
+    # Posts that were moved can be older than the thread they are in, and measure nothing.
+    moved = sum(1 for hour in hours if hour < 0)
+    timed = len(threads) - moved
+    assert (totals["timed"], moved) == (timed, 2)
+    # Nobody waits for less long than half of those who were answered: the median is that of counts.
+    assert totals["median"] == pytest.approx(hours[moved + -(-timed // 2) - 1], abs=1e-3)
+    soon = sum(1 for hour in hours if 0 <= hour <= 1)
+    assert totals["within_1h"] == pytest.approx(soon / timed, abs=1e-3)
 
 
 @pytest.mark.xdist_group("urho")
