@@ -16,6 +16,7 @@ _COLUMNS: Final = (
     Column("flow", Kind.TEXT, "flow"),
     Column("from", Kind.TEXT, "from"),
     Column("to", Kind.TEXT, "to"),
+    Column("began", Kind.COUNT, "when set"),
     Column("usual", Kind.COUNT, f"in {LOOK_BACK} days before"),
     Column("needed", Kind.NUMBER, "needed"),
     Column("needed_low", Kind.NUMBER, "low"),
@@ -62,12 +63,12 @@ def _rows(one: Plan) -> Iterator[dict[str, Any]]:
         "goal": f"{one.goal.target:,} {one.goal.status.value}",
         "by": str(day_date(one.goal.by_day)),
     }
-    none = dict.fromkeys(("from", "to", "usual", "needed_low", "needed_high"))
+    none = dict.fromkeys(("from", "to", "began", "usual", "needed_low", "needed_high"))
     yield {
         **goal,
         **none,
         "flow": "members",
-        "usual": one.began,
+        "began": one.began,
         "needed": float(one.goal.target),
         "planned": round(one.planned, 1),
         "actual": one.now,

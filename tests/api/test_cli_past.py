@@ -29,7 +29,7 @@ def test_goals_are_set_listed_reported_and_removed(filled: str) -> None:
     later = "2026-12-01T00:00:00Z"
     report = told("report", "goals", database_url=filled, clock=later)
     members = report["rows"][0]
-    assert (members["flow"], members["usual"], members["needed"]) == ("members", 1, 4.0)
+    assert (members["flow"], members["began"], members["needed"]) == ("members", 1, 4.0)
     assert report["rows"][-1]["flow"] == "in all"
     assert "4 supporter" in works("report", "goals", database_url=filled, clock=later)
     told("goals", "remove", str(goal["id"]), database_url=filled)
