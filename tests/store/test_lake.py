@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -37,6 +39,7 @@ from tests.store.test_simulate import bars
 
 pytestmark = pytest.mark.slow
 
+DOCS = Path(__file__).parents[2] / "docs"
 SMALL = Means(memory_mb=512, threads=1)
 
 
@@ -381,3 +384,44 @@ async def test_months_are_those_of_the_community(url: str, tmp_path: Path) -> No
     assert row["occurred_at"] == evening
     with open_lake(tmp_path, means=SMALL) as lake:
         assert lake.manifest.zone == "Asia/Tokyo"
+
+
+def fences(page: str, kind: str) -> list[str]:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+async def test_the_questions_of_the_how_to_have_answers(lively: Database, tmp_path: Path) -> None:
+    await export(lively, tmp_path, UNTIL)
+    by_month, by_type = fences("how-to/lake.md", "sql")
+    with duckdb.connect() as connection:
+
+        def ask(query: str) -> list[tuple[Any, ...]]:
+            shifted = query.replace("2025-", "2026-").replace("2026-12-31", "2026-02-28")
+            return connection.execute(shifted.replace("'lake/", f"'{tmp_path}/")).fetchall()
+
+        told = ask(by_month)
+        sums = ask(by_type)
+    async with lively.read() as connection:
+        active = await rules.active(lively, connection)
+        found = await population.at(connection, active, day=day_number(date(2026, 2, 28)))
+    counts = np.bincount(found.status, minlength=len(STATUSES))
+    assert {status: n for month, status, n in told if month == "2026-02"} == {
+        status.value: n for status, n in zip(STATUSES, counts.tolist(), strict=True) if n
+    }
+    given = await fetch(lively, "select sum(n)::int as n from tally where side = 0")
+    assert sum(row[-1] for row in sums) == given[0]["n"]
+    (program,) = fences("how-to/lake.md", "python")
+    answer: dict[str, Any] = {}
+    exec(program.replace('Path("lake")', f"Path({str(tmp_path)!r})"), answer)
+    assert answer["table"].num_rows > 10
+
+
+def test_every_column_is_described() -> None:
+    page = (DOCS / "reference" / "lake.md").read_text(encoding="utf-8")
+    for name, schema in (lake_files.DATASETS | lake_files.TABLES).items():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        described = re.findall(
+            r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
+        )
+        assert described == schema.names, name
