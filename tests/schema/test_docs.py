@@ -1,4 +1,4 @@
-"""docs/reference/graphql.md speaks of what there is, and of all of it."""
+"""The pages speak of what there is, and docs/reference/graphql.md of all of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from graphql import GraphQLObjectType, parse, validate
 from schema.schema import schema
 from schema.scopes import stated
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/graphql.md").read_text("utf-8")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE = (DOCS / "reference/graphql.md").read_text("utf-8")
+#: Every GraphQL document on any page, with the name of the page.
+DOCUMENTS = [
+    (page.stem, document)
+    for page in sorted(DOCS.rglob("*.md"))
+    for document in re.findall(r"```graphql\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+]
 CORE = schema._schema
 
 
-@pytest.mark.parametrize("document", re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL))
-def test_documents_on_the_page_are_valid(document: str) -> None:
-    assert not validate(CORE, parse(document))
+@pytest.mark.parametrize(("page", "document"), DOCUMENTS)
+def test_documents_on_the_pages_are_valid(page: str, document: str) -> None:
+    assert not validate(CORE, parse(document)), page
+
+
+def test_the_pages_that_show_graphql_are_looked_at() -> None:
+    assert {"graphql", "reports", "embed"} <= {page for page, _ in DOCUMENTS}
 
 
 @pytest.mark.parametrize("root", ["Query", "Mutation", "Subscription"])
