@@ -394,11 +394,11 @@ def fences(page: str, kind: str) -> list[str]:
 async def test_the_questions_of_the_how_to_have_answers(lively: Database, tmp_path: Path) -> None:
     await export(lively, tmp_path, UNTIL)
     by_month, by_type = fences("how-to/lake.md", "sql")
-    with duckdb.connect() as connection:
+    with duckdb.connect() as duck:
 
         def ask(query: str) -> list[tuple[Any, ...]]:
             shifted = query.replace("2025-", "2026-").replace("2026-12-31", "2026-02-28")
-            return connection.execute(shifted.replace("'lake/", f"'{tmp_path}/")).fetchall()
+            return duck.execute(shifted.replace("'lake/", f"'{tmp_path}/")).fetchall()
 
         told = ask(by_month)
         sums = ask(by_type)
