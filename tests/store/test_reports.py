@@ -106,6 +106,24 @@ async def test_who_responds_and_to_whom(database: Database) -> None:
     assert report.totals["staff_threads"] == 1
 
 
+async def test_an_answer_need_not_name_the_root(database: Database) -> None:
+    """Of a thread that opens with its parent the parent is enough."""
+    await put(
+        database,
+        *PEOPLE,
+        post("q1", "ann", time=ago(10)),
+        post("q2", "ann", time=ago(10)),
+        answer("a1", "q1", "bob", 9, root=None),
+        answer("own", "q2", "ann", 9, root=None),
+        act("bare", "cat", "answer", post="a1", time=ago(8)),
+    )
+    qa = row(await reported(database, "first-response"), venue="qa", authors="everybody")
+    assert (qa["threads"], qa["answered"]) == (2, 1)
+    assert row(await reported(database, "venues"), venue="qa")["responses"] == 2
+    figures = {one["figure"]: one["value"] for one in (await reported(database, "value")).rows}
+    assert figures["answered_without_marks"] == 1
+
+
 async def test_times_that_are_not_exact_are_counted_apart(database: Database) -> None:
     vague = post("day", "ann", time=ago(3), precision=Precision.DAY)
     late = answer("late", "q11", "cat", 1, precision=Precision.LOWER_BOUND)
