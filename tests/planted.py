@@ -215,6 +215,11 @@ def _on_the_way(random: Random) -> Script:
     return _climb(random, random.choice(("", "S", "F", "K", "SF", "SK", "SFK", "L", "LLL")))
 
 
+def _just_in_time(random: Random) -> Script:
+    """On the last of the days in which newcomers are to rise, or on the day after it."""
+    return [(45, "L"), (random.choice((89, 90)), "S")]
+
+
 def _entered(random: Random) -> Script:
     """With a status on the very first day."""
     first = [(0, random.choice("SFK"))]
@@ -260,6 +265,7 @@ _WAYS: Final[dict[str, tuple[str | None, Callable[[Random], Script]]]] = {
     "to-and-fro": ("detour", _to_and_fro),
     "up-and-down": ("detour", _up_and_down),
     "on-the-way": (None, _on_the_way),
+    "just-in-time": (None, _just_in_time),
     "entered": ("any", _entered),
     "recycled": (None, _recycled),
     "stagnant": (None, _stagnant),

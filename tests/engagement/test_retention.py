@@ -72,6 +72,14 @@ def test_a_cohort_that_is_not_over_has_no_figure():
     assert (two.reached, two.sustained) == (1, None)
 
 
+def test_the_first_day_is_one_of_those_within_which_somebody_rises_and_stays():
+    history = history_of([spelled("NNSSM"), spelled("NNNSM"), spelled("NNSM")])
+    (one,) = conversion(history, [(0, 0)], within=3, sustain=2)
+    assert (one.joined, one.reached, one.sustained) == (3, 2, 1)
+    (more,) = conversion(history, [(0, 0)], within=4, sustain=1)
+    assert (more.reached, more.sustained) == (3, 3)
+
+
 @given(communities, _days, _days)
 def test_the_days_until_the_first_status_are_those_that_were_seen(community, one, other):
     begin, end = sorted((one, other))
