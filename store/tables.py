@@ -3,7 +3,8 @@
 Why the keys and indexes are as they are: docs/reference/tables.md. In short: ids that stand in
 tens of millions of rows are 32-bit, days are integers (days since 1970-01-01 in the community's
 time zone), and what changes with every action (``standing``) carries no index on what most actions
-change, so that PostgreSQL can mostly update it in place.
+change, so that PostgreSQL can mostly update it in place. They stand in one file, however long, so
+that the whole of what is kept can be read from top to bottom.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from store.db import Read
 async def first_venues(connection: Read, until: int) -> dict[int, str]:
     """The venue of each member's first action up to the end of ``until``.
 
-    Of a day on which no time is exact the one recorded first is taken. It reads the actions of all.
+    On a day exact times come before others; of those with one time the one recorded first counts.
+    It reads the actions of all.
     """
     return {member: venue for member, (venue, _) in (await firsts(connection, until)).items()}
 

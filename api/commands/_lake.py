@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,11 @@ from api.console import CommandError, gauge, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
 from store.db import day_date
-from store.lake_export import LakeReport, Progress, export_lake
 from store.moment import Newest, moment
 from store.rules import as_if
+
+if TYPE_CHECKING:
+    from store.lake_export import LakeReport, Progress
 
 _NAME = "lake"
 
@@ -53,6 +55,9 @@ async def _lake(directory: Path | None, which: str | None, json: bool) -> None:
             "--rules needs a DIRECTORY: the usual lake is that of the active rules; such as "
             f"`ikusei export lake lake-of-draft --rules {which}`"
         )
+    # The other exports need none of what this takes a second to import.
+    from store.lake_export import export_lake  # noqa: PLC0415
+
     settings = Settings.load()
     now = settings.make_clock().now()
     chosen = None if which is None else given(which)

@@ -179,7 +179,10 @@ def _notes(everywhere: dict[str, Any], question: Question) -> Iterator[str]:
     )
     untimed = everywhere["threads"] - everywhere["timed"]
     if untimed:
-        yield f"{untimed:,} threads have no exact times and measure no hours."
+        yield (
+            f"{untimed:,} threads have no exact times and measure no hours; where their responses "
+            "are what is inexact, hours look longer than they were."
+        )
     if everywhere["timed"] < LEAST:
         yield f"Hours are withheld: only {everywhere['timed']} threads have exact times."
     yield "`before`: the period before, as it was known at its end."
