@@ -84,6 +84,7 @@ async def test_simulate_compares_equals() -> None:
     _check(await bench_simulate(members=20_000), name.format("sparse"), name.format("dense"))
 
 
+@pytest.mark.slow
 async def test_rescore_compares_equals(server: Embedded) -> None:
     outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
     _check(outcome, "tallies_vs_actions_at_most")

@@ -274,6 +274,7 @@ def _refused(result: Any) -> set[str]:
     return {error.path[-1] for error in result.errors or ()}
 
 
+@pytest.mark.slow
 async def test_every_field_is_answered_to_who_may_ask_for_all(walker: Walker) -> None:
     for name in OBJECTS:
         fields = list(_type(name).fields)
