@@ -69,6 +69,7 @@ def test_every_page_is_in_the_index() -> None:
             assert f"]({page.relative_to(_DOCS)})" in index or page.name == "quickstart.md", page
 
 
+@pytest.mark.slow
 def test_the_page_of_the_commands_is_that_of_the_code() -> None:
     assert _read("reference/cli.md") == cli_page.page(), "run python -m api.cli_page"
     for name in cli.commands():

@@ -89,6 +89,7 @@ PARTS = [
 ]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(PARTS), max_size=60).map(" ".join))
 @settings(max_examples=500)
 def test_tokens_are_counted_as_the_parser_counts_them(text: str) -> None:

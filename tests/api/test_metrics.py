@@ -191,6 +191,7 @@ async def test_a_scrape_is_answered_while_the_database_is_away(database: Databas
     assert not [name for name, _ in samples if name.startswith("ikusei_due_members")]
 
 
+@pytest.mark.slow
 async def test_names_of_operations_are_bounded(client: httpx.AsyncClient):
     for number in range(MOST_NAMES + 5):
         await send(client, f"query Name{number} {{ hello }}")

@@ -87,6 +87,7 @@ async def test_a_database_that_hangs_is_not_ready(
     assert (answer.status_code, answer.json()["ready"]) == (503, False)
 
 
+@pytest.mark.slow
 async def test_the_database_goes_and_comes_back(data_dir: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("api.readiness._ANSWER", 120)
     embedded = await ensure(data_dir)

@@ -101,6 +101,7 @@ async def test_bodies_beyond_the_limit_are_answered_over_a_socket(data_dir: Path
         assert await served.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.slow
 async def test_a_port_that_is_taken_is_told_before_anything_is_started(data_dir: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -336,6 +336,7 @@ _JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(
     changes=st.dictionaries(st.sampled_from([*post(1), *topic(), "details"]), _JSON, max_size=4),
 )

@@ -446,6 +446,7 @@ FIELDS = [
 ]
 
 
+@pytest.mark.slow
 @given(
     field=st.sampled_from(FIELDS),
     subtype=st.sampled_from(["", "message_changed", "message_deleted", "file_comment"]),
