@@ -6,11 +6,15 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# What is read for one of them is read for all.
+pytestmark = pytest.mark.xdist_group("house")
 
 HOUSE = Path(__file__).parent.parent
 ROOMS = ("api", "schema", "store", "engagement", "sources", "migrations", "bench")
@@ -47,8 +51,12 @@ _PERMISSIVE = {
 def _trees(*rooms: str) -> Iterator[tuple[str, ast.Module]]:
     for room in rooms:
         for path in sorted((HOUSE / room).rglob("*.py")):
-            text = path.read_text(encoding="utf-8")
-            yield path.relative_to(HOUSE).as_posix(), ast.parse(text)
+            yield path.relative_to(HOUSE).as_posix(), _parsed(path)
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _dotted(node: ast.expr) -> str:
