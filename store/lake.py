@@ -6,7 +6,8 @@ asked the same expressions (engagement/measures.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +23,7 @@ from engagement.columns import Pairs, States, fold
 from engagement.measures import Table, Weeks
 from engagement.points import NO_CAP, Compiled, Days, Ints, earn
 from engagement.status import Hold
-from engagement.weekly import Matrix, week_statuses
+from engagement.weekly import Matrix, Whole, room_for, week_statuses
 from engagement.words import Role, Status
 from store.db import StoreError
 from store.facts import pairs_among
@@ -30,6 +31,8 @@ from store.lake_files import DATASETS, TABLES, Manifest, read_manifest, settle, 
 
 #: Members that are taken out of the lake at once.
 CHUNK: Final = 50_000
+#: The columns of ``measures.worth``.
+_WORTH: Final = ("member", "day", "index", "points_x100")
 #: In columns: null.
 NOTHING: Final = -(2**62)
 
@@ -158,24 +161,44 @@ class Lake:
     def week_statuses(self, members: Ints, rules: Compiled, weeks: Weeks) -> Matrix:
         """The statuses by points alone of ``members`` at the ends of weeks.
 
-        Members ascend; the shape is (members, weeks). A chunk of members is in memory at a time.
+        Members ascend; the shape is (members, weeks). Two chunks of them are in memory at a time.
         """
         worth = self.worth(rules)
         window = rules.rules.window_days
         near = worth.filter(worth.day > weeks.first - window, worth.day <= weeks.last)
         found = np.empty((len(members), weeks.count), np.int8)
-        for low in range(0, len(members), CHUNK):
-            chunk = members[low : low + CHUNK]
-            rows = self.columns(_among(near, chunk))
-            place, known = _places(chunk, rows.pop("member"))
+        room = room_for(min(CHUNK, len(members)), weeks)
+        chunks = [members[low : low + CHUNK] for low in range(0, len(members), CHUNK)]
+        for low, chunk, rows in zip(
+            range(0, len(members), CHUNK), chunks, self._ahead(near, chunks), strict=True
+        ):
+            # As narrow as they come: these are all the rows there are.
+            member, *others = (rows.column(name).to_numpy() for name in _WORTH)
+            place, known = _places(chunk, member)
             found[low : low + CHUNK] = week_statuses(
                 len(chunk),
                 place,
-                *(column[known] for column in rows.values()),
+                *(column[known] for column in others),
                 rules=rules,
                 weeks=weeks,
+                room=room,
             )
         return found
+
+    def _ahead(self, table: Table, chunks: Sequence[Ints]) -> Iterator[pa.Table]:
+        """The rows of each chunk of members; those of the next are read while one is worked on."""
+        with ThreadPoolExecutor(max_workers=1) as reader:
+
+            def read(chunk: Ints) -> Future[pa.Table]:
+                return reader.submit(self.backend.to_pyarrow, _among(table, chunk))
+
+            reading = [read(chunk) for chunk in chunks[:1]]
+            for chunk in chunks[1:]:
+                rows = reading.pop().result()
+                reading.append(read(chunk))
+                yield rows
+            for last in reading:
+                yield last.result()
 
     def weekly_statuses(self, rules: Compiled, weeks: Weeks) -> Table:
         """The same of everybody with tallies, as an expression: see ``measures.statuses``."""
@@ -256,11 +279,17 @@ def _among(table: Table, members: Ints) -> Table:
     return table.filter(table.member.between(int(members[0]), int(members[-1])))
 
 
-def _places(members: Ints, member: Ints) -> tuple[Ints, Any]:
+def _places(members: Ints, member: Whole) -> tuple[Ints, Any]:
     """Positions in ``members`` of those rows that are about one of them, and which rows these are.
 
     ``members`` ascend.
     """
-    at = np.minimum(np.searchsorted(members, member), max(len(members) - 1, 0))
-    known = members[at] == member if len(members) else np.zeros(len(member), np.bool_)
-    return at[known], known
+    if not len(members):
+        return np.zeros(0, np.int64), np.zeros(len(member), np.bool_)
+    first, last = int(members[0]), int(members[-1])
+    # One place more, for all who are none of them.
+    at = np.full(last - first + 2, -1, np.int64)
+    at[members - first] = np.arange(len(members))
+    found = at[np.where((member >= first) & (member <= last), member - first, -1)]
+    known = found >= 0
+    return (found, slice(None)) if known.all() else (found[known], known)

@@ -123,7 +123,7 @@ def all_(json: Json = False) -> None:
         partial(_ingest, 1_000_000, 50_000, 2_000),
     ]
     if (_shared() / "scale").exists():
-        works.append(partial(_history, 5_000_000, 100_000, None))
+        works.append(partial(_history, 10_000_000, 200_000, None))
     else:
         say("ikusei: history is left out: its log is made from the shared data, which are not here")
     _tell(works, json, several=True)
