@@ -51,7 +51,8 @@ $(NODE): tests/node/package-lock.json tests/node/package.json | setup
 	@$(PIP) --python .venv/clients install --require-hashes -r requirements/clients.txt
 	@touch $@
 
-test: lint tools  ## every check that fits in 15 minutes
+test: setup  ## every check that fits in 15 minutes
+	@$(MAKE) --no-print-directory -j2 lint tools
 	@$(PYTEST) -m 'not shows'
 
 test-fast: setup tools  ## the tests without the slow ones, in under 2 minutes

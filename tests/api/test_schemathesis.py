@@ -79,7 +79,7 @@ async def test_nothing_breaks_whatever_is_asked(lively: Database, tmp_path: Path
             answer = (await client.post("/graphql", json=body, headers=headers)).json()
             # Only a member has something of their own to ask for.
             assert bool((answer["data"] or {}).get("me")) == (who == "a member")
-        await explored(place, text, tmp_path, "--seed", "20261122", "--max-examples", "10")
+        await explored(place, text, tmp_path, "--seed", "20261122", "--max-examples", "6")
 
 
 @pytest.mark.shows
