@@ -14,7 +14,6 @@ from typing import Any, Final
 import strawberry
 from strawberry.scalars import JSON
 
-from engagement.routes import GOALS
 from schema.context import Asked
 from schema.costs import about
 from schema.errors import Refused
@@ -24,7 +23,7 @@ from schema.scopes import MANAGER, needs
 from schema.words import Status
 from store.reports import report
 from store.reports.registry import REPORTS, Name
-from store.reports.report import By, Kind, Question, Sources
+from store.reports.report import MOST_COST, By, Kind, Question, Sources
 
 strawberry.enum(Name, name="ReportName", description="The names of the reports.")
 strawberry.enum(By, name="FlowBy", description="What the rows of the report on flow are about.")
@@ -32,6 +31,8 @@ strawberry.enum(Kind, name="ColumnKind", description="How the values of a column
 
 #: The fields of ReportOptions under the names of a Question.
 _FIELDS: Final = {"first": "most"}
+#: What GraphQL calls fields of a Question by other names.
+_PUBLIC: Final = {"most": "first", "start": "from"}
 _READ: Final[dict[str, Callable[[Any], Any]]] = {"steps": tuple, "limits": limits_of}
 _MOST: Final = 1000
 
@@ -41,9 +42,10 @@ class ReportOptions:
     period_days: int | None = strawberry.UNSET
     by: By | None = strawberry.UNSET
     to: Status | None = strawberry.UNSET
-    start: Status | None = strawberry.UNSET
+    start: Status | None = strawberry.field(name="from", default=strawberry.UNSET)
     joined: DayRange | None = strawberry.UNSET
     arrived: DayRange | None = strawberry.UNSET
+    dormant: DayRange | None = strawberry.UNSET
     venue: str | None = strawberry.UNSET
     steps: list[Status] | None = strawberry.UNSET
     limits: list[StatusDays] | None = strawberry.UNSET
@@ -130,8 +132,7 @@ def _given(options: ReportOptions) -> dict[str, Any]:
 
 def _public(field: str) -> str:
     """What GraphQL calls a field of a Question."""
-    names = {inside: outside for outside, inside in _FIELDS.items()}
-    first, *rest = names.get(field, field).split("_")
+    first, *rest = _PUBLIC.get(field, field).split("_")
     return first + "".join(word.title() for word in rest)
 
 
@@ -139,8 +140,10 @@ def _checked(question: Question) -> Question:
     """The question, where it makes sense; raises Refused where it does not."""
     if not 1 <= question.period_days <= report.MOST_PERIOD:
         told = f"`periodDays` is {question.period_days}; expected 1 to {report.MOST_PERIOD}"
-    elif question.to not in GOALS or question.to is question.start:
-        told = f"`to` is {question.to.name}; expected one of the four, and not `start`"
+    elif question.deflection is not None and not 0 <= question.deflection <= 1:
+        told = f"`deflection` is {question.deflection}; expected a share from 0 to 1"
+    elif question.contact_cost is not None and not 0 <= question.contact_cost <= MOST_COST:
+        told = f"`contactCost` is {question.contact_cost}; expected 0 to {MOST_COST:,.0f}"
     elif not 1 <= question.most <= _MOST:
         told = f"`first` is {question.most}; expected a number from 1 to {_MOST}"
     else:

@@ -14,9 +14,8 @@ import strawberry
 from engagement.routes import GOALS
 from schema.any_report import Report, ReportOptions, report_of
 from schema.connections import First, page_size
-from schema.context import Asked, asked_day
+from schema.context import Asked
 from schema.costs import about, costs
-from schema.errors import Refused
 from schema.flow import FlowReport, flow_report_of
 from schema.goals import Goal, goals_of
 from schema.history import AsIf, asked, history_of
@@ -32,7 +31,6 @@ from schema.words import Status
 from store import past
 from store.reports import tiers
 from store.reports.registry import Name
-from store.reports.report import MOST_PERIOD
 
 
 @needs(*MANAGER)
@@ -50,13 +48,8 @@ class ReportQueries:
             int, strawberry.argument(description="Length of the period that ends on the day.")
         ] = 30,
     ) -> TierReport:
-        if not 1 <= period_days <= MOST_PERIOD:
-            raise Refused(
-                "BAD_INPUT",
-                f"`periodDays` is {period_days}; expected a number from 1 to {MOST_PERIOD}",
-            )
-        now = await info.context.moment()
-        day = asked_day(now, as_of)
+        question = await asked(info, as_of, None, period_days)
+        now, day = question.moment, question.day
         everybody = None
         if day != now.today:
             everybody = await past.on_day(info.context.database, now.rules, day=day, anew=True)

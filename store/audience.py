@@ -123,7 +123,7 @@ async def _stagnant(sources: Sources, question: Question, row: str | None) -> In
 async def _dormant(sources: Sources, question: Question, _row: str | None) -> Ints:
     """Members who became dormant on the days that are asked about and have not come back."""
     history = await sources.history()
-    days = question.arrived
+    days = question.dormant
     last = min(days.last, question.day)
     found = recycling(history, first=days.first, last=last, watch=WATCH)
     return _numbers(history, np.unique(found.still))
@@ -190,7 +190,7 @@ AUDIENCES: Final[Mapping[str, Selection]] = {
         _stagnant, _A_STATUS, "everybody who is over a limit", frozenset({"limits"})
     ),
     "recycling": Selection(
-        _dormant, None, "everybody who is still dormant", frozenset({"arrived"})
+        _dormant, None, "everybody who is still dormant", frozenset({"dormant"})
     ),
     "first-response": Selection(
         _unanswered,

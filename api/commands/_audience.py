@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,11 +22,10 @@ from api.commands._asking import (
 from api.commands._shared import AsOf, Json
 from api.commands._tables import Format, Formats, Output, for_reading, put_out, written
 from api.console import gauge, run
-from engagement.routes import GOALS
 from engagement.words import Status
 from store.attributes import ATTRIBUTES, OWN, columns_of, described
 from store.audience import AUDIENCES, TO, audience
-from store.reports.report import Report, document
+from store.reports.report import Question, Report, document
 
 _USUAL: Final = "name,accounts,status,since"
 
@@ -98,21 +98,32 @@ def command(
         "to": status_of("--to", to),
         "start": None if start is None else status_of("--from", start),
         "joined": days_of("--joined", joined),
-        "arrived": days_of("--arrived", arrived)
-        if dormant is None
-        else days_of("--dormant", dormant),
+        "arrived": days_of("--arrived", arrived),
+        "dormant": days_of("--dormant", dormant),
         "venue": venue,
-        "steps": GOALS,
         "limits": limits_of(limit or []),
-        # All routes have their rows, not only those most taken.
-        "most": _ALL,
     }
+    _refuse_others(name, asked)
     form = Format.JSON if json else format
     names = [one.strip() for one in attributes.split(",")]
-    run(_export(name, which, names, as_of, rules, form, output, asked))
+    # All routes have their rows, not only those most taken.
+    run(_export(name, which, names, as_of, rules, form, output, {**asked, "most": _ALL}))
 
 
 _ALL: Final = 2**31
+#: What options are called that set a field of another name.
+_OPTIONS: Final = {"period_days": "period", "start": "from", "limits": "limit"}
+
+
+def _refuse_others(name: str, asked: dict[str, Any]) -> None:
+    """Refuse options that mean nothing to the list that is asked for."""
+    usual = {field.name: field for field in fields(Question)}
+    for field, value in asked.items():
+        one = usual[field]
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        if value != default and name in AUDIENCES and field not in AUDIENCES[name].takes:
+            option = _OPTIONS.get(field, field)
+            raise typer.BadParameter(f"--{option} means nothing to members behind {name}")
 
 
 def _chosen(

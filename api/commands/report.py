@@ -24,20 +24,15 @@ from api.console import run
 from engagement.routes import GOALS
 from engagement.words import Status
 from store.reports.registry import REPORTS, Name
-from store.reports.report import MOST_PERIOD, By, document
+from store.reports.report import MOST_COST, By, document
 
 app = typer.Typer()
-
-Period = Annotated[
-    int,
-    typer.Option(min=1, max=MOST_PERIOD, metavar="DAYS", help="Days over which moves count."),
-]
 
 
 @app.command()
 def tiers(
     as_of: AsOf = None,
-    period: Period = 30,
+    period: Span = 30,
     format: Formats = Format.TABLE,
     output: Output = None,
     json: Json = False,
@@ -52,7 +47,7 @@ def tiers(
 @app.command()
 def flow(
     as_of: AsOf = None,
-    period: Period = 30,
+    period: Span = 30,
     by: Annotated[By, typer.Option(help="What the rows are about.")] = By.STATUS,
     rules: Rules = None,
     format: Formats = Format.TABLE,
@@ -100,18 +95,14 @@ def routes(
     success: upward by every step between; fast: upward, with steps skipped; detour: through
     dormancy, or with a fall. With `other` and `on the way` the rows add up to the population.
     """
-    goal, begin = status_of("--to", to), None if start is None else status_of("--from", start)
-    if goal not in GOALS or goal is begin:
-        words = ", ".join(one.value for one in GOALS if one is not begin)
-        raise typer.BadParameter(f"--to is {to!r}; expected one of {words}")
     _run(
         "routes",
         as_of,
         Format.JSON if json else format,
         output,
         rules=rules,
-        to=goal,
-        start=begin,
+        to=status_of("--to", to),
+        start=None if start is None else status_of("--from", start),
         joined=days_of("--joined", joined),
         arrived=days_of("--arrived", arrived),
         venue=venue,
@@ -150,9 +141,9 @@ def conversion(
 
 @app.command()
 def recycling(
-    since: Annotated[
+    dormant: Annotated[
         str | None,
-        typer.Option("--dormant", metavar="FIRST..LAST", help="Who became dormant on these days."),
+        typer.Option(metavar="FIRST..LAST", help="Who became dormant on these days."),
     ] = None,
     as_of: AsOf = None,
     rules: Rules = None,
@@ -162,7 +153,7 @@ def recycling(
 ) -> None:
     """Say who became dormant, who came back, to what, after how long."""
     form = Format.JSON if json else format
-    _run("recycling", as_of, form, output, rules=rules, arrived=days_of("--dormant", since))
+    _run("recycling", as_of, form, output, rules=rules, dormant=days_of("--dormant", dormant))
 
 
 @app.command("first-response")
@@ -227,7 +218,9 @@ def value(
     ] = None,
     contact_cost: Annotated[
         float | None,
-        typer.Option(min=0, max=1e9, metavar="AMOUNT", help="What a contact costs, in any money."),
+        typer.Option(
+            min=0, max=MOST_COST, metavar="AMOUNT", help="What a contact costs, in any money."
+        ),
     ] = None,
     as_of: AsOf = None,
     period: Span = 30,

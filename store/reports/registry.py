@@ -86,7 +86,7 @@ REPORTS: Final[Mapping[Name, Kept]] = {
     Name.RECYCLING: Kept(
         retention.recycled,
         "Who became dormant, who came back, to what, after how long.",
-        frozenset({"arrived"}),
+        frozenset({"dormant"}),
     ),
     Name.GOALS: Kept(
         goals.reached, "Goals: the flows they take on each edge, and what came about."

@@ -17,6 +17,8 @@ from store.rules import ActiveRules
 
 #: The longest period that a report compares, in days.
 MOST_PERIOD: Final = 3650
+#: The most that a contact may cost, in any money.
+MOST_COST: Final = 1e9
 
 Row = Mapping[str, Any]
 Document = dict[str, Any]
@@ -81,6 +83,7 @@ class Question:
     start: Status | None = None
     joined: Days = Days()
     arrived: Days = Days()
+    dormant: Days = Days()
     venue: str | None = None
     steps: tuple[Status, ...] = GOALS
     limits: Mapping[Status, int] = field(default_factory=dict)

@@ -155,7 +155,7 @@ _RECYCLING: Final = (
 async def recycled(sources: Sources, question: Question) -> Report:
     """Who became dormant, who came back, to what, after how long."""
     history = await sources.history()
-    days = question.arrived
+    days = question.dormant
     found = recycling(history, first=days.first, last=min(days.last, question.day), watch=WATCH)
     rows = tuple(
         {

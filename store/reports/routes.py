@@ -28,8 +28,11 @@ _ALWAYS: Final = Days()
 async def found_routes(sources: Sources, question: Question) -> tuple[History, Routes]:
     """The routes that are asked about, by positions in the history.
 
-    Raises NotAsked for a step that is none, and for a venue in which nobody began.
+    Raises NotAsked for a goal or a step that is none, and for a venue in which nobody began.
     """
+    if question.to not in GOALS or question.to is question.start:
+        words = ", ".join(one.value for one in GOALS if one is not question.start)
+        raise NotAsked(f"no route leads to {question.to.value} here; expected one of {words}")
     if none := [one.value for one in question.steps if one not in GOALS]:
         words = ", ".join(one.value for one in GOALS)
         raise NotAsked(f"{', '.join(none)} cannot be a step upward; expected some of {words}")

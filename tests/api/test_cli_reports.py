@@ -192,3 +192,14 @@ def test_numbers_are_no_formulas() -> None:
     document = {"as_of": "2026-11-20", "rows": [dict(row) for row in rows]}
     lines = written(report, document, Format.CSV).decode().splitlines()
     assert lines == ["as_of,text,change", "2026-11-20,'\t=1,-5", "2026-11-20,,3"]
+
+
+def test_options_that_mean_nothing_to_a_list_are_refused(filled: str) -> None:
+    for options, option in (
+        (("--status", "fan", "--venue", "qa"), "--venue"),
+        (("--report", "recycling", "--arrived", "2026-01-01.."), "--arrived"),
+        (("--report", "routes", "--row", "now member", "--dormant", "2026-01-01.."), "--dormant"),
+    ):
+        done = ikusei("export", "audience", *options, database_url=filled)
+        assert done.returncode == 2, options
+        assert f"{option} means nothing" in " ".join(done.stderr.split())
