@@ -12,9 +12,9 @@ import strawberry
 
 from engagement import rules as rule_files
 from engagement import words
-from schema.catalog import RuleSet, rule_set_of
 from schema.context import Context
 from schema.costs import about
+from schema.rule_sets import RuleSet, rule_set_of
 from schema.scopes import MANAGER, needs
 from schema.simulation import BY_STATUS
 from schema.words import Status

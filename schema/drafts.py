@@ -1,21 +1,23 @@
-"""Rules as a question is given them: a version, a text, other bars."""
+"""Rules as a question is given them (a version, a text, other bars), and how two of them differ."""
 
 # ruff: noqa: D101 - the descriptions of types and fields are their docstrings
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import strawberry
 
 from engagement import words
-from engagement.rules import MAX_CHARACTERS, RuleErrors, load
+from engagement.rules import MAX_CHARACTERS, Change, RuleErrors, load
 from engagement.rules_read import MAX_ENTER
 from schema.context import Context
 from schema.errors import Refused
 from schema.ids import from_id
+from schema.scopes import MANAGER, needs
 from sources.parse import BAD_TEXT
 from store import rules
 
@@ -46,6 +48,23 @@ class MembersWanted:
     connector: int
     fan: int
     supporter: int
+
+
+@needs(*MANAGER)
+@strawberry.type(description="A setting that differs; None where it is not there.")
+class RuleChange:
+    place: str = strawberry.field(description="Such as thresholds.support.enter.")
+    before: str | None
+    after: str | None
+    text: str = strawberry.field(description="As `ikusei rules diff` prints it.")
+
+
+def changes_of(changes: Sequence[Change]) -> list[RuleChange]:
+    """Differences of rules as GraphQL tells them."""
+    return [
+        RuleChange(place=one.place, before=one.before, after=one.after, text=str(one))
+        for one in changes
+    ]
 
 
 async def drafted(

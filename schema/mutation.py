@@ -14,7 +14,6 @@ from typing import Annotated
 import strawberry
 
 from engagement.rules import RuleErrors
-from schema.catalog import RuleSet, rule_set_of
 from schema.context import Asked, Siblings
 from schema.goals import Goal, goal_of
 from schema.ids import from_id, member_number, to_id
@@ -28,6 +27,7 @@ from schema.records import (
     RetractionInput,
     ViewsInput,
 )
+from schema.rule_sets import RuleSet, rule_set_of
 from schema.scopes import BOTH, MANAGER, SITE, Needs, needs
 from schema.types import Member, member_of
 from schema.words import Status

@@ -13,13 +13,13 @@ from typing import Annotated
 import strawberry
 
 from schema.arguments import findable
-from schema.catalog import rule_set_of
 from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
 from schema.costs import costs
 from schema.errors import Refused
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
+from schema.rule_sets import rule_set_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (

@@ -12,7 +12,7 @@ import strawberry
 
 from schema import audit
 from schema.audit import AuditEntry, AuditFilter
-from schema.catalog import ActionTypeSeen, RuleSet, action_type, rule_set_of, unclassified
+from schema.catalog import ActionTypeSeen, action_type, unclassified
 from schema.comparison import RuleSetComparison, compared
 from schema.connections import After, Connection, First, connection, page_size
 from schema.context import Asked, Siblings, asked_day
@@ -20,6 +20,7 @@ from schema.costs import about, costs
 from schema.drafts import BarsInput, Draft, MembersWanted, Toml, drafted, wanted_of
 from schema.errors import Refused
 from schema.ids import from_cursor, from_id, to_cursor
+from schema.rule_sets import RuleSet, rule_set_of
 from schema.scopes import BOTH, MANAGER, Needs, needs
 from schema.simulation import Question, Simulation, simulation_of
 from schema.suggestions import Suggestions, suggested

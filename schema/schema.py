@@ -5,9 +5,9 @@ from __future__ import annotations
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from schema.catalog import RuleSet
 from schema.mutation import Mutation
 from schema.query import Query
+from schema.rule_sets import RuleSet
 from schema.scalars import COUNT, Count
 from schema.scopes import GatedExecutor
 from schema.subscription import Subscription

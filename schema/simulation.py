@@ -15,10 +15,10 @@ import strawberry
 from engagement import rules as rule_files
 from engagement import simulate, words
 from engagement.distribution import basis
-from schema.catalog import RuleChange, changes_of
 from schema.connections import First, page_size
 from schema.context import Asked, Context, Siblings
 from schema.costs import about, costs
+from schema.drafts import RuleChange, changes_of
 from schema.measures import StatusCount, status_counts
 from schema.scalars import Count
 from schema.scopes import MANAGER, needs
