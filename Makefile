@@ -11,6 +11,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Each test process has a PostgreSQL of its own: more than four help no further. Tests of one group
 # share what is dear to make, such as an imported archive, and so a process.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+# Tests start Python hundreds of times: what it compiled once is to be there the next time.
+unexport PYTHONDONTWRITEBYTECODE
 # npm writes it when it is done.
 NODE := tests/node/node_modules/.package-lock.json
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
