@@ -32,9 +32,8 @@ from schema.measures import (
 from schema.scopes import MANAGER, needs
 from schema.words import Status
 from store.db import day_date
-from store.reports.months import months_between
 from store.reports.report import Days, Question
-from store.reports.retention import LIMITS, SUSTAIN, WATCH, WITHIN
+from store.reports.retention import LIMITS, SUSTAIN, WATCH, WITHIN, cohorts
 
 
 @needs(*MANAGER)
@@ -244,9 +243,6 @@ def _statuses(found: tuple[flow.Flow, ...]) -> list[StatusFlow]:
 
 def _cohorts(history: History, joined: Days, day: int) -> list[Cohort]:
     entry, now = history.entry, history.placed.at(day)
-    first = max(int(entry.min(initial=day)), joined.first)
-    months = months_between(first, min(day, joined.last))
-    found = retention.conversion(history, months, within=WITHIN, sustain=SUSTAIN)
     return [
         Cohort(
             first=day_date(one.first),
@@ -258,7 +254,7 @@ def _cohorts(history: History, joined: Days, day: int) -> list[Cohort]:
             sustained=one.sustained,
             sustained_share=estimate_of(one.sustained_share),
         )
-        for one in found
+        for one in cohorts(history, joined, day)
     ]
 
 

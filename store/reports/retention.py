@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engagement.flow import stagnation, stays
-from engagement.retention import conversion, recycling, until_first_status
+from engagement.history import History
+from engagement.retention import Cohort, conversion, recycling, until_first_status
 from engagement.words import Status
 from store.reports.months import month_of, months_between
 from store.reports.report import (
     Column,
+    Days,
     Kind,
     Question,
     Report,
@@ -99,15 +101,26 @@ _CONVERSION: Final = (
 )
 
 
+def cohorts(history: History, joined: Days, day: int) -> tuple[Cohort, ...]:
+    """How far those came who joined on the days ``joined``, by the month in which they did.
+
+    A month of which only some days are asked about is the cohort of these.
+    """
+    first = max(int(history.entry.min(initial=day)), joined.first)
+    last = min(day, joined.last)
+    if first > last:
+        return ()
+    months = [
+        (max(begin, joined.first), min(end, joined.last))
+        for begin, end in months_between(first, last)
+    ]
+    return conversion(history, months, within=WITHIN, sustain=SUSTAIN)
+
+
 async def converted(sources: Sources, question: Question) -> Report:
     """How many newcomers rose and stayed, by the month in which they joined."""
     history = await sources.history()
-    first = max(int(history.entry.min(initial=question.day)), question.joined.first)
-    last = question.joined.last
-    months = [
-        (max(begin, first), min(end, last))
-        for begin, end in months_between(first, min(question.day, last))
-    ]
+    joined = question.joined
     rows = tuple(
         {
             "cohort": month_of(one.first),
@@ -117,9 +130,9 @@ async def converted(sources: Sources, question: Question) -> Report:
             "sustained": one.sustained,
             **told(one.sustained_share, "sustained_share"),
         }
-        for one in conversion(history, months, within=WITHIN, sustain=SUSTAIN)
+        for one in cohorts(history, joined, question.day)
     )
-    curve = until_first_status(history, first=first, last=last)
+    curve = until_first_status(history, first=joined.first, last=joined.last)
     return Report(
         name="conversion",
         title="Newcomers who rose to one of the four statuses, and who stayed",

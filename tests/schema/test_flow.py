@@ -161,6 +161,29 @@ async def test_the_flow_report_says_what_the_reports_say(peopled: Asker) -> None
     assert (back["to"], back["returns"], back["rose"]) == ("MEMBER", 12, 0)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2026-02-01", "2026-02-08", [("2026-02", 0)]),
+        ("2026-02-09", "2026-02-09", [("2026-02", 2)]),
+        ("2026-02-10", None, [("2026-02", 0), ("2026-03", 0)]),
+        ("2026-03-02", None, []),
+        (None, "2001-01-01", []),
+    ],
+)
+async def test_cohorts_are_of_those_who_joined_on_the_days_that_are_asked_about(
+    peopled: Asker, first: str | None, last: str | None, expected: list[tuple[str, int]]
+) -> None:
+    joined = {"first": first, "last": last}
+    document_ = "query ($j: DayRange) { flowReport { cohorts(joined: $j) { first last joined } } }"
+    found = (await peopled(document_, j=joined))["flowReport"]["cohorts"]
+    assert [(one["first"][:7], one["joined"]) for one in found] == expected
+    assert all((first or "") <= one["first"] for one in found)
+    assert all(one["last"] <= (last or "9") for one in found)
+    told = (await peopled(GENERIC, name="CONVERSION", options={"joined": joined}))["report"]
+    assert [(row["cohort"], row["joined"]) for row in told["rows"]] == expected
+
+
 async def test_routes_lead_to_the_members_who_took_them(peopled: Asker) -> None:
     found = (await peopled(ROUTES))["routes"]
     assert (found["population"], found["arrived"], found["elsewhen"]) == (8, 7, 0)
