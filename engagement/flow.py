@@ -83,26 +83,47 @@ def flows(history: History, since: int, day: int) -> tuple[Flow, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Moves from one status to another by the members' own points, and by how many members."""
+    """Moves from one status to another by the members' own points, and by how many members.
+
+    ``moves_before`` are those of the period of the same length before.
+    """
 
     before: Status
     after: Status
     moves: int
     members: int
+    moves_before: int
 
 
 def edges(own: Periods, first: int, last: int) -> tuple[Edge, ...]:
-    """The moves of the days from ``first`` to ``last``, the most frequent first."""
-    rows = own.moved & (own.start >= first) & (own.start <= last)
-    kind = own.before[rows] * _SIZE + own.status[rows]
-    each = np.unique(np.stack([kind, own.member[rows]]), axis=1)[0]
-    moves = np.bincount(kind, minlength=_SIZE * _SIZE)
-    members = np.bincount(each, minlength=_SIZE * _SIZE)
+    """The moves of the days from ``first`` to ``last``, the most frequent first.
+
+    What somebody did only in the period before is told too: that nobody does it any more.
+    """
+    kind = own.before * _SIZE + own.status
+
+    def within(first: int, last: int) -> Bools:
+        found: Bools = own.moved & (own.start >= first) & (own.start <= last)
+        return found
+
+    def count(kinds: Ints) -> Ints:
+        return np.bincount(kinds, minlength=_SIZE * _SIZE)
+
+    now = within(first, last)
+    then = within(2 * first - last - 1, first - 1)
+    moves, moves_before = count(kind[now]), count(kind[then])
+    members = count(np.unique(np.stack([kind[now], own.member[now]]), axis=1)[0])
     found = [
-        Edge(STATUSES[i // _SIZE], STATUSES[i % _SIZE], int(moves[i]), int(members[i]))
-        for i in np.flatnonzero(moves).tolist()
+        Edge(
+            STATUSES[i // _SIZE],
+            STATUSES[i % _SIZE],
+            int(moves[i]),
+            int(members[i]),
+            int(moves_before[i]),
+        )
+        for i in np.flatnonzero(moves + moves_before).tolist()
     ]
-    return tuple(sorted(found, key=lambda edge: -edge.moves))
+    return tuple(sorted(found, key=lambda edge: (-edge.moves, -edge.moves_before)))
 
 
 @dataclass(frozen=True, slots=True)

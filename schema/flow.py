@@ -66,6 +66,9 @@ class FlowEdge:
     after: Status
     moves: int
     members: int
+    moves_before: int = strawberry.field(
+        description="How many there were in the period of the same length before."
+    )
 
 
 @needs(*MANAGER)
@@ -163,11 +166,19 @@ class FlowReport:
         since = self.question.since
         return _statuses(flow.flows(self.history, since - self.question.period_days, since))
 
-    @strawberry.field(description="Every move in the period, by edge.", directives=about(20))
+    @strawberry.field(
+        description="Every move in the period or the one before it, by edge.", directives=about(20)
+    )
     def edges(self) -> list[FlowEdge]:
         found = flow.edges(self.history.own, self.question.since + 1, self.question.day)
         return [
-            FlowEdge(before=e.before, after=e.after, moves=e.moves, members=e.members)
+            FlowEdge(
+                before=e.before,
+                after=e.after,
+                moves=e.moves,
+                members=e.members,
+                moves_before=e.moves_before,
+            )
             for e in found
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -94,27 +94,22 @@ def _row(now: Flow, then: Flow) -> Row:
 
 
 def _by_edge(history: History, question: Question) -> Report:
-    first, last = question.since + 1, question.day
-    earlier = {
-        (edge.before, edge.after): edge.moves
-        for edge in edges(history.own, first - question.period_days, question.since)
-    }
-    rows: tuple[dict[str, Any], ...] = tuple(
+    rows = tuple(
         {
             "from": edge.before.value,
             "to": edge.after.value,
             "moves": edge.moves,
             "members": edge.members,
-            "moves_before": earlier.get((edge.before, edge.after), 0),
+            "moves_before": edge.moves_before,
         }
-        for edge in edges(history.own, first, last)
+        for edge in edges(history.own, question.since + 1, question.day)
     )
     return Report(
         name="flow",
         title="Moves by members' own points during the period",
         columns=_BY_EDGE,
         rows=rows,
-        totals={"population": len(history.ids), "moves": sum(row["moves"] for row in rows)},
+        totals={"population": len(history.ids), **summed(rows, "moves", "moves_before")},
         notes=("Every move counts, also that of a member who came back to where they were.",),
     )
 

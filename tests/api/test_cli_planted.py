@@ -233,10 +233,12 @@ def test_edges_are_as_planted(imported: Imported, day: date) -> None:
                 "members": len(members[a, b]),
                 "moves_before": earlier[a, b],
             }
-            for (a, b), n in moves.items()
+            for a, b in moves.keys() | earlier.keys()
+            for n in [moves[a, b]]
         ),
         key=str,
     )
+    assert found["totals"]["moves_before"] == earlier.total()
     assert found["totals"]["moves"] == moves.total() > 100
 
 

@@ -69,18 +69,31 @@ def test_a_flow_counts_everybody_by_where_they_stood_before_and_after(community,
 def test_edges_are_all_moves_of_those_days(community, one, other):
     first, last = sorted((one, other))
     moves, who = Counter[tuple[int, int]](), defaultdict[tuple[int, int], set[int]](set)
+    earlier = Counter[tuple[int, int]]()
+    length = last - first + 1
     for number, life in enumerate(community):
-        for day in range(first, last + 1):
+        for day in range(first - length, last + 1):
             kind = (life.on(day - 1), life.on(day))
-            if kind[0] not in {NOBODY, kind[1]}:
-                moves[kind] += 1
-                who[kind].add(number)
+            if kind[0] in {NOBODY, kind[1]}:
+                continue
+            if day < first:
+                earlier[kind] += 1
+                continue
+            moves[kind] += 1
+            who[kind].add(number)
     found = edges(periods_of(community), first, last)
-    assert {
-        (STATUSES.index(edge.before), STATUSES.index(edge.after)): (edge.moves, edge.members)
+    told = {
+        (STATUSES.index(edge.before), STATUSES.index(edge.after)): (
+            edge.moves,
+            edge.members,
+            edge.moves_before,
+        )
         for edge in found
-    } == {kind: (n, len(who[kind])) for kind, n in moves.items()}
-    assert len(found) == len(moves)
+    }
+    assert told == {
+        kind: (moves[kind], len(who[kind]), earlier[kind]) for kind in moves.keys() | earlier.keys()
+    }
+    assert len(found) == len(told)
     assert [edge.moves for edge in found] == sorted((edge.moves for edge in found), reverse=True)
 
 

@@ -18,7 +18,7 @@ from store.db import Database, day_date, day_number
 from store.history import history
 from store.moment import Newest, moment
 from store.reports.registry import REPORTS, Name
-from store.reports.report import Question, Sources, document
+from store.reports.report import By, Question, Sources, document
 from tests.schema.asking import NOW, Asker, at, community, likes, seed
 
 GENERIC = """
@@ -133,7 +133,7 @@ async def test_the_flow_report_says_what_the_reports_say(peopled: Asker) -> None
         await peopled(
             """{ flowReport(periodDays: 30) { asOf since population archive
             tiers { status before came joined out promoted fallen aged held count net }
-            previous { status net } edges { before after moves members }
+            previous { status net } edges { before after moves members movesBefore }
             cohorts { first joined reached reachedShare { value low high } tiers { count } }
             stays { status stays ended median { value low high } }
             stagnation(limits: [{status: DORMANT, days: 1}]) { status limit count over
@@ -148,6 +148,11 @@ async def test_the_flow_report_says_what_the_reports_say(peopled: Asker) -> None
     ] == [
         (row["status"], row["count"], row["came"], row["out"], row["net"]) for row in flow["rows"]
     ]
+    by_edge = await _document(peopled.database, Name.FLOW, by=By.EDGE)
+    assert [
+        (e["before"].lower(), e["after"].lower(), e["moves"], e["members"], e["movesBefore"])
+        for e in found["edges"]
+    ] == [tuple(row.values()) for row in by_edge["rows"]]
     assert [t["net"] for t in found["previous"]] == [row["net_before"] for row in flow["rows"]]
     assert found["population"] == flow["totals"]["population"] == 8
     assert sum(t["before"] + t["came"] - t["out"] for t in found["tiers"]) == 8
