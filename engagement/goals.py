@@ -1,11 +1,13 @@
 """Goals: so many members of a status by a day, and the flows that this takes on each edge.
 
 The arithmetic is meant to be checked by hand: rates of the time before the goal was set go on as
-they were, except those into the status, which are asked to grow alike until the goal is met.
+they were, except those into the status, which are asked to grow alike until the goal is met. Where
+there are to be fewer of a status, such as the dormant, it is those out of it that are asked to.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +20,9 @@ from engagement.words import STATUSES, Status
 
 #: Days before a goal was set whose flows are taken as the usual ones.
 LOOK_BACK: Final = 90
+
+#: An edge: the status at its other end, moves before the goal was set, and since.
+_Moves = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,10 @@ class Plan:
     """What a goal takes, and how far it is.
 
     ``began`` had the status when it was set, ``now`` have it, ``planned`` would be on a straight
-    line. ``inflow`` are the moves into it that are needed in all, with the interval that comes from
-    not knowing well how many leave; where nobody came in before, edges cannot share it out.
+    line. ``inflow`` and ``outflow`` are the moves into it and out of it, whose difference is the
+    rise: one of them is foreseen at the usual rate, with the interval that comes from not knowing
+    it well, and the other is what is needed beside it. Where nobody went that way before, its edges
+    cannot share it out.
     """
 
     goal: Goal
@@ -60,70 +67,88 @@ class Plan:
     now: int
     planned: float
     inflow: Estimate
+    outflow: Estimate
     into: tuple[EdgePlan, ...]
     out: tuple[EdgePlan, ...]
+
+    @property
+    def rises(self) -> bool:
+        """Whether there are to be no fewer than there were."""
+        return self.goal.target >= self.began
+
+    @property
+    def on_course(self) -> bool:
+        """Whether the straight line is reached."""
+        return self.now >= self.planned if self.rises else self.now <= self.planned
 
 
 def plan(goal: Goal, history: History) -> Plan:
     """The plan of a goal, and how far it is at the end of the history.
 
     Who leaves is foreseen at the usual rate per member and day, for a number that grows on a
-    straight line. The history must begin before the goal was set.
+    straight line; where there are to be fewer, who comes at the usual rate per day. The history
+    must begin before the goal was set.
     """
     code = STATUSES.index(goal.status)
     began = int((history.placed.at(goal.from_day) == code).sum())
-    days = goal.by_day - goal.from_day
-    passed = min(history.until, goal.by_day) - goal.from_day
-    part = passed / days
+    last = min(history.until, goal.by_day)
+    part = (last - goal.from_day) / (goal.by_day - goal.from_day)
     into = _edges(history, goal, code, into=True)
     out = _edges(history, goal, code, into=False)
-    stayed = _member_days(history, code, goal.from_day)
-    # So many member-days of the status lie ahead.
-    ahead = (began + goal.target) / 2 * days
-    leave = _scaled(_poisson(sum(usual for _, usual, _ in out)), ahead / stayed if stayed else None)
-    inflow = _needed(goal.target - began, leave)
-    came = sum(usual for _, usual, _ in into)
+    came, left = (sum(usual for _, usual, _ in edges) for edges in (into, out))
+    rise = goal.target - began
+    if rise >= 0:
+        outflow = _scaled(_poisson(left), _lives_ahead(history, goal, code, began))
+        inflow = _more(outflow, rise)
+    else:
+        inflow = _scaled(_poisson(came), _days_ahead(history, goal))
+        outflow = _more(inflow, -rise)
     return Plan(
         goal=goal,
         began=began,
-        now=int((history.placed.at(min(history.until, goal.by_day)) == code).sum()),
-        planned=began + (goal.target - began) * part,
+        now=int((history.placed.at(last) == code).sum()),
+        planned=began + rise * part,
         inflow=inflow,
+        outflow=outflow,
         into=tuple(
-            _plan(goal, edge, usual, actual, inflow.value, _per(usual, came), part)
-            for edge, usual, actual in into
+            EdgePlan(None if edge == NOBODY else STATUSES[edge], goal.status, usual, *told)
+            for (edge, usual, _), told in zip(into, _shared(into, inflow, part), strict=True)
         ),
         out=tuple(
-            _plan(goal, edge, usual, actual, ahead, _per(usual, stayed), part, out=True)
-            for edge, usual, actual in out
+            EdgePlan(goal.status, STATUSES[edge], usual, *told)
+            for (edge, usual, _), told in zip(out, _shared(out, outflow, part), strict=True)
         ),
     )
 
 
-def _plan(
-    goal: Goal,
-    edge: int,
-    usual: int,
-    actual: int,
-    all_: float | None,
-    share: float | None,
-    part: float,
-    *,
-    out: bool = False,
-) -> EdgePlan:
-    needed = None if all_ is None or share is None else all_ * share
-    other = None if edge == NOBODY else STATUSES[edge]
-    before, after = (goal.status, other) if out else (other, goal.status)
-    assert after is not None
-    return EdgePlan(before, after, usual, needed, None if needed is None else needed * part, actual)
+def _shared(
+    edges: Sequence[_Moves], flow: Estimate, part: float
+) -> Iterator[tuple[float | None, float | None, int]]:
+    """What each of ``edges`` takes of a flow, as they shared the usual one; by now; and took."""
+    whole = sum(usual for _, usual, _ in edges)
+    for _, usual, actual in edges:
+        needed = None
+        if flow.value is not None and (whole or not flow.value):
+            needed = flow.value * usual / max(whole, 1)
+        yield needed, None if needed is None else needed * part, actual
 
 
-def _per(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _lives_ahead(history: History, goal: Goal, code: int, began: int) -> float | None:
+    """The member-days of the status that lie ahead, by those that lie behind (None: none do)."""
+    stayed = _member_days(history, code, goal.from_day)
+    ahead = (began + goal.target) / 2 * (goal.by_day - goal.from_day)
+    return ahead / stayed if stayed else None
 
 
-def _edges(history: History, goal: Goal, code: int, *, into: bool) -> list[tuple[int, int, int]]:
-    """Edges of a status: the status at the other end, moves before the goal was set, and since."""
+def _days_ahead(history: History, goal: Goal) -> float | None:
+    """The days that lie ahead, by those of LOOK_BACK on which anybody was here (None: none)."""
+    first = int(history.entry.min(initial=goal.from_day + 1))
+    behind = min(LOOK_BACK, goal.from_day - first + 1)
+    return (goal.by_day - goal.from_day) / behind if behind > 0 else None
+
+
+def _edges(history: History, goal: Goal, code: int, *, into: bool) -> list[_Moves]:
+    """The edges into a status, or out of it."""
     own = history.own
     rows = (own.status == code) if into else (own.before == code)
     other = own.before if into else own.status
@@ -165,9 +190,8 @@ def _scaled(estimate: Estimate, by: float | None) -> Estimate:
     return Estimate(estimate.value * by, estimate.low * by, estimate.high * by)
 
 
-def _needed(rise: int, leave: Estimate) -> Estimate:
+def _more(estimate: Estimate, by: int) -> Estimate:
     low, value, high = (
-        None if one is None else max(0.0, rise + one)
-        for one in (leave.low, leave.value, leave.high)
+        None if one is None else one + by for one in (estimate.low, estimate.value, estimate.high)
     )
     return Estimate(value, low, high)

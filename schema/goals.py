@@ -33,8 +33,8 @@ class GoalEdge:
         description=f"How many there were in the {goals.LOOK_BACK} days before the goal was set."
     )
     needed: float | None = strawberry.field(
-        description="How many it takes until the day of the goal; of an edge that leads out, how "
-        "many are to be expected. None where the time before tells nothing."
+        description="How many it takes until the day of the goal; the other way (out, where there "
+        "are to be more), how many are to be expected. None where the time before tells nothing."
     )
     planned: float | None = strawberry.field(description="Of these, by now on a straight line.")
     actual: int = strawberry.field(description="How many there were since the goal was set.")
@@ -48,8 +48,13 @@ class GoalPlan:
     planned: float = strawberry.field(description="How many would, on a straight line.")
     inflow: Estimate = strawberry.field(
         description="How many must come to it in all: the rise, and what makes up for those who "
-        "leave at the usual rate."
+        "leave at the usual rate. Where there are to be fewer: how many come at the usual rate."
     )
+    outflow: Estimate = strawberry.field(
+        description="How many leave it in all at the usual rate; where there are to be fewer, how "
+        "many must: the fall, and what makes up for those who come."
+    )
+    on_course: bool = strawberry.field(description="Whether `now` has reached `planned`.")
     into: list[GoalEdge] = strawberry.field(directives=about(6))
     out: list[GoalEdge] = strawberry.field(directives=about(6))
 
@@ -102,6 +107,8 @@ def _plan(found: goals.Plan) -> GoalPlan:
         now=found.now,
         planned=found.planned,
         inflow=estimate_of(found.inflow),
+        outflow=estimate_of(found.outflow),
+        on_course=found.on_course,
         into=[_edge(one) for one in found.into],
         out=[_edge(one) for one in found.out],
     )

@@ -47,12 +47,13 @@ async def reached(sources: Sources, question: Question) -> Report:
         rows=rows,
         totals={
             "goals": len(found),
-            "on_course": sum(one.now >= one.planned for _, one in found),
+            "on_course": sum(one.on_course for _, one in found),
         },
         notes=(
             *(() if found else ("No goal has been set before this day: `ikusei goals set`.",)),
             "Needed: what the rise takes, and what makes up for those who leave at the usual rate.",
-            f"Usual: in the {LOOK_BACK} days before the goal was set; the inflow is shared out so.",
+            "Where there are to be fewer: what the fall takes, and those who come as usual.",
+            f"Usual: in the {LOOK_BACK} days before the goal was set; the flow is shared out so.",
             "Planned: the part of it that lies behind us on a straight line. It foretells nothing.",
         ),
     )
@@ -76,15 +77,17 @@ def _rows(one: Plan) -> Iterator[dict[str, Any]]:
     for flow, edges in (("in", one.into), ("out", one.out)):
         for edge in edges:
             yield {**goal, **none, "flow": flow, **_edge(edge)}
+    status = one.goal.status.value
+    edges, needed = (one.into, one.inflow) if one.rises else (one.out, one.outflow)
     yield {
         **goal,
         **none,
+        "to" if one.rises else "from": status,
         "flow": "in all",
-        "to": one.goal.status.value,
-        "usual": sum(edge.usual for edge in one.into),
-        **told(one.inflow, "needed", 1),
+        "usual": sum(edge.usual for edge in edges),
+        **told(needed, "needed", 1),
         "planned": None,
-        "actual": sum(edge.actual for edge in one.into),
+        "actual": sum(edge.actual for edge in edges),
     }
 
 

@@ -63,6 +63,47 @@ def test_a_plan_worked_out_by_hand() -> None:
     assert rose.planned == pytest.approx((3 + leave) * 3 / 8)
 
 
+def test_fewer_of_a_status_take_more_who_leave_it() -> None:
+    # On day 59 the goal is set: 1 supporter by day 79, and it is day 69 now. There is anybody from
+    # day 0 on, so that the usual is that of 60 days, in which four joined as supporter and one left
+    # to member; two have left since, one of them to be a fan.
+    fan = STATUSES.index(Status.FAN)
+    lives: list[Life] = [
+        [(0, SUPPORTER), (65, MEMBER)],
+        [(10, SUPPORTER), (50, MEMBER)],
+        [(20, SUPPORTER), (66, fan)],
+        [(30, SUPPORTER)],
+        [(61, SUPPORTER)],
+    ]
+    found = plan(Goal(Status.SUPPORTER, 1, from_day=59, by_day=79), _history(lives, 69))
+    assert (found.began, found.now, found.planned) == (3, 2, 2.0)
+    assert found.on_course
+    # Four in 60 days are 4/3 in 20; with them 2 + 4/3 must leave.
+    assert found.inflow.value == pytest.approx(4 / 3)
+    assert found.outflow.value == pytest.approx(2 + 4 / 3)
+    assert found.outflow.low is not None
+    assert found.outflow.high is not None
+    # The exact interval of four events is 1.09 to 10.24.
+    assert found.outflow.low == pytest.approx(2 + 1.09 / 3, rel=0.02)
+    assert found.outflow.high == pytest.approx(2 + 10.24 / 3, rel=0.02)
+    (joined,) = found.into
+    assert (joined.before, joined.usual, joined.actual) == (None, 4, 1)
+    assert (joined.needed, joined.planned) == pytest.approx((4 / 3, 2 / 3))
+    out = {edge.after: (edge.usual, edge.actual, edge.needed) for edge in found.out}
+    assert out == {
+        Status.MEMBER: (1, 1, pytest.approx(10 / 3)),
+        Status.FAN: (0, 1, 0.0),
+    }
+    behind = plan(Goal(Status.SUPPORTER, 0, from_day=59, by_day=79), _history(lives, 69))
+    assert (behind.now, behind.planned, behind.on_course) == (2, 1.5, False)
+
+
+def test_more_of_a_status_are_on_course_from_the_line_on() -> None:
+    history = _history([[(0, MEMBER), (105, SUPPORTER)]], 108)
+    on = [plan(Goal(Status.SUPPORTER, n, 100, 116), history).on_course for n in (1, 2, 3)]
+    assert on == [True, True, False]
+
+
 def test_where_nobody_came_before_nothing_is_shared_out() -> None:
     found = plan(
         Goal(Status.SUPPORTER, 2, from_day=100, by_day=110),
@@ -125,9 +166,16 @@ def test_a_plan_is_one_of_the_whole_community(
         100 - LOOK_BACK < day <= 100 and code == status for life in told for day, code in life
     )
     assert sum(edge.usual for edge in found.into) == usual
-    if usual and found.inflow.value is not None:
-        needed = sum(edge.needed or 0 for edge in found.into)
-        assert needed == pytest.approx(found.inflow.value)
-    assert found.inflow.low is not None
+    # What is needed on the edges is what leads from the one number to the other.
     assert found.inflow.value is not None
-    assert 0 <= found.inflow.low <= found.inflow.value
+    assert found.outflow.value is not None
+    assert found.inflow.value - found.outflow.value == pytest.approx(target - found.began)
+    for edges, flow in ((found.into, found.inflow), (found.out, found.outflow)):
+        assert flow.low is not None
+        assert flow.value is not None
+        assert 0 <= flow.low <= flow.value
+        if sum(edge.usual for edge in edges):
+            assert sum(edge.needed or 0 for edge in edges) == pytest.approx(flow.value)
+        elif flow.value:
+            assert {edge.needed for edge in edges} <= {None}
+        assert all((edge.needed is None) == (edge.planned is None) for edge in edges)

@@ -293,13 +293,15 @@ async def test_a_goal_has_a_plan_once_it_is_a_day_old(peopled: Asker) -> None:
     assert (goal["status"], goal["target"], goal["since"]) == ("CONTRIBUTOR", 10, "2026-02-19")
     (found,) = (
         await peopled(
-            """{ goals { id plan { began now planned inflow { value low high }
+            """{ goals { id plan { began now planned onCourse
+            inflow { value low high } outflow { value }
             into { before after usual needed planned actual } out { before after } } } }"""
         )
     )["goals"]
     plan = found["plan"]
     # Half of the 20 days are over.
-    assert (plan["began"], plan["now"], plan["planned"]) == (0, 7, 5.0)
+    assert (plan["began"], plan["now"], plan["planned"], plan["onCourse"]) == (0, 7, 5.0, True)
+    assert (plan["inflow"]["value"], plan["outflow"]["value"]) == (10.0, 0.0)
     actual = {one["before"]: one["actual"] for one in plan["into"]}
     assert actual == {"MEMBER": 6, "NEWCOMER": 1}
     # Nobody came before the goal was set, so that nothing can be shared out.
