@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from engagement.points import Bools
-from engagement.survival import Curve, Estimate, Floats, kaplan_meier, share_of
+from engagement.survival import Estimate, Floats, kaplan_meier, share_of
 
 #: Of fewer threads no times are told: their intervals would say nothing.
 LEAST: Final = 10
@@ -68,7 +68,7 @@ def waiting(
         quarter,
         median,
         three_quarters,
-        within=tuple(_share(curve, hours) for hours in WITHIN_HOURS),
+        within=tuple(curve.over(hours * _HOUR) for hours in WITHIN_HOURS),
     )
 
 
@@ -77,11 +77,3 @@ def _hours(seconds: Estimate) -> Estimate:
         None if one is None else one / _HOUR for one in (seconds.low, seconds.value, seconds.high)
     )
     return Estimate(value, low, high)
-
-
-def _share(curve: Curve, hours: int) -> Estimate:
-    """The share that is over; none or all of them are no ground for an interval."""
-    found = curve.over(hours * _HOUR)
-    # Where nothing waits any longer, it is also known what is over later.
-    value = 1.0 if found.value is None and curve.share[-1] == 0 else found.value
-    return Estimate(value, None, None) if value in {0.0, 1.0} else found

@@ -67,13 +67,19 @@ class Curve:
         return float(self.day[reached[0]]) if len(reached) else None
 
     def over(self, day: int) -> Estimate:
-        """The share that is over by ``day``; None beyond what was watched, if anything is left."""
+        """The share that is over by ``day``; None beyond what was watched, if anything is left.
+
+        Where nothing is over, or all is, the variance is 0 however few were watched: an interval of
+        no width would be a certainty that nobody has, so there is none.
+        """
         row = int(np.searchsorted(self.day, day, "right")) - 1
         share, low, high = (float(of[row]) for of in (self.share, self.low, self.high))
         if not share:
             return Estimate(1.0, None, None)
         if day > self.watched:
             return Estimate(None, None, None)
+        if share == 1:
+            return Estimate(0.0, None, None)
         return Estimate(1 - share, 1 - high, 1 - low)
 
 

@@ -161,13 +161,18 @@ def quantile(curve: list[tuple[int, Told]], part: float) -> Told:
 
 
 def over(lasted: Iterable[tuple[int, bool]], day: int) -> Told:
-    """The share that is over by ``day``; unknown where something goes on and nobody saw so far."""
+    """The share that is over by ``day``; unknown where something goes on and nobody saw so far.
+
+    There is an interval only where some are over, and some are not.
+    """
     everything = list(lasted)
     share, low, high = [at for when, at in survival(everything) if when <= day][-1]
     if share == 0:
         return (1.0, None, None)
     if share is None or low is None or high is None or all(n < day for n, _ in everything):
         return UNTOLD
+    if share == 1:
+        return (0.0, None, None)
     return (1 - share, 1 - high, 1 - low)
 
 
