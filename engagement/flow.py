@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -51,34 +53,98 @@ class Flow:
 
 def flows(history: History, since: int, day: int) -> tuple[Flow, ...]:
     """The flow of each of STATUSES from the end of the day ``since`` to that of ``day``."""
-    was, now = history.placed.at(since), history.placed.at(day)
-    here = now != NOBODY
-    was, now = was[here], now[here]
-    decided = (was != history.own.at(since)[here]) | (now != history.own.at(day)[here])
-    joined, moved = was == NOBODY, (was != now) & (was != NOBODY)
-    rise = RANKS[now] - np.where(joined, 0, RANKS[was])
-    into, out = (joined | moved), moved
+    _, was, now, change = _changes(history, since, day)
 
     def count(those: Bools, by: Ints) -> list[int]:
         found: list[int] = np.bincount(by[those], minlength=_SIZE).tolist()
         return found
 
+    joined, held, decided = (change == one for one in (Change.JOINED, Change.HELD, Change.DECIDED))
     columns = (
         count(~joined, was),
-        count(into, now),
+        count(~held, now),
         count(joined, now),
-        count(moved & decided, now),
-        count(out, was),
-        count(moved & ~decided & (rise > 0), was),
-        count(moved & ~decided & (rise < 0), was),
-        count(moved & ~decided & (rise == 0), was),
-        count(moved & decided, was),
-        count(~joined & ~moved, was),
+        count(decided, now),
+        count(~joined & ~held, was),
+        *(count(change == one, was) for one in (Change.PROMOTED, Change.FALLEN, Change.AGED)),
+        count(decided, was),
+        count(held, was),
     )
     return tuple(
         Flow(status, *numbers)
         for status, numbers in zip(STATUSES, zip(*columns, strict=True), strict=True)
     )
+
+
+class Change(IntEnum):
+    """What became of a member in a period; each who is here at its end has one.
+
+    Up and down are by RANKS and by members' own points; AGED are newcomers whose time was over;
+    DECIDED moved by a lock or a grace, or by the end of one.
+    """
+
+    JOINED = 0
+    PROMOTED = 1
+    FALLEN = 2
+    AGED = 3
+    DECIDED = 4
+    HELD = 5
+
+
+def _changes(history: History, since: int, day: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Of those who are here at the end of ``day``: their positions, status before, status, Change.
+
+    The status before is NOBODY for who JOINED.
+    """
+    here = np.flatnonzero(history.placed.at(day) != NOBODY)
+    was, now = history.placed.at(since)[here], history.placed.at(day)[here]
+    decided = (was != history.own.at(since)[here]) | (now != history.own.at(day)[here])
+    rise = RANKS[now] - RANKS[was]
+    change = np.select(
+        [was == NOBODY, was == now, decided, rise > 0, rise < 0],
+        [Change.JOINED, Change.HELD, Change.DECIDED, Change.PROMOTED, Change.FALLEN],
+        Change.AGED,
+    )
+    return here, was, now, change
+
+
+@dataclass(frozen=True, slots=True)
+class CohortFlow:
+    """Those who joined on the days from ``first`` to ``last``, in a period.
+
+    ``tiers`` are how many have each of STATUSES at its end: in all ``joined`` + ``promoted`` +
+    ``fallen`` + ``aged`` + ``decided`` + ``held``.
+    """
+
+    first: int
+    last: int
+    tiers: tuple[int, ...]
+    joined: int
+    promoted: int
+    fallen: int
+    aged: int
+    decided: int
+    held: int
+
+    @property
+    def count(self) -> int:
+        """How many they are at the end."""
+        return sum(self.tiers)
+
+
+def cohort_flows(
+    history: History, since: int, day: int, cohorts: Sequence[tuple[int, int]]
+) -> tuple[CohortFlow, ...]:
+    """What became of each cohort (the days on which it joined) from ``since`` to ``day``."""
+    here, _, now, change = _changes(history, since, day)
+    entry = history.entry[here]
+    found = []
+    for first, last in cohorts:
+        those = (entry >= first) & (entry <= last)
+        tiers = np.bincount(now[those], minlength=_SIZE).tolist()
+        counts = np.bincount(change[those], minlength=len(Change)).tolist()
+        found.append(CohortFlow(first, last, tuple(tiers), *counts))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from schema.measures import (
 from schema.scopes import MANAGER, needs
 from schema.words import Status
 from store.db import day_date
+from store.reports.flow import by_cohort
 from store.reports.report import Days, Question
 from store.reports.retention import LIMITS, SUSTAIN, WATCH, WITHIN, cohorts
 
@@ -68,6 +69,29 @@ class FlowEdge:
     members: int
     moves_before: int = strawberry.field(
         description="How many there were in the period of the same length before."
+    )
+
+
+@needs(*MANAGER)
+@strawberry.type(
+    description="Those who joined in one month, in a period. `joined` + `promoted` + `fallen` + "
+    "`aged` + `decided` + `held` = `count`."
+)
+class CohortFlow:
+    first: date
+    last: date
+    count: int = strawberry.field(description="How many were here at the end of the period.")
+    tiers: list[StatusCount] = strawberry.field(
+        description="Where they stood at the end of the period.", directives=about(7)
+    )
+    joined: int = strawberry.field(description="Who was not here before the period.")
+    promoted: int = strawberry.field(description="Who rose by their own points.")
+    fallen: int = strawberry.field(description="Who fell or became dormant.")
+    aged: int = strawberry.field(description="Newcomers whose time was over.")
+    decided: int = strawberry.field(description="Who moved by a lock or a grace.")
+    held: int = strawberry.field(description="Who had the same status at both times.")
+    previous: CohortFlow | None = strawberry.field(
+        description="In the period of the same length before; None of that period itself."
     )
 
 
@@ -182,7 +206,18 @@ class FlowReport:
             for e in found
         ]
 
-    @strawberry.field(description="By the month of joining.", directives=about(60))
+    @strawberry.field(
+        description="The period of those who joined in each month.", directives=about(60)
+    )
+    def by_cohort(self) -> list[CohortFlow]:
+        return [
+            _cohort_flow(now, _cohort_flow(then))
+            for now, then in by_cohort(self.history, self.question)
+        ]
+
+    @strawberry.field(
+        description="How far newcomers came, by the month of joining.", directives=about(60)
+    )
     def cohorts(self, joined: DayRange | None = None) -> list[Cohort]:
         return _cohorts(self.history, days_of(joined), self.question.day)
 
@@ -250,6 +285,22 @@ def _statuses(found: tuple[flow.Flow, ...]) -> list[StatusFlow]:
         )
         for one in found
     ]
+
+
+def _cohort_flow(found: flow.CohortFlow, previous: CohortFlow | None = None) -> CohortFlow:
+    return CohortFlow(
+        first=day_date(found.first),
+        last=day_date(found.last),
+        count=found.count,
+        tiers=status_counts(list(found.tiers)),
+        joined=found.joined,
+        promoted=found.promoted,
+        fallen=found.fallen,
+        aged=found.aged,
+        decided=found.decided,
+        held=found.held,
+        previous=previous,
+    )
 
 
 def _cohorts(history: History, joined: Days, day: int) -> list[Cohort]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-import numpy as np
-
-from engagement.columns import NOBODY
-from engagement.flow import Flow, edges, flows
-from engagement.history import RANKS, History
+from engagement.flow import CohortFlow, Flow, cohort_flows, edges, flows
+from engagement.history import History
 from engagement.words import STATUSES
 from store.reports.months import month_of, months_between
 from store.reports.report import By, Column, Kind, Question, Report, Row, Sources, summed
@@ -43,8 +40,14 @@ _BY_COHORT: Final = (
     Column("cohort", Kind.TEXT, "joined"),
     Column("members", Kind.COUNT, "members"),
     *(Column(status.value, Kind.COUNT, status.value) for status in STATUSES),
+    Column("joined", Kind.COUNT, "joined now"),
     Column("promoted", Kind.COUNT, "up"),
     Column("fallen", Kind.COUNT, "down"),
+    Column("aged", Kind.COUNT, None),
+    Column("decided", Kind.COUNT, None),
+    Column("held", Kind.COUNT, "held"),
+    Column("promoted_before", Kind.COUNT, "up before"),
+    Column("fallen_before", Kind.COUNT, "down before"),
 )
 
 
@@ -114,29 +117,43 @@ def _by_edge(history: History, question: Question) -> Report:
     )
 
 
-def _by_cohort(history: History, question: Question) -> Report:
-    was, now = history.placed.at(question.since), history.placed.at(question.day)
-    rise = np.where((was != NOBODY) & (now != NOBODY), RANKS[now] - RANKS[was], 0)
-    own = (history.own.at(question.since) == was) & (history.own.at(question.day) == now)
-    rows = []
-    for first, last in months_between(int(history.entry.min(initial=question.day)), question.day):
-        those = (history.entry >= first) & (history.entry <= last)
-        counts = np.bincount(now[those], minlength=len(STATUSES)).tolist()
-        rows.append(
-            {
-                "cohort": month_of(first),
-                "members": int(those.sum()),
-                **{status.value: n for status, n in zip(STATUSES, counts, strict=True)},
-                "promoted": int((those & own & (rise > 0)).sum()),
-                "fallen": int((those & own & (rise < 0)).sum()),
-            }
+def by_cohort(history: History, question: Question) -> tuple[tuple[CohortFlow, CohortFlow], ...]:
+    """What became of those who joined in each month, in the period and in the one before it."""
+    since, day = question.since, question.day
+    months = months_between(int(history.entry.min(initial=day)), day)
+    return tuple(
+        zip(
+            cohort_flows(history, since, day, months),
+            cohort_flows(history, since - question.period_days, since, months),
+            strict=True,
         )
+    )
+
+
+def _by_cohort(history: History, question: Question) -> Report:
+    rows = tuple(
+        {
+            "cohort": month_of(now.first),
+            "members": now.count,
+            **{status.value: n for status, n in zip(STATUSES, now.tiers, strict=True)},
+            "joined": now.joined,
+            "promoted": now.promoted,
+            "fallen": now.fallen,
+            "aged": now.aged,
+            "decided": now.decided,
+            "held": now.held,
+            "promoted_before": then.promoted,
+            "fallen_before": then.fallen,
+        }
+        for now, then in by_cohort(history, question)
+    )
     names = [column.name for column in _BY_COHORT if column.name != "cohort"]
-    sums = summed(tuple(rows), *names)
+    sums = summed(rows, *names)
     return Report(
         name="flow",
         title="Where those who joined in the same month stand, and who moved during the period",
         columns=_BY_COHORT,
-        rows=tuple(rows),
+        rows=rows,
         totals={"population": sums["members"], **sums},
+        notes=_decided(sums["decided"]),
     )

@@ -245,22 +245,31 @@ def test_edges_are_as_planted(imported: Imported, day: date) -> None:
 @pytest.mark.parametrize("day", _DAYS)
 def test_cohorts_are_as_planted(imported: Imported, day: date) -> None:
     truth = imported.truth(day)
-    was, now = truth.on(truth.until - 90), truth.on(truth.until)
-    cohorts: dict[str, list[tuple[str | None, str | None]]] = defaultdict(list)
-    for (_, runs), pair in zip(truth.lives, zip(was, now, strict=True), strict=True):
-        cohorts[f"{day_of(runs[0][0]):%Y-%m}"].append(pair)
+    eve, was, now = (truth.on(truth.until - days) for days in (180, 90, 0))
+    cohorts: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
+    for (_, runs), three in zip(truth.lives, zip(eve, was, now, strict=True), strict=True):
+        cohorts[f"{day_of(runs[0][0]):%Y-%m}"].append(three)
     found = imported.report("flow", day, "--by", "cohort", "--period", "90")
     rows = {row.pop("cohort"): row for row in found["rows"]}
     assert list(rows) == sorted(rows)
     assert set(cohorts) <= set(rows)
     for month, row in rows.items():
-        pairs = cohorts[month]
-        rises = [HEIGHT[b] - HEIGHT[a] for a, b in pairs if a is not None and b is not None]
+        those = cohorts[month]
+        rises, earlier = (
+            [HEIGHT[b] - HEIGHT[a] for a, b in pairs if a is not None and None is not b != a]
+            for pairs in ([one[1:] for one in those], [one[:2] for one in those])
+        )
         assert row == {
-            "members": len(pairs),
-            **{WORDS[letter]: sum(b == letter for _, b in pairs) for letter in LETTERS},
+            "members": len(those),
+            **{WORDS[letter]: sum(one[2] == letter for one in those) for letter in LETTERS},
+            "joined": sum(one[1] is None for one in those),
             "promoted": sum(rise > 0 for rise in rises),
             "fallen": sum(rise < 0 for rise in rises),
+            "aged": rises.count(0),
+            "decided": 0,
+            "held": sum(one[1] == one[2] for one in those),
+            "promoted_before": sum(rise > 0 for rise in earlier),
+            "fallen_before": sum(rise < 0 for rise in earlier),
         }
 
 

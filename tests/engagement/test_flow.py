@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement.columns import NOBODY
-from engagement.flow import edges, flows, stagnation, stays
+from engagement.flow import cohort_flows, edges, flows, stagnation, stays
 from engagement.words import STATUSES, Status
 from tests.engagement.lives import (
     UNTIL,
@@ -63,6 +63,26 @@ def test_a_flow_counts_everybody_by_where_they_stood_before_and_after(community,
     assert sum(flow.before for flow in found) == here_then
     assert sum(flow.count for flow in found) == here_now
     assert sum(flow.net for flow in found) == here_now - here_then
+
+
+@given(decided(), _days, _days, st.integers(1, 20))
+def test_the_flows_of_cohorts_are_those_of_communities_without_the_others(
+    community, one, other, length
+):
+    own, placed = community
+    since, day = sorted((one, other))
+    months = [(first, first + length - 1) for first in range(0, UNTIL + 1, length)]
+    found = cohort_flows(history_of(own, placed), since, day, months)
+    for cohort, (first, last) in zip(found, months, strict=True):
+        those = [n for n, one in enumerate(placed) if first <= one.entry <= last]
+        alone = flows(history_of([own[n] for n in those], [placed[n] for n in those]), since, day)
+        assert (cohort.first, cohort.last) == (first, last)
+        assert cohort.tiers == tuple(flow.count for flow in alone)
+        for name in ("joined", "promoted", "fallen", "aged", "held"):
+            assert getattr(cohort, name) == sum(getattr(flow, name) for flow in alone), name
+        assert cohort.decided == sum(flow.decided_out for flow in alone)
+        moved = cohort.promoted + cohort.fallen + cohort.aged + cohort.decided
+        assert cohort.joined + moved + cohort.held == cohort.count
 
 
 @given(communities, _days, _days)

@@ -135,6 +135,8 @@ async def test_the_flow_report_says_what_the_reports_say(peopled: Asker) -> None
             tiers { status before came joined out promoted fallen aged held count net }
             previous { status net } edges { before after moves members movesBefore }
             cohorts { first joined reached reachedShare { value low high } tiers { count } }
+            byCohort { first count joined promoted fallen aged decided held tiers { count }
+                previous { promoted fallen previous { count } } }
             stays { status stays ended median { value low high } }
             stagnation(limits: [{status: DORMANT, days: 1}]) { status limit count over
                 members(first: 10) { nodes { name } } }
@@ -153,6 +155,19 @@ async def test_the_flow_report_says_what_the_reports_say(peopled: Asker) -> None
         (e["before"].lower(), e["after"].lower(), e["moves"], e["members"], e["movesBefore"])
         for e in found["edges"]
     ] == [tuple(row.values()) for row in by_edge["rows"]]
+    by_cohort = await _document(peopled.database, Name.FLOW, by=By.COHORT)
+    assert [
+        (
+            one["first"][:7],
+            one["count"],
+            *(tier["count"] for tier in one["tiers"]),
+            *(one[name] for name in ("joined", "promoted", "fallen", "aged", "decided", "held")),
+            *(one["previous"][name] for name in ("promoted", "fallen")),
+        )
+        for one in found["byCohort"]
+    ] == [tuple(row.values()) for row in by_cohort["rows"]]
+    assert {one["previous"]["previous"] for one in found["byCohort"]} == {None}
+    assert by_cohort["totals"]["promoted"] == sum(t["promoted"] for t in found["tiers"]) > 0
     assert [t["net"] for t in found["previous"]] == [row["net_before"] for row in flow["rows"]]
     assert found["population"] == flow["totals"]["population"] == 8
     assert sum(t["before"] + t["came"] - t["out"] for t in found["tiers"]) == 8
