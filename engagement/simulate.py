@@ -15,7 +15,7 @@ import numpy as np
 
 from engagement.columns import CAUSES, NOBODY, Moves, States, statuses
 from engagement.distribution import Counted
-from engagement.grace import graces
+from engagement.grace import Graces, graces
 from engagement.points import Bools, Compiled, Ints
 from engagement.status import Hold
 from engagement.words import STATUSES, Cause, RuleSet
@@ -63,29 +63,49 @@ def taken_over(
     before: States,
     after: States,
     holds: Sequence[tuple[int, Hold]],
+    change: Graces,
     active: Compiled,
     draft: Compiled,
     *,
     today: bool,
 ) -> TakenOver:
-    """Let ``draft`` take the place of ``active``, today or as if it always had been in force.
+    """Let ``draft`` take the place of ``active`` today, and look at today or at a day before it.
 
     ``before`` are folded under ``active``, ``after`` under ``draft``, both to the end of one day;
-    ``holds`` are all there were until then (positions of members). On a day of the past nobody has
-    a grace because of a change that is made today.
+    ``holds`` are those under ``active`` (positions of members), ``change`` what becomes of them. As
+    a grace goes on from the day since which somebody had the status, days of the past have it too.
     """
-    stands = statuses(before, active, holds)
-    if not today:
-        would = statuses(after, draft, holds)
-        return TakenOver(stands, would, would)
-    had = replace(before, status=statuses(before, active))
-    change = graces(had, statuses(after, draft), holds, draft.rules)
-    locks = [(i, hold) for i, hold in holds if hold.kind == "lock"]
+    # By the time the graces of the change are over, those before it are.
+    granted = set(change.granted)
+    lasting = [
+        (i, hold)
+        for i, hold in change.holds
+        if hold.kind == "lock" or not (today or (i, hold) in granted)
+    ]
     return TakenOver(
-        before=stands,
+        before=statuses(before, active, holds),
         after=statuses(after, draft, change.holds),
-        settled=statuses(after, draft, locks),
+        settled=statuses(after, draft, lasting),
     )
+
+
+def supposed(
+    before: States,
+    after: States,
+    holds: Sequence[tuple[int, Hold]],
+    active: Compiled,
+    draft: Compiled,
+    *,
+    today: bool,
+) -> Graces:
+    """What would become of ``holds`` if ``draft`` followed ``active``, which is not in force.
+
+    The arguments are those of ``taken_over``. On a day of the past nobody has a grace by that.
+    """
+    if not today:
+        return Graces(list(holds), [], [])
+    had = replace(before, status=statuses(before, active))
+    return graces(had, statuses(after, draft), holds, draft.rules)
 
 
 def matrix(before: Ints, after: Ints) -> Ints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 
 from engagement.columns import Moves, States, by_points, fold
 from engagement.grace import Graces, concerned, graces
+from engagement.holds import FAR
 from engagement.points import Days, Ints
 from engagement.status import Hold
 from engagement.words import STATUSES
 from store import facts, rules
 from store.db import Read, Write
 from store.packed import unpack
-from store.rules import ActiveRules
+from store.rules import ActiveRules, Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,34 @@ async def stood(
     holds: Sequence[tuple[int, Hold]],
 ) -> Before:
     """Bring the rows made with other rules to the day on which these rules ended."""
-    had = States.before(last + 1)
+    return _brought(rows, await _ended(connection, rows, active), last, holds)
+
+
+async def _ended(
+    connection: Read | Write, rows: Sequence[Row], active: ActiveRules
+) -> dict[int, Earlier]:
+    """The rules that rows were made with and that are no longer in force."""
     others = {
         row.rule_set_id
         for row in rows
         if row.state and row.rule_set_id is not None and row.rule_set_id != active.id
     }
+    return await rules.earlier(connection, others) if others else {}
+
+
+def _brought(
+    rows: Sequence[Row],
+    ended: Mapping[int, Earlier],
+    last: Ints,
+    holds: Sequence[tuple[int, Hold]],
+) -> Before:
+    """``stood``, of the rows made with the rules ``ended``."""
+    had = States.before(last + 1)
     moves = []
-    for number, old in (await rules.earlier(connection, others) if others else {}).items():
+    for number, old in ended.items():
         those = [i for i, row in enumerate(rows) if row.rule_set_id == number and row.state]
+        if not those:
+            continue
         who = np.array(those)
         kept = unpack([(rows[i].state, rows[i].recent) for i in those])
         end = np.minimum(np.maximum(kept.now.day, old.until_day), last[who])
@@ -97,6 +117,70 @@ async def stood(
         moved = fold(kept.now, kept.recent, end, old.compiled, holds=among(those, holds)).moves
         moves.append(replace(moved, member=who[moved.member]))
     return Before(had, moves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Foreseen:
+    """What the holds of members will be: once due work has come by, and under other rules.
+
+    ``now`` are those by the rules in force, ``then`` what becomes of the graces when the others
+    take their place today.
+    """
+
+    now: list[tuple[int, Hold]]
+    then: Graces
+
+
+async def foreseen(
+    connection: Read,
+    members: Sequence[int],
+    holds: Sequence[tuple[int, Hold]],
+    active: ActiveRules,
+    other: ActiveRules,
+    *,
+    today: int,
+) -> Foreseen:
+    """What ``refold`` would write of graces today, and if ``other`` were in force from today on.
+
+    Whom due work has not placed by the rules in force yet goes on from the rules before, as it
+    would be then: it is granted a grace once.
+    """
+    rows = [
+        Row(row["rule_set_id"], row["state"], row["recent"])
+        for row in await connection.fetch(_ROWS, list(members))
+    ]
+    ended = await _ended(connection, rows, active)
+    now = await _granted(connection, members, rows, ended, active, holds, today)
+    ended[active.id] = Earlier(active.compiled, today)
+    then = await _granted(connection, members, rows, ended, other, holds, today)
+    return Foreseen(now.holds, then)
+
+
+async def _granted(
+    connection: Read,
+    members: Sequence[int],
+    rows: Sequence[Row],
+    ended: Mapping[int, Earlier],
+    rules_: ActiveRules,
+    holds: Sequence[tuple[int, Hold]],
+    today: int,
+) -> Graces:
+    """``carried_over`` of those who stand by the rules ``ended``, which ``rules_`` follow."""
+    had = _brought(rows, ended, np.full(len(members), FAR), holds).had
+    those = np.flatnonzero(concerned(had, holds)).tolist()
+    if not those:
+        return Graces(list(holds), [], [])
+    some = [members[i] for i in those]
+    folded = await gather(connection, some, [rows[i] for i in those], rules_, today)
+    own = among(those, holds)
+    change = await carried_over(connection, some, folded, had.take(np.array(those)), rules_, own)
+    rest = set(those)
+    return Graces(
+        [(i, hold) for i, hold in holds if i not in rest]
+        + [(those[k], hold) for k, hold in change.holds],
+        [(those[k], hold) for k, hold in change.granted],
+        [(those[k], hold, until) for k, hold, until in change.ended],
+    )
 
 
 async def carried_over(
@@ -147,6 +231,13 @@ def among(those: Sequence[int], holds: Sequence[tuple[int, Hold]]) -> list[tuple
     position = {i: k for k, i in enumerate(those)}
     return [(position[i], hold) for i, hold in holds if i in position]
 
+
+# A member whom no fold has reached has a standing without a state, if any.
+_ROWS = """
+    select s.rule_set_id, coalesce(s.state, '') as state, coalesce(s.recent, '') as recent
+    from unnest($1::int[]) with ordinality m(member_id, position)
+    left join standing s on s.member_id = m.member_id order by m.position
+"""
 
 _GRANT = """
     insert into hold (member_id, kind, status, from_day, until_day, reason, by, created_at)

@@ -24,12 +24,13 @@ from engagement.simulate import (
     TakenOver,
     counts,
     flaps,
+    supposed,
     taken_over,
     without_hysteresis,
 )
 from engagement.status import Hold
 from engagement.words import RuleSet
-from store import facts, population
+from store import facts, graces, population
 from store.db import Read, day_date, day_number
 from store.rules import ActiveRules, as_if
 
@@ -87,6 +88,21 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _About:
+    """What is simulated: the rules before, the draft, and the draft without hysteresis, on ``day``.
+
+    ``real`` says that the rules before are in force, and not only supposed to be. ``edges`` are
+    those of months.
+    """
+
+    kinds: tuple[ActiveRules, ActiveRules, ActiveRules]
+    day: int
+    today: int
+    real: bool
+    edges: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Under:
     """Some members folded under one rule set."""
 
@@ -112,13 +128,13 @@ async def simulate(
     other = as_if(active, draft)
     free = as_if(active, without_hysteresis(draft))
     edges = month_edges(day)
+    real = active.id == await connection.fetchval(_IN_FORCE)
+    about = _About((active, other, free), day, today, real, edges)
     ids = await population.everybody(connection)
     parts: list[_Part] = []
     done = 0
     for chunk in population.chunks(ids) or [[]]:
-        part = await _part(
-            connection, chunk, (active, other, free), day, today=day == today, edges=edges
-        )
+        part = await _part(connection, chunk, about)
         parts.append(part)
         done += len(chunk)
         if progress is not None:
@@ -152,22 +168,14 @@ def month_edges(day: int) -> list[int]:
     return edges[::-1]
 
 
-async def _part(
-    connection: Read,
-    members: list[int],
-    kinds: tuple[ActiveRules, ActiveRules, ActiveRules],
-    day: int,
-    *,
-    today: bool,
-    edges: Sequence[int],
-) -> _Part:
+async def _part(connection: Read, members: list[int], about: _About) -> _Part:
+    kinds, day, edges = about.kinds, about.day, about.edges
     table = await facts.tallies(connection, members, first=-(2**31), last=day)
     holds = await facts.holds_of(connection, members)
     active, draft, free = [
         await under(connection, members, table, rules, day, holds) for rules in kinds
     ]
-    folded = (active.fold.states, draft.fold.states)
-    taken = taken_over(*folded, holds, kinds[0].compiled, kinds[1].compiled, today=today)
+    taken = await _taken(connection, members, about, active, draft, holds)
     here = np.flatnonzero((taken.before != NOBODY) | (taken.after != NOBODY))
     points = values_at(draft.days, here, np.full(len(here), day), kinds[1].compiled)
     beside = await beside_points(
@@ -188,6 +196,28 @@ async def _part(
         by_status=by_status,
         moves=np.array([flaps(under.fold.moves, edges) for under in (active, draft, free)]),
     )
+
+
+async def _taken(
+    connection: Read,
+    members: list[int],
+    about: _About,
+    active: Under,
+    draft: Under,
+    holds: list[tuple[int, Hold]],
+) -> TakenOver:
+    """What the change makes of some members, who have ``holds`` so far."""
+    before, after = active.fold.states, draft.fold.states
+    compiled = active.rules.compiled, draft.rules.compiled
+    today = about.day == about.today
+    if about.real:
+        found = await graces.foreseen(
+            connection, members, holds, active.rules, draft.rules, today=about.today
+        )
+        holds, change = found.now, found.then
+    else:
+        change = supposed(before, after, holds, *compiled, today=today)
+    return taken_over(before, after, holds, change, *compiled, today=today)
 
 
 async def under(
@@ -250,3 +280,6 @@ def _months(edges: Sequence[int], parts: Sequence[_Part]) -> tuple[Month, ...]:
         )
         for k, (_, after) in enumerate(pairwise(edges))
     )
+
+
+_IN_FORCE = "select id from rule_set where state = 'active'"

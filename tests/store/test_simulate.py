@@ -75,10 +75,13 @@ DRAFTS = {
 }
 
 
-async def told(database: Database, draft: RuleSet, now: datetime = UNTIL) -> Simulation:
+async def told(
+    database: Database, draft: RuleSet, now: datetime = UNTIL, *, days_ago: int = 0
+) -> Simulation:
     async with database.read() as connection:
         found = await moment(database, connection, Newest(), now=now)
-        return await simulate(connection, found.rules, draft, day=found.day, today=found.today)
+        day = found.day - days_ago
+        return await simulate(connection, found.rules, draft, day=day, today=found.today)
 
 
 async def put_in_force(database: Database, draft: RuleSet, now: datetime = UNTIL) -> dict[int, int]:
@@ -101,6 +104,41 @@ async def test_what_is_foretold_comes_about(lively: Database, draft: RuleSet):
     assert int(matrix(taken.before, taken.after).sum()) == len(foretold)
     # Drafts that change nothing would show nothing.
     assert (taken.before != taken.settled).any()
+
+
+@pytest.mark.parametrize("days_ago", [1, 20])
+async def test_of_the_past_it_tells_what_reports_will_say(lively: Database, days_ago: int):
+    """A grace goes on from the day since which a status was there: days before have it as well."""
+    draft = DRAFTS["higher bars"]
+    simulation = await told(lively, draft, days_ago=days_ago)
+    foretold = dict(zip(simulation.ids.tolist(), simulation.taken.after.tolist(), strict=True))
+    assert simulation.taken.in_grace > 0
+    await put_in_force(lively, draft)
+    async with lively.read() as connection:
+        active = await rules.active(lively, connection)
+        then = await population.at(connection, active, day=simulation.day)
+    assert dict(zip(then.ids.tolist(), then.status.tolist(), strict=True)) == foretold
+
+
+async def test_who_waits_to_be_placed_goes_on_from_the_rules_before(lively: Database):
+    """Due work has not come by since the last activation, which gives graces of its own."""
+    first = await rules.save_draft(lively, rule_files.dump(DRAFTS["higher bars"]), now=UNTIL)
+    await rules.activate(lively, first.id, by=EVE, now=UNTIL)
+    waiting = (await told(lively, DRAFTS["no guards"])).taken
+    await refresh(lively, now=UNTIL)
+    async with lively.read() as connection:
+        active = await rules.active(lively, connection)
+        live = await population.live(connection, active, today=lively.day(UNTIL))
+    assert waiting.before.tolist() == live.status.tolist()
+
+
+async def test_who_waits_is_placed_by_the_draft_as_foretold(lively: Database):
+    first = await rules.save_draft(lively, rule_files.dump(DRAFTS["higher bars"]), now=UNTIL)
+    await rules.activate(lively, first.id, by=EVE, now=UNTIL)
+    simulation = await told(lively, DRAFTS["a short window"])
+    foretold = dict(zip(simulation.ids.tolist(), simulation.taken.after.tolist(), strict=True))
+    assert simulation.taken.in_grace > 0
+    assert await put_in_force(lively, DRAFTS["a short window"]) == foretold
 
 
 async def test_without_its_graces_it_is_what_is_said_to_remain(lively: Database):
