@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -153,7 +154,8 @@ def for_share(points: Counted, share: float, now: int) -> int:
     Of the bars that do, the nearest to ``now``. Raises Unreachable where nobody has any points.
     """
     have, count = _whole(points)
-    allowed = share * int(count.sum())
+    # A share is meant as it is written: 0.29 of 100 are 29, which a product of floats misses.
+    allowed = int(Fraction(str(share)) * int(count.sum()))
     met = np.zeros(_MOST + 2, np.int64)
     met[have] = count
     at_least = _at_least(met)

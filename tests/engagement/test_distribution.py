@@ -245,6 +245,9 @@ def test_a_share_of_those_who_have_points():
     assert for_share(counted(points), 0.5, 1) == 3
     assert for_share(counted(points), 0.3, 1) == 4
     assert for_share(counted(points), 0.0, 1) == 10
+    hundred = counted(np.repeat([100, 200], [71, 29]))
+    assert for_share(hundred, 0.29, 1) == 2
+    assert for_share(hundred, 0.28, 1) == 3
     with pytest.raises(Unreachable, match="nobody has points"):
         for_share(counted(np.array([0, 99])), 0.5, 1)
 
