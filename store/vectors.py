@@ -148,7 +148,9 @@ def _is_due(row: asyncpg.Record, *, now: datetime, archive: bool) -> bool:
         return False
     if new >= max(_LEAST, row["recorded"] // _PART):
         return True
-    return bool(age >= _STALE or (age >= _FRESH and new and not archive))
+    # In a living community what is taken back, locked or merged counts too, and has no number; in
+    # an archive that is rare, and no day goes by.
+    return bool(age >= _STALE or (age >= _FRESH and (new or not archive)))
 
 
 async def _make(

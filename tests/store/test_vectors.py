@@ -19,7 +19,7 @@ from store.refresh import refresh
 from store.simulate import simulate
 from store.vectors import Kept, asked, found, keep
 from tests.peopled import UNTIL
-from tests.store.making import EVE, NOW, act, ago, fetch, member, number, put, value
+from tests.store.making import EVE, NOW, act, ago, fetch, member, number, put, undo, value
 
 pytestmark = pytest.mark.slow
 
@@ -149,14 +149,20 @@ async def test_due_work_makes_them_anew_when_it_is_time(database: Database):
     assert (kept.day, kept.made_at) == (database.day(NOW), NOW)
     assert kept.everybody.statuses([100] * 4)[3] == 1
     assert await _kept(database) is kept
-    # A few actions are no reason to make them again, nor is an hour in which nothing was done.
-    assert not await keep(database, now=NOW + timedelta(hours=2))
+    # A few actions are no reason to make them again, but with the hour they are.
     await put(database, *[act(f"b{n}", "bob") for n in range(12)])
     assert not await keep(database, now=NOW + timedelta(minutes=1))
     assert await keep(database, now=NOW + timedelta(hours=2))
     again = await _kept(database)
     assert again is not None
     assert again.everybody.statuses([100] * 4)[3] == 2
+    # So is what was only taken back.
+    await put(database, *[undo(f"u{n}", f"b{n}") for n in range(12)])
+    assert not await keep(database, now=NOW + timedelta(hours=2, minutes=59))
+    assert await keep(database, now=NOW + timedelta(hours=3))
+    less = await _kept(database)
+    assert less is not None
+    assert less.everybody.statuses([100] * 4)[3] == 1
     # Another day, and other rules, have their own; those of days gone by are dropped.
     tomorrow = NOW + timedelta(days=2)
     assert await keep(database, now=tomorrow)
@@ -167,6 +173,17 @@ async def test_due_work_makes_them_anew_when_it_is_time(database: Database):
     saved = await rules.save_draft(database, rule_files.dump(other), now=tomorrow)
     await rules.activate(database, saved.id, now=tomorrow)
     assert await keep(database, now=tomorrow)
+
+
+async def test_those_of_an_archive_follow_what_is_added_to_it(database: Database):
+    await put(database, *[act(str(n), time=ago(400)) for n in range(12)])
+    assert await keep(database, now=NOW)
+    assert not await keep(database, now=NOW + timedelta(hours=2))
+    await put(database, *[act(f"b{n}", "bob", time=ago(400)) for n in range(12)])
+    assert await keep(database, now=NOW + timedelta(hours=2))
+    kept = await _kept(database)
+    assert kept is not None
+    assert kept.everybody.statuses([100] * 4)[3] == 2
 
 
 async def test_many_actions_are_a_reason_to_make_them_at_once(database: Database):
