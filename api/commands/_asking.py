@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from api.commands._drafts import given, rules_of
-from api.commands._shared import archive_note, moment_of
+from api.commands._shared import archive_note, moment_of, whole
 from api.console import gauge, say
 from api.database import open_database
 from api.settings import Settings
@@ -119,10 +119,11 @@ def limits_of(given_: Sequence[str]) -> dict[Status, int]:
     """Limits of statuses in days, such as connector=120."""
     found = {}
     for one in given_:
-        word, _, days = one.partition("=")
-        if word not in _STATUS_WORDS or not days.isdecimal() or not 0 < int(days) <= MOST_PERIOD:
+        word, _, told = one.partition("=")
+        days = whole(told)
+        if word not in _STATUS_WORDS or days is None or not 0 < days <= MOST_PERIOD:
             raise typer.BadParameter(
                 f"--limit is {one!r}; expected a status and days, such as connector=120"
             )
-        found[Status(word)] = int(days)
+        found[Status(word)] = days
     return found

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from api.commands._shared import whole
 from api.console import CommandError, say
 from engagement.rules import MAX_CHARACTERS, RuleErrors, load
 from engagement.words import RuleSet
@@ -29,8 +30,9 @@ Draft = Annotated[
 
 def given(which: str) -> RuleSet | int:
     """A rule file's rules, or the number of a version; ends the command where they are wrong."""
-    if which.isdecimal() and not Path(which).exists():
-        return int(which)
+    number = whole(which)
+    if number is not None and not Path(which).exists():
+        return number
     path = Path(which)
     text = read_file(path)
     try:

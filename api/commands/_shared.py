@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -20,6 +20,8 @@ AsOf = Annotated[
         "the day after its newest action).",
     ),
 ]
+#: Of numbers on the command line.
+_DIGITS: Final = 18
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
@@ -67,6 +69,11 @@ def archive_note(found: Moment, as_of: str | None) -> str | None:
         f"{found.rules.rules.window_days} days: this is an archive, shown as of "
         f"{day_date(found.day)}."
     )
+
+
+def whole(text: str) -> int | None:
+    """The whole number that ``text`` is; None where it is none, or beyond all that is counted."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 async def refreshed(database: Database, now: datetime) -> RefreshReport:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands._shared import Json
+from api.commands._shared import Json, whole
 from api.console import CommandError, print_json, run
 from api.database import open_database
 from api.settings import Settings
@@ -30,9 +30,10 @@ def set_goal(
 
 
 async def _set(what: str, by: str, json: bool) -> None:
-    word, _, members = what.partition("=")
+    word, _, told = what.partition("=")
+    members = whole(told)
     words = [status.value for status in STATUSES]
-    if word not in words or not members.isdecimal():
+    if word not in words or members is None:
         raise CommandError(
             f"the goal is {what!r}; expected one of {', '.join(words)}, and a number, such as "
             "contributor=50"
@@ -44,7 +45,7 @@ async def _set(what: str, by: str, json: bool) -> None:
     settings = Settings.load()
     now = settings.make_clock().now()
     async with open_database(settings) as database:
-        saved = await goals.save(database, Status(word), int(members), day, now=now)
+        saved = await goals.save(database, Status(word), members, day, now=now)
     _print([saved], json=json)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from api.commands._drafts import Draft, given, rules_of
-from api.commands._shared import AsOf, Json, archive_note, moment_of
+from api.commands._shared import AsOf, Json, archive_note, moment_of, whole
 from api.console import CommandError, gauge, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
@@ -93,14 +93,15 @@ def with_bars(rules: RuleSet, enter: Sequence[str]) -> RuleSet:
     """``rules`` with other bars, each given as ``index=points``; raises CommandError."""
     thresholds = dict(rules.thresholds)
     for one in enter:
-        word, _, points = one.partition("=")
-        if word not in [index.value for index in INDICES] or not points.isdecimal():
+        word, _, told = one.partition("=")
+        points = whole(told)
+        if word not in [index.value for index in INDICES] or points is None:
             words = ", ".join(index.value for index in INDICES)
             raise CommandError(
                 f"--enter is {one!r}; expected one of {words}, and whole points, such as support=12"
             )
         index = Index(word)
-        thresholds[index] = replace(thresholds[index], enter=int(points))
+        thresholds[index] = replace(thresholds[index], enter=points)
     # What a rule file could not say is refused here as it is there.
     try:
         return load(dump(replace(rules, thresholds=thresholds)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from api.commands._drafts import Draft, given, rules_of
-from api.commands._shared import AsOf, Json, archive_note, moment_of
+from api.commands._shared import AsOf, Json, archive_note, moment_of, whole
 from api.console import CommandError, gauge, print_json, run, say
 from api.database import open_database
 from api.settings import Settings
@@ -53,13 +53,14 @@ def _numbers(given_: Sequence[str]) -> dict[Index, int]:
     found: dict[Index, int] = {}
     words = [status.value for status in _INDEX]
     for one in given_:
-        word, _, number = one.partition("=")
-        if word not in words or not number.isdecimal():
+        word, _, told = one.partition("=")
+        number = whole(told)
+        if word not in words or number is None:
             raise CommandError(
                 f"--members is {one!r}; expected one of {', '.join(words)}, and a number, such as "
                 "supporter=500"
             )
-        found[_INDEX[Status(word)]] = int(number)
+        found[_INDEX[Status(word)]] = number
     missing = [STATUS_OF_INDEX[index].value for index in INDICES if index not in found]
     if found and missing:
         raise CommandError(f"--members is missing for {', '.join(missing)}; expected all four")

@@ -60,7 +60,10 @@ def test_it_is_read_by_people(filled: str) -> None:
     assert "1 actions (" in text
 
 
-@pytest.mark.parametrize("bar", ["support", "support=", "support=-1", "help=3", "support=1.5"])
+@pytest.mark.parametrize(
+    "bar",
+    ["support", "support=", "support=-1", "help=3", "support=1.5", f"support={'9' * 5_000}"],
+)
 def test_a_bar_that_is_none_is_named(url: str, bar: str) -> None:
     done = ikusei("simulate", "--enter", bar, database_url=url)
     fails(done, f"--enter is {bar!r}; expected one of contribution, interaction")
@@ -70,6 +73,7 @@ def test_a_bar_beyond_all_bounds_is_refused_as_in_a_file(url: str) -> None:
     done = ikusei("simulate", "--enter", "support=0", database_url=url)
     fails(done, "thresholds.support.enter is 0; expected a whole number from 1 to 100000")
     fails(ikusei("simulate", "99", database_url=url), "no rule set with the number 99")
+    fails(ikusei("simulate", "9" * 5_000, database_url=url), "cannot read 999")
 
 
 def test_an_empty_community_is_simulated_too(url: str) -> None:
