@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from stat import S_IMODE, S_ISREG
 from typing import Annotated, Any, Final
 
 import orjson
@@ -66,19 +69,45 @@ def put_out(output: Path | None, content: bytes) -> None:
     if output is not None:
         write_to(output, content)
         return
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever reads has had enough, and needs no message
+    except OSError as error:
+        raise CommandError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def write_to(output: Path, content: bytes) -> None:
-    """Write a file whole, or not at all; raises CommandError."""
-    beside = output.with_name(f".{output.name}.part")
+    """Write a file whole, or not at all; raises CommandError.
+
+    A file that is there keeps who may read it. Where a link leads is written to, and what is no
+    file (a pipe, a device) is not replaced by one.
+    """
     try:
+        place = output.resolve()
+        mode = place.stat().st_mode if place.exists() else None
+        if mode is None or S_ISREG(mode):
+            _replace(place, content, mode)
+        else:
+            place.write_bytes(content)
+    except (OSError, RuntimeError) as error:
+        # What links lead to in circles is a RuntimeError.
+        said = error.strerror if isinstance(error, OSError) else error
+        raise CommandError(f"cannot write {output}: {said}") from None
+
+
+def _replace(place: Path, content: bytes, mode: int | None) -> None:
+    beside = place.with_name(f".ikusei-{os.getpid()}.part")
+    try:
+        beside.touch()
+        if mode is not None:
+            beside.chmod(S_IMODE(mode))
         beside.write_bytes(content)
-        beside.replace(output)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise CommandError(f"cannot write {output}: {error.strerror}") from None
+        beside.replace(place)
+    finally:
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _names(report: Report) -> list[str]:

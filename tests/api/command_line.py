@@ -28,10 +28,16 @@ def environment(**settings: str) -> dict[str, str]:
 
 def ikusei(*arguments: str, **settings: str) -> Done:
     """Run a command with these settings to its end."""
+    return ikusei_into(subprocess.PIPE, *arguments, **settings)
+
+
+def ikusei_into(output: int, *arguments: str, **settings: str) -> Done:
+    """As ikusei, with an opened file or a pipe for its standard output."""
     return subprocess.run(
         [sys.executable, "-m", "api.cli", *arguments],
         check=False,
-        capture_output=True,
+        stdout=output,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=HOUSE,
         env=environment(**({"clock": NOW} | settings)),

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.commands._tables import Format, written
+from api.commands._tables import Format, write_to, written
+from api.console import CommandError
 from store.reports.report import Column, Kind, Report
-from tests.api.command_line import fails, ikusei, told, works
+from tests.api.command_line import fails, ikusei, ikusei_into, told, works
 
 pytestmark = pytest.mark.slow
 
@@ -203,3 +205,68 @@ def test_options_that_mean_nothing_to_a_list_are_refused(filled: str) -> None:
         done = ikusei("export", "audience", *options, database_url=filled)
         assert done.returncode == 2, options
         assert f"{option} means nothing" in " ".join(done.stderr.split())
+
+
+def test_a_file_keeps_who_may_read_it_and_where_it_lies(tmp_path: Path) -> None:
+    private, link = tmp_path / "private.csv", tmp_path / "link.csv"
+    private.write_text("before")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    write_to(link, b"now")
+    assert link.is_symlink()
+    assert private.read_bytes() == b"now"
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["link.csv", "private.csv"]
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_to(pipe, b"a report")
+        assert os.read(reader, 100) == b"a report"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    file, circle = tmp_path / "file", tmp_path / "circle"
+    file.write_text("here")
+    circle.symlink_to(circle)
+    for output in (
+        tmp_path,
+        Path(),
+        Path("/"),
+        file / "below",
+        tmp_path / "nowhere" / "file",
+        tmp_path / ("long" * 100),
+        circle,
+        Path("/dev/full"),
+    ):
+        with pytest.raises(CommandError, match="cannot write"):
+            write_to(output, b"x")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["circle", "file"]
+    assert file.read_text() == "here"
+
+
+def test_a_full_disk_is_no_stack_trace(url: str) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = ikusei_into(full, "report", "tiers", database_url=url)
+    finally:
+        os.close(full)
+    assert done.returncode == 1
+    assert done.stderr == "ikusei: cannot write to standard output: No space left on device\n"
+
+
+def test_who_reads_no_further_hears_no_complaint(url: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = ikusei_into(writing, "report", "value", database_url=url)
+    finally:
+        os.close(writing)
+    assert done.returncode == 1
+    assert done.stderr == ""
