@@ -91,6 +91,12 @@ async def report_of(
 ) -> Report:
     """The report ``name``; raises Refused for what it cannot be asked."""
     kept = REPORTS[name]
+    if kept.of_now and as_of is not None:
+        raise Refused("BAD_INPUT", f"the report {name.value} is about now; leave `asOf` out")
+    if not kept.by_rules and rule_set is not None:
+        raise Refused(
+            "BAD_INPUT", f"the report {name.value} is the same by any rules; leave `ruleSet` out"
+        )
     question = await asked(info, as_of, rule_set)
     if kept.of_now:
         question = replace(question, day=question.moment.today)

@@ -33,6 +33,7 @@ app = typer.Typer()
 def tiers(
     as_of: AsOf = None,
     period: Span = 30,
+    rules: Rules = None,
     format: Formats = Format.TABLE,
     output: Output = None,
     json: Json = False,
@@ -41,7 +42,8 @@ def tiers(
 
     The counts add up to the population: all members but staff, bots, merged and erased ones.
     """
-    _run("tiers", as_of, Format.JSON if json else format, output, period_days=period)
+    form = Format.JSON if json else format
+    _run("tiers", as_of, form, output, rules=rules, period_days=period)
 
 
 @app.command()

@@ -43,12 +43,14 @@ class Name(StrEnum):
 class Kept:
     """A report: ``takes`` are the fields of a Question that it looks at, beside day and rules.
 
-    ``of_now`` says that it is about now, whatever day is asked about.
+    ``by_rules`` says that other rules may make it another, ``of_now`` that it is about now and of
+    no other day.
     """
 
     make: Callable[[Sources, Question], Awaitable[Report]]
     summary: str
     takes: frozenset[str] = frozenset()
+    by_rules: bool = True
     of_now: bool = False
 
     @property
@@ -110,8 +112,12 @@ REPORTS: Final[Mapping[Name, Kept]] = {
         value.value,
         "Questions solved, answers read, contacts saved, referrals, each with its formula.",
         frozenset({"period_days", "deflection", "contact_cost"}),
+        by_rules=False,
     ),
     Name.DATA_HEALTH: Kept(
-        health.health, "What is odd or missing in the data as it is now.", of_now=True
+        health.health,
+        "What is odd or missing in the data as it is now.",
+        by_rules=False,
+        of_now=True,
     ),
 }

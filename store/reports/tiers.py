@@ -81,12 +81,14 @@ async def tiers(sources: Sources, question: Question) -> Report:
     ``change`` is the count less that before the period, which is what ``net`` says from the side of
     those who moved.
     """
+    rules, moment = question.rules, question.moment
     async with sources.database.read() as connection:
         found = await tier_report(
             connection,
-            question.rules,
+            rules,
             day=question.day,
-            today=question.moment.today,
+            # Where members stand today is kept by the rules in force, and by no others.
+            today=moment.today if rules.id == moment.rules.id else None,
             period_days=question.period_days,
         )
     rows = tuple(
@@ -128,12 +130,13 @@ async def tier_report(
     rules: ActiveRules,
     *,
     day: int,
-    today: int,
+    today: int | None,
     period_days: int,
     everybody: Population | None = None,
 ) -> TierReport:
     """Count members by status at the end of ``day`` (today: as it is so far).
 
+    ``today`` is counted as standings are kept, every other day by a fold; None: this one as well.
     The period are the ``period_days`` days that end on ``day``. ``everybody`` is the population of
     that day where the caller has it already (``past.on_day``).
     """
@@ -141,7 +144,7 @@ async def tier_report(
     if everybody is not None:
         now = everybody
     elif day == today:
-        now = await population.live(connection, rules, today=today)
+        now = await population.live(connection, rules, today=day)
     else:
         now = await population.at(connection, rules, day=day)
     # Whoever has had their status since before the period has not moved; the others are few.

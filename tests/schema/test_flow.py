@@ -22,8 +22,8 @@ from store.reports.report import By, Question, Sources, document
 from tests.schema.asking import NOW, Asker, at, community, likes, seed
 
 GENERIC = """
-query ($name: ReportName!, $options: ReportOptions, $asOf: Date) {
-    report(name: $name, asOf: $asOf, options: $options) {
+query ($name: ReportName!, $options: ReportOptions, $asOf: Date, $ruleSet: ID) {
+    report(name: $name, asOf: $asOf, options: $options, ruleSet: $ruleSet) {
         name asOf archive ruleSet columns { name kind head } rows totals notes } }
 """
 ROUTES = """
@@ -278,6 +278,22 @@ async def test_another_version_of_the_rules_may_be_asked_about(peopled: Asker) -
     assert (found["population"], found["arrived"]) == (8, 0)
     assert (await peopled(ROUTES))["routes"]["arrived"] == 7
     assert await peopled.codes(ROUTES, ruleSet=to_id("RuleSet", 999)) == ["BAD_ID"]
+
+
+async def test_a_report_by_other_rules_is_made_by_them_alone(peopled: Asker) -> None:
+    """Where members stand today is kept, but not as a draft would have it."""
+    other = rule_files.dump(rule_files.default()).replace("enter = 12", "enter = 1000", 1)
+    draft = to_id("RuleSet", (await rules.save_draft(peopled.database, other, now=NOW)).id)
+    asked: dict[str, Any] = {"ruleSet": draft, "options": {"periodDays": 30}}
+    found = (await peopled(GENERIC, name="TIERS", **asked))["report"]
+    flow = (await peopled(GENERIC, name="FLOW", **asked))["report"]
+    counts = {row["status"]: (row["before"], row["count"]) for row in found["rows"]}
+    assert counts == {row["status"]: (row["before"], row["count"]) for row in flow["rows"]}
+    assert counts["contributor"] == (0, 0)
+    assert found["totals"]["outdated"] == 0
+    assert await peopled.codes(GENERIC, name="VALUE", ruleSet=draft) == ["BAD_INPUT"]
+    assert await peopled.codes(GENERIC, name="DATA_HEALTH", ruleSet=draft) == ["BAD_INPUT"]
+    assert await peopled.codes(GENERIC, name="DATA_HEALTH", asOf="2026-01-01") == ["BAD_INPUT"]
 
 
 async def test_what_was_recorded_since_is_in_a_report_at_once(peopled: Asker) -> None:
