@@ -19,13 +19,14 @@ class Pairs:
     """Who helped whom, each pair once for the period and once for that before it.
 
     ``before`` says of which. ``role`` is that of each helper; bots neither help nor are helped, and
-    only members are counted as helped.
+    only members are counted as helped. ``erased`` are the helpers who are tombstones now.
     """
 
     helper: Ints
     helped: Ints
     before: np.ndarray
     role: dict[int, Role]
+    erased: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ async def pairs(
         table[:, 1],
         table[:, 2] > 0,
         {row["helper"]: Role(row["role"]) for row in rows},
+        frozenset(row["helper"] for row in rows if row["erased"]),
     )
 
 
@@ -91,12 +93,13 @@ _HELP = """
     from unnest($1::smallint[], $2::smallint[], $3::smallint[]) as k(type_id, grade, side)
     join action a on a.type_id = k.type_id and a.grade = k.grade
     left join post p on k.side = 1 and p.id = a.post_id
-    left join post r on r.id = p.root_id
+    left join post r on r.id = coalesce(p.root_id, p.parent_id)
     where a.state = 0 and a.day between $4 and $5
 """
 
 _PAIRS = f"""
-    select distinct h.helper, h.helped, (h.day <= $6)::int as before, m.role
+    select distinct h.helper, h.helped, (h.day <= $6)::int as before, m.role,
+        m.erased_at is not null as erased
     from ({_HELP}) h join member m on m.id = h.helper and m.role <> 'bot'
     join member o on o.id = h.helped and o.role = 'member'
     where h.helper <> h.helped

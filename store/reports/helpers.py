@@ -38,8 +38,11 @@ async def helped(sources: Sources, question: Question) -> Report:
         ours_before, theirs_before = (
             _by(pairs, role, before=True) for role in (Role.MEMBER, Role.STAFF)
         )
-        rows = await _rows(connection, question, ours, ours_before)
-        rows += await _rows(connection, question, theirs, theirs_before)
+        rows = []
+        for now, before in ((ours, ours_before), (theirs, theirs_before)):
+            # Who was erased is among the totals only.
+            listed = [id_ for id_ in now.helper.tolist() if id_ not in pairs.erased]
+            rows += await _rows(connection, question, listed[: question.most], now, before)
     return Report(
         name="helpers",
         title="Who helped others, by how many different members",
@@ -95,18 +98,16 @@ def _by(pairs: Pairs, role: Role, *, before: bool) -> Help:
 
 
 async def _rows(
-    connection: Read, question: Question, found: Help, before: Help
+    connection: Read, question: Question, ids: list[int], found: Help, before: Help
 ) -> list[dict[str, Any]]:
-    """The first of them with what else they did; who was erased is among the totals only."""
-    everybody = found.helper.tolist()
-    people = await members.by_ids(connection, everybody[: question.most * 2])
-    ids = [id_ for id_ in people if people[id_].erased_at is None][: question.most]
+    """Some helpers with what else they did."""
+    people = await members.by_ids(connection, ids)
     did = await helping.deeds(
         connection, ids, question.rules, first=question.since + 1, last=question.day
     )
     status = await population.statuses_at(connection, ids, question.rules, day=question.day)
     accounts = await members.accounts(connection, ids)
-    helped_now = dict(zip(everybody, found.helped.tolist(), strict=True))
+    helped_now = dict(zip(found.helper.tolist(), found.helped.tolist(), strict=True))
     helped_then = dict(zip(before.helper.tolist(), before.helped.tolist(), strict=True))
     return [
         {

@@ -225,6 +225,37 @@ async def test_who_was_erased_is_among_the_totals_only(database: Database) -> No
     assert report.totals["helpers"] == 1
 
 
+async def test_who_was_erased_takes_nobodys_place(database: Database) -> None:
+    """However many of those who helped most are gone, the next ones are listed."""
+    gone = ["g1", "g2", "g3"]
+    await put(
+        database,
+        *PEOPLE,
+        *(member(id, joined=ago(400)) for id in gone),
+        *(post(f"q{who}", who, time=ago(20)) for who in ("ann", "cat")),
+        *(answer(f"{id}{who}", f"q{who}", id, 9) for id in gone for who in ("ann", "cat")),
+        answer("b", "qann", "bob", 9),
+    )
+    for id_ in gone:
+        await people.erase_member(database, await number(database, id_), by=EVE, now=NOW)
+    (bob,) = (await reported(database, "helpers", most=1)).rows
+    assert (bob["name"], bob["helped"]) == ("Bob", 1)
+
+
+async def test_whom_a_mark_without_a_name_helped_need_not_be_asked_of_the_root(
+    database: Database,
+) -> None:
+    await put(
+        database,
+        *PEOPLE,
+        post("q", "ann", time=ago(40)),
+        answer("a", "q", "bob", 39, root=None),
+        act("anon", None, BEST, post="a", time=ago(5)),
+    )
+    (bob,) = (await reported(database, "helpers", period_days=10)).rows
+    assert (bob["name"], bob["helped"], bob["best_answers"]) == ("Bob", 1, 1)
+
+
 async def test_what_happens_in_venues(database: Database) -> None:
     blog = {"venue": "member_blog"}
     await put(
