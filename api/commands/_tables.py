@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from typing import Annotated, Any, Final
@@ -218,9 +219,21 @@ def _line(cells: list[str], columns: list[Column], widths: list[int]) -> str:
 
 
 def _width(text: str) -> int:
-    """How many places a text takes at a terminal: Japanese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+    """How many places a text takes at a terminal."""
+    return sum(map(_places, text))
+
+
+def _places(letter: str) -> int:
+    """Japanese characters take two places; accents stand upon what is before them."""
+    if unicodedata.category(letter) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    """A text as one line that is no wider than a column may be."""
+    line = " ".join(text.splitlines()).replace("\t", " ")
+    if _width(line) <= _WIDEST:
+        return line
+    ends = accumulate(map(_places, line))
+    return line[: sum(end < _WIDEST for end in ends)] + "…"

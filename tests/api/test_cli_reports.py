@@ -196,6 +196,24 @@ def test_numbers_are_no_formulas() -> None:
     assert lines == ["as_of,text,change", "2026-11-20,'\t=1,-5", "2026-11-20,,3"]
 
 
+def test_a_table_stays_one_whatever_members_write() -> None:
+    texts = ["二" * 40, "a\nb\tc", "e\u0301" * 5, "plain", "x" * 80]
+    columns = (Column("text", Kind.TEXT, "text"), Column("n", Kind.COUNT, "n"))
+    rows = tuple({"text": text, "n": 1} for text in texts)
+    report = Report(name="x", title="x", columns=columns, rows=rows, totals={})
+    document = {"as_of": "2026-11-20", "period": None, "rule_set": "default"}
+    lines = written(report, document, Format.TABLE).decode().splitlines()[3:]
+    assert [line.removesuffix("  1").rstrip() for line in lines] == [
+        "二" * 35 + "…",
+        "a b c",
+        "e\u0301" * 5,
+        "plain",
+        "x" * 71 + "…",
+    ]
+    # All are 75 places wide, for which it takes less of what is wide, and more of what is nothing.
+    assert [75 - len(line) for line in lines] == [35, 0, -5, 0, 0]
+
+
 def test_options_that_mean_nothing_to_a_list_are_refused(filled: str) -> None:
     for options, option in (
         (("--status", "fan", "--venue", "qa"), "--venue"),
