@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,12 +115,14 @@ class Recycling:
     """Everybody who ever was dormant by their own points.
 
     ``spells`` are times of dormancy, of ``members``; those that ended make up ``returns``.
-    ``still`` are the positions of who is dormant now, ``curve`` says when they come back.
+    ``still`` are the positions of who is dormant now, ``back`` those of who came back to each
+    status; ``curve`` says when they come back.
     """
 
     spells: int
     members: int
     returns: tuple[Returns, ...]
+    back: Mapping[Status, Ints]
     still: Ints
     curve: Curve
 
@@ -138,17 +140,18 @@ def recycling(history: History, *, first: int, last: int, watch: int) -> Recycli
     up = next_of(own.status < len(INDICES), back, own.first[own.member[back] + 1])
     rose = (up >= 0) & (own.start[up] - own.start[back] < watch)
     seen = own.start[back] + watch - 1 <= until
-    found = []
+    found, members = [], {}
     for code, status in enumerate(STATUSES):
         those = own.status[back] == code
         if not those.any():
             continue
+        members[status] = np.unique(own.member[back[those]])
         watched, up_then = int((those & seen).sum()), int((those & seen & rose).sum())
         found.append(
             Returns(
                 status,
                 int(those.sum()),
-                len(np.unique(own.member[back[those]])),
+                len(members[status]),
                 float(np.median(length[over][those])),
                 watched,
                 up_then,
@@ -159,6 +162,7 @@ def recycling(history: History, *, first: int, last: int, watch: int) -> Recycli
         spells=len(rows),
         members=len(np.unique(own.member[rows])),
         returns=tuple(found),
+        back=members,
         still=own.member[rows[~over]],
         curve=kaplan_meier(length, over),
     )

@@ -16,16 +16,18 @@ from engagement.history import History
 from engagement.points import Ints
 from engagement.retention import recycling
 from engagement.words import STATUSES, Role, Status
-from store import population, threads
+from store import population, threads, venues
 from store.db import StoreError
 from store.reports.helpers import ranked
+from store.reports.months import month_of
 from store.reports.report import Question, Sources
 from store.reports.retention import LIMITS, WATCH
 from store.reports.routes import found_routes, route_text
 
 #: Between the two statuses of an edge.
 TO: Final = ".."
-_OTHER: Final = "other"
+#: The row of routes that are not told apart.
+OTHER: Final = "other"
 #: So many rows are named to who asks for one that there is not.
 _LISTED: Final = 20
 _ELSEWHEN: Final = "at another time"
@@ -101,7 +103,7 @@ async def _by_route(sources: Sources, question: Question, row: str | None) -> In
         **{f"now {status.value}": members for status, members in found.on_the_way.items()},
     }
     if found.other:
-        lists[_OTHER] = np.sort(np.concatenate([members for _, members in found.other]))
+        lists[OTHER] = np.sort(np.concatenate([members for _, members in found.other]))
     if len(found.elsewhen):
         lists[_ELSEWHEN] = found.elsewhen
     if row not in lists:
@@ -120,13 +122,47 @@ async def _stagnant(sources: Sources, question: Question, row: str | None) -> In
     return _numbers(history, over[np.argsort(since, kind="stable")])
 
 
-async def _dormant(sources: Sources, question: Question, _row: str | None) -> Ints:
-    """Members who became dormant on the days that are asked about and have not come back."""
+async def _joined(sources: Sources, question: Question, row: str | None) -> Ints:
+    """Members who joined on the days that are asked about (and in the month), first ones first."""
+    history = await sources.history()
+    days = question.joined
+    entry = history.entry
+    those = np.flatnonzero((entry >= days.first) & (entry <= min(days.last, question.day)))
+    those = those[np.argsort(entry[those], kind="stable")]
+    if row is None:
+        return _numbers(history, those)
+    months = [month_of(day) for day in entry[those].tolist()]
+    if row not in months:
+        there = _listed(sorted(set(months)))
+        raise NoSuchRow(f"nobody joined in {row!r}; the months are: {there}")
+    return _numbers(history, those[np.array(months, np.str_) == row])
+
+
+async def _dormant(sources: Sources, question: Question, row: str | None) -> Ints:
+    """Members who became dormant on the days that are asked about, and came back to a status.
+
+    Without one, those who have not come back.
+    """
+    code = None if row is None else _code(row)
     history = await sources.history()
     days = question.dormant
     last = min(days.last, question.day)
     found = recycling(history, first=days.first, last=last, watch=WATCH)
-    return _numbers(history, np.unique(found.still))
+    if code is None:
+        return _numbers(history, np.unique(found.still))
+    none = np.zeros(0, np.int64)
+    return _numbers(history, found.back.get(STATUSES[code], none))
+
+
+async def _active(sources: Sources, question: Question, row: str | None) -> Ints:
+    """Members who did anything in a venue in the period."""
+    first = question.since + 1
+    async with sources.database.read() as connection:
+        found = await venues.active(connection, first=first, last=question.day)
+    if row not in found:
+        there = _listed(sorted(found))
+        raise NoSuchRow(f"nobody was active in {row!r}; they were in: {there}")
+    return np.array(found[row], np.int64)
 
 
 async def _unanswered(sources: Sources, question: Question, row: str | None) -> Ints:
@@ -135,13 +171,13 @@ async def _unanswered(sources: Sources, question: Question, row: str | None) -> 
         found = await threads.opened(
             connection, first=question.since + 1, last=question.day, until=question.day
         )
-    venues = np.array(found.venue, np.str_)
+    venue = np.array(found.venue, np.str_)
     ours = np.array([role is Role.MEMBER for role in found.role], np.bool_)
-    if row is not None and row not in (there := sorted(set(venues[ours].tolist()))):
+    if row is not None and row not in (there := sorted(set(venue[ours].tolist()))):
         raise NoSuchRow(f"no thread was opened in {row!r}; there were some in: {_listed(there)}")
     those = ours & ~found.anybody.answered & (found.author >= 0)
     if row is not None:
-        those &= venues == row
+        those &= venue == row
     rows = np.flatnonzero(those)
     rows = rows[np.argsort(found.opened[rows], kind="stable")]
     authors, first = np.unique(found.author[rows], return_index=True)
@@ -189,8 +225,14 @@ AUDIENCES: Final[Mapping[str, Selection]] = {
     "stagnation": Selection(
         _stagnant, _A_STATUS, "everybody who is over a limit", frozenset({"limits"})
     ),
+    "conversion": Selection(
+        _joined, "a month, such as 2026-03", "everybody who joined", frozenset({"joined"})
+    ),
     "recycling": Selection(
-        _dormant, None, "everybody who is still dormant", frozenset({"dormant"})
+        _dormant,
+        "the status they came back to, such as member",
+        "everybody who is still dormant",
+        frozenset({"dormant"}),
     ),
     "first-response": Selection(
         _unanswered,
@@ -198,6 +240,7 @@ AUDIENCES: Final[Mapping[str, Selection]] = {
         "who opened a thread that has no response",
         frozenset({"period_days"}),
     ),
+    "venues": Selection(_active, "a venue, such as qa", None, frozenset({"period_days"})),
     "helpers": Selection(
         _helpful, None, "everybody who helped another member", frozenset({"period_days"})
     ),

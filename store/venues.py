@@ -1,4 +1,4 @@
-"""Where members began: the venue of the first thing each did."""
+"""Where members began, by the venue of the first thing each did, and where they were active."""
 
 from __future__ import annotations
 
@@ -19,6 +19,22 @@ async def firsts(connection: Read, until: int) -> dict[int, tuple[str, int]]:
     rows = await connection.fetch(_FIRST, until)
     return {row["actor_id"]: (row["venue"], row["day"]) for row in rows}
 
+
+async def active(connection: Read, *, first: int, last: int) -> dict[str, list[int]]:
+    """The members who did anything in each venue on days ``first`` to ``last``, ascending.
+
+    Staff and bots aside; whoever was erased is among them.
+    """
+    rows = await connection.fetch(_ACTIVE, first, last)
+    return {row["venue"]: row["members"] for row in rows}
+
+
+_ACTIVE = """
+    select t.venue, array_agg(distinct a.actor_id order by a.actor_id) as members
+    from action a join action_type t on t.id = a.type_id
+    join member m on m.id = a.actor_id and m.role = 'member'
+    where a.state = 0 and a.day between $1 and $2 group by t.venue order by t.venue
+"""
 
 _FIRST = """
     select distinct on (a.actor_id) a.actor_id, t.venue, a.day

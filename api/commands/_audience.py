@@ -24,7 +24,7 @@ from api.commands._tables import Format, Formats, Output, for_reading, put_out, 
 from api.console import gauge, run
 from engagement.words import Status
 from store.attributes import ATTRIBUTES, OWN, columns_of, described
-from store.audience import AUDIENCES, TO, audience
+from store.audience import AUDIENCES, OTHER, TO, audience
 from store.reports.report import Question, Report, document
 
 _USUAL: Final = "name,accounts,status,since"
@@ -48,7 +48,7 @@ def command(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Which row of it: a status, an edge, what stands under `route`, or a venue.",
+            help="Which row of it: a status, an edge, what stands under `route`, a month, a venue.",
         ),
     ] = None,
     attributes: Annotated[
@@ -81,6 +81,14 @@ def command(
         str | None,
         typer.Option(metavar="FIRST..LAST", help="Of recycling: became dormant on these days."),
     ] = None,
+    first: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            help="Of routes: those that the report tells apart, for its row `other` (20).",
+        ),
+    ] = None,
     limit: Limits = None,
     rules: Rules = None,
     format: Formats = Format.CSV,
@@ -102,17 +110,20 @@ def command(
         "dormant": days_of("--dormant", dormant),
         "venue": venue,
         "limits": limits_of(limit or []),
+        **({} if first is None else {"most": first}),
     }
     _refuse_others(name, asked)
+    if which != OTHER:
+        # All routes have their rows, not only those most taken.
+        asked.setdefault("most", _ALL)
     form = Format.JSON if json else format
     names = [one.strip() for one in attributes.split(",")]
-    # All routes have their rows, not only those most taken.
-    run(_export(name, which, names, as_of, rules, form, output, {**asked, "most": _ALL}))
+    run(_export(name, which, names, as_of, rules, form, output, asked))
 
 
 _ALL: Final = 2**31
 #: What options are called that set a field of another name.
-_OPTIONS: Final = {"period_days": "period", "start": "from", "limits": "limit"}
+_OPTIONS: Final = {"period_days": "period", "start": "from", "limits": "limit", "most": "first"}
 
 
 def _refuse_others(name: str, asked: dict[str, Any]) -> None:

@@ -191,7 +191,7 @@ async def recycled(sources: Sources, question: Question) -> Report:
         totals={
             "population": len(history.ids),
             "spells": found.spells,
-            "members": found.members,
+            "members_dormant": found.members,
             "returns": returned,
             "still_dormant": len(found.still),
             **told(found.curve.over(30), "back_within_30"),

@@ -326,6 +326,20 @@ def test_routes_from_a_status_are_as_planted(
     _same_routes(found, route_rows(truth.ways(), goal, start, rungs), ways=3)
 
 
+def test_every_row_of_routes_has_its_list(imported: Imported) -> None:
+    """Also `other`, which depends on how many routes are told apart."""
+    told_apart = ("--as-of", str(LAST), "--first", "3")
+    found = imported.report("routes", LAST, "--first", "3")
+    sizes = Counter[str]()
+    for row in found["rows"]:
+        sizes[row["route"]] += row["members"]
+    assert sizes["other"] > 3
+    for route in ("other", found["rows"][0]["route"]):
+        asked = ("--report", "routes", "--row", route, "--with", "accounts", *told_apart)
+        listed = told("export", "audience", *asked, database_url=imported.url, clock=CLOCK)
+        assert listed["totals"]["members"] == sizes[route]
+
+
 def test_routes_of_some_members_are_as_planted(imported: Imported) -> None:
     truth = imported.truth(LAST)
     low, high = UNTIL - 800, UNTIL - 300
@@ -512,7 +526,7 @@ def test_recycling_is_as_planted(
     assert found["totals"] == {
         "population": len(truth.lives),
         "spells": len(spells),
-        "members": len({who for who, *_ in spells}),
+        "members_dormant": len({who for who, *_ in spells}),
         "returns": sum(over_ for _, over_ in lasted),
         "still_dormant": sum(not over_ for _, over_ in lasted),
         **_three("back_within_30", over(lasted, 30)),

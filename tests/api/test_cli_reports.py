@@ -217,6 +217,7 @@ def test_a_table_stays_one_whatever_members_write() -> None:
 def test_options_that_mean_nothing_to_a_list_are_refused(filled: str) -> None:
     for options, option in (
         (("--status", "fan", "--venue", "qa"), "--venue"),
+        (("--report", "helpers", "--first", "3"), "--first"),
         (("--report", "recycling", "--arrived", "2026-01-01.."), "--arrived"),
         (("--report", "routes", "--row", "now member", "--dormant", "2026-01-01.."), "--dormant"),
     ):

@@ -86,6 +86,11 @@ async def test_the_stagnant_the_dormant_and_the_helpers(lively: Database) -> Non
     since = [row["since"] for row in told]
     assert since == sorted(since)
     dormant = await reported(lively, "recycling", now=UNTIL)
+    for row in dormant.rows:
+        assert len(await listed(lively, "recycling", row["to"], now=UNTIL)) == row["members"] > 0
+    assert len(await listed(lively, "recycling", "fan", now=UNTIL)) == sum(
+        row["members"] for row in dormant.rows if row["to"] == "fan"
+    )
     assert len(await listed(lively, "recycling", now=UNTIL)) == dormant.totals["still_dormant"] > 0
     helpers = await reported(lively, "helpers", now=UNTIL)
     ids = await listed(lively, "helpers", now=UNTIL)
@@ -93,6 +98,24 @@ async def test_the_stagnant_the_dormant_and_the_helpers(lively: Database) -> Non
     rows = await described(sources, ids, ["name"], question.rules, day=question.day)
     first = [row["name"] for row in helpers.rows if row["role"] == "member"]
     assert [row["name"] for row in rows][: len(first)] == first
+
+
+async def test_those_who_joined_in_a_month_and_were_active_in_a_venue(lively: Database) -> None:
+    joined = await reported(lively, "conversion", now=UNTIL)
+    everybody = []
+    for row in joined.rows:
+        if row["joined"]:
+            ids = await listed(lively, "conversion", row["cohort"], now=UNTIL)
+            assert len(ids) == row["joined"]
+            everybody += ids.tolist()
+    assert everybody == (await listed(lively, "conversion", now=UNTIL)).tolist()
+    assert len(everybody) == joined.totals["joined"] > 10
+    venues = await reported(lively, "venues", now=UNTIL, period_days=90)
+    for row in venues.rows:
+        if row["active"]:
+            ids = await listed(lively, "venues", row["venue"], now=UNTIL, period_days=90)
+            assert len(ids) == row["active"]
+    assert sum(row["active"] for row in venues.rows) > 5
 
 
 async def test_who_waits_for_a_response(database: Database) -> None:
@@ -203,6 +226,10 @@ async def test_standings_told_are_those_of_the_listing(lively: Database) -> None
         ("flow", "fan", "'fan' is no edge"),
         ("flow", "fan..boss", "'boss' is no status"),
         ("routes", "fan -> contributor", "no member came by 'fan -> contributor'"),
+        ("conversion", "2026-13", "nobody joined in '2026-13'; the months are: none"),
+        ("recycling", "fans", "'fans' is no status"),
+        ("venues", None, "name a row of the report 'venues': a venue"),
+        ("venues", "lab", "nobody was active in 'lab'; they were in: none"),
         ("helpers", "Ann", "has one list of members: name no row"),
         ("data-health", None, "no members stand behind 'data-health'; behind tiers, flow"),
     ],
