@@ -88,8 +88,8 @@ async def reads(connection: Read, *, first: int, last: int) -> Reads:
     for row in rows:
         thread, marked = there[row["id"]], row["venue"] in marking
         of_answers += row["of_answers"] + (row["of_opening"] if thread.any_answer else 0)
-        # What else than a question members asked nobody can solve.
-        question = row["role"] == Role.MEMBER and (marked or row["verb"] == _ASK)
+        # What else than a question members asked nobody can solve, nor one that is gone.
+        question = row["there"] and row["role"] == Role.MEMBER and (marked or row["verb"] == _ASK)
         if question and thread.solved(marked=marked):
             of_solved += row["n"]
     return Reads(of_answers, of_solved)
@@ -139,7 +139,8 @@ _THERE = f"""
 
 # Views by thread: in all, of its opening post, and of the answers in it.
 _VIEWED = """
-    select o.id, ot.venue, ot.verb, coalesce(m.role, 'member') as role,
+    select o.id, o.state <> 'deleted' as there, ot.venue, ot.verb,
+        coalesce(m.role, 'member') as role,
         coalesce(o.author_id, -1) as author, sum(c.n)::bigint as n,
         coalesce(sum(c.n) filter (where p.id = o.id and t.verb <> 'answer'), 0)::bigint
             as of_opening,
@@ -147,7 +148,7 @@ _VIEWED = """
     from post_count c join action_type v on v.id = c.type_id and v.verb = $3
     join post p on p.id = c.post_id join action_type t on t.id = p.type_id
     join post o on o.id = coalesce(p.root_id, p.parent_id, p.id)
-    join action_type ot on ot.id = o.type_id left join member m on m.id = o.author_id
+    left join action_type ot on ot.id = o.type_id left join member m on m.id = o.author_id
     where c.day between $1 and $2 and p.state <> 'deleted'
     group by o.id, ot.venue, ot.verb, m.role
 """

@@ -91,13 +91,13 @@ def _questions(now: _Period, then: _Period) -> Iterator[Row]:
         "answers_read",
         now.reads.of_answers,
         then.reads.of_answers,
-        "views in the period of answers and of threads that have one",
+        "views in the period of answers by anybody, and of threads with an answer",
     )
     yield _row(
         "reads_of_solved_threads",
         now.reads.of_solved,
         then.reads.of_solved,
-        "views in the period of threads that members solved, whenever opened",
+        "all views in the period of threads that members had solved by its end",
     )
 
 

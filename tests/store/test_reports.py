@@ -385,6 +385,22 @@ async def test_views_of_the_period_before_are_of_what_was_solved_by_then(
     assert {one["figure"]: one["value"] for one in early.rows}["answered_without_marks"] == 0
 
 
+async def test_reads_of_answers_whose_question_is_gone_or_never_came(database: Database) -> None:
+    """A deleted question is no solved one; what was read of an answer was read."""
+    await put(
+        database,
+        *PEOPLE,
+        post("gone", "ann", time=ago(9), state=DELETED),
+        answer("a1", "gone", "bob", 8),
+        answer("a2", "never", "bob", 8),
+        *(ViewsRecord("site", id, ago(5).date(), n) for id, n in (("a1", 3), ("a2", 5))),
+    )
+    figures = {one["figure"]: one["value"] for one in (await reported(database, "value")).rows}
+    assert figures["questions_solved_by_members"] == 0
+    assert figures["answers_read"] == 8
+    assert figures["reads_of_solved_threads"] == 0
+
+
 @pytest.mark.parametrize("name", ["first-response", "helpers", "venues", "value"])
 async def test_nobody_has_reports_too(database: Database, name: str) -> None:
     report = await reported(database, name)
