@@ -28,6 +28,7 @@ _POINTS: Final = tuple(Column(index.value, Kind.NUMBER, index.value) for index i
 ATTRIBUTES: Final[Mapping[str, tuple[Column, ...]]] = {
     "name": (Column("name", Kind.TEXT, "name"),),
     "accounts": (Column("accounts", Kind.TEXT, "accounts"),),
+    "state": (Column("state", Kind.TEXT, "state"),),
     "status": (Column("status", Kind.STATUS, "status"),),
     "since": (Column("since", Kind.DATE, "since"),),
     "points": _POINTS,
@@ -105,6 +106,7 @@ async def _people(connection: Read, chunk: list[int]) -> list[dict[str, Any]]:
         {
             "name": rows[id_]["name"],
             "accounts": members.account_names(accounts[id_]),
+            "state": rows[id_]["state"],
             "joined": _day(rows[id_]["joined_day"]),
             "lang": rows[id_]["lang"],
             "zone": rows[id_]["zone"],
@@ -146,7 +148,7 @@ def _day(number: int | None) -> str | None:
 
 
 _PEOPLE = """
-    select id, name, lang, zone, attributes,
+    select id, name, state, lang, zone, attributes,
         ((joined_at at time zone (select value from setting where key = 'zone'))::date
             - date '1970-01-01') as joined_day
     from member where id = any($1::int[])

@@ -179,6 +179,7 @@ async def test_what_is_told_of_each(database: Database) -> None:
     assert fay == {
         "name": "Fay",
         "accounts": "site:fay",
+        "state": "active",
         "status": "supporter",
         "since": str(ago(5).date()),
         "contribution": 0,
@@ -196,6 +197,9 @@ async def test_what_is_told_of_each(database: Database) -> None:
     }
     assert (new["status"], new["last_given"]) == ("newcomer", None)
     assert {column.name for column in columns_of([*asked_for, "attributes.nothing"])} == set(fay)
+    await put(database, member("new", name="New", joined=ago(5), state="deleted"))
+    (closed,) = await described(sources, ids[1:], ["state"], question.rules, day=question.day)
+    assert closed == {"state": "deleted"}
     (then,) = await described(
         sources, ids[1:], ["status", "since", "points"], question.rules, day=question.day - 50
     )
