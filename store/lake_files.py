@@ -103,6 +103,8 @@ TABLES: Final[dict[str, Schema]] = {
 }
 
 _MANIFEST: Final = "manifest.json"
+#: Keys that the manifest of a lake has in every format. Others name files so as well.
+_OF_A_LAKE: Final = {"format", "zone", "datasets", "tables"}
 #: Being written, and complete; names with a dot are nobody's partition.
 _NEXT, _READY, _LOCK = ".next", ".ready", ".lock"
 _ROWS_PER_GROUP: Final = 122_880
@@ -157,9 +159,18 @@ class Manifest:
 
 
 def read_manifest(directory: Path) -> Manifest | None:
-    """The manifest of the lake in a directory, None where there is none of this format."""
+    """The manifest of the lake in a directory, None where there is none of this format.
+
+    Raises StoreError where a file of that name cannot be read, or is something else's.
+    """
+    path = directory / _MANIFEST
     try:
-        told = orjson.loads((directory / _MANIFEST).read_bytes())
+        told = orjson.loads(path.read_bytes())
+        if not isinstance(told, dict) or not told.keys() >= _OF_A_LAKE:
+            raise StoreError(
+                f"{path} is not that of a lake, so {directory} is no lake: name a directory that "
+                "is new, empty or a lake"
+            )
         if told["format"] != FORMAT:
             return None
         return Manifest(
@@ -172,10 +183,10 @@ def read_manifest(directory: Path) -> Manifest | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
-            f"cannot read {directory / _MANIFEST} ({error}): remove {directory}, and the next "
-            "export writes all of it"
+            f"cannot read {path} ({error}): if {directory} is a lake and nothing else, remove it, "
+            "and the next export writes all of it"
         ) from error
 
 
@@ -196,12 +207,19 @@ def table_path(table: str) -> Path:
 def settle(directory: Path) -> None:
     """Put a complete new state in its place, where that was interrupted.
 
-    Where an export is at it, it is left to that.
+    Where an export is at it, it is left to that. Raises StoreError where we may not write there.
     """
-    if (directory / _READY).exists():
+    if not (directory / _READY).exists():
+        return
+    try:
         with (directory / _LOCK).open("w") as lock:
             if _locked(lock):
                 _settle(directory)
+    except OSError as error:
+        raise StoreError(
+            f"an export into {directory} was interrupted, and its files cannot be put in their "
+            f"places from here ({error.strerror or error}): run `ikusei export lake` again"
+        ) from error
 
 
 @contextmanager
@@ -282,6 +300,7 @@ def _check(directory: Path) -> None:
             f"{directory} is not empty and has no {_MANIFEST}, so it is no lake: name a directory "
             "that is new, empty or a lake"
         )
+    read_manifest(directory)
 
 
 def _commit(directory: Path) -> None:

@@ -341,6 +341,45 @@ async def test_what_is_no_lake_is_left_alone(database: Database, tmp_path: Path)
         await export(database, file)
 
 
+@pytest.mark.parametrize("manifest", ['{"name": "shop", "icons": []}', '{"format": 2}', "[]"])
+async def test_a_manifest_of_something_else_is_left_alone(
+    database: Database, tmp_path: Path, manifest: str
+) -> None:
+    """Web applications and browser extensions have a file of that name."""
+    (tmp_path / "manifest.json").write_text(manifest)
+    (tmp_path / "index.html").write_text("years of work")
+    with pytest.raises(StoreError, match=r"manifest\.json is not that of a lake.*: name a dir"):
+        await export(database, tmp_path)
+    assert (tmp_path / "manifest.json").read_text() == manifest
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.json", "index.html"}
+
+
+async def test_a_lake_of_another_format_is_written_anew(database: Database, tmp_path: Path) -> None:
+    await small(database)
+    await export(database, tmp_path)
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"format": 1', '"format": 0'))
+    with pytest.raises(StoreError, match="there is no lake in"), open_lake(tmp_path):
+        pass
+    assert (await export(database, tmp_path)).datasets["tally"].left == 0
+    assert actions(tmp_path) == 7
+    manifest.write_text(manifest.read_text()[:100])
+    with pytest.raises(StoreError, match=r"cannot read .* is a lake and nothing else, remove"):
+        await export(database, tmp_path)
+
+
+async def test_who_may_only_read_is_told_what_an_interrupted_export_wants(
+    database: Database, tmp_path: Path
+) -> None:
+    await export(database, tmp_path)
+    (tmp_path / ".ready").mkdir()
+    # As good as a directory in which we may not write, also to who may everything.
+    (tmp_path / ".lock").unlink()
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(StoreError, match="run `ikusei export lake` again"), open_lake(tmp_path):
+        pass
+
+
 async def test_two_exports_do_not_write_one_lake(database: Database, tmp_path: Path) -> None:
     with lake_files.renewed(tmp_path) as fresh:
         with pytest.raises(StoreError, match="another export is writing"):
