@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engagement.holds import FAR, NO_LOCK, Holds
 from engagement.points import Bools, Compiled, Days, Ints
-from engagement.status import AT_BAR, Hold, guards_hold
+from engagement.status import AT_BAR, Hold
 from engagement.words import INDICES, STATUS_OF_INDEX, STATUSES, Cause, Index, Status
 
 #: A day before all days: "not met", "never given".
@@ -125,19 +125,25 @@ class Pairs:
     index: Ints
     who: Ints
 
-    def distinct(self, member: int, index: int, after: int, until: int) -> int:
-        """How many different ones in the days after … until."""
-        first, end = int(self.start[member]), int(self.start[member + 1])
-        low, high = first + np.searchsorted(self.day[first:end], [after, until], "right")
-        return len(set(self.who[low:high][self.index[low:high] == index].tolist()))
+    def distinct(self, member: Ints, index: int, after: Ints, until: Ints) -> Ints:
+        """How many different ones each of some members has in the days after … until."""
+        found = np.zeros(len(member), np.int64)
+        begin = self.start[member]
+        for row, (low, high) in enumerate(zip(begin, self.start[member + 1], strict=True)):
+            day = self.day[low:high]
+            first, end = low + np.searchsorted(day, [after[row], until[row]], "right")
+            who = self.who[first:end][self.index[first:end] == index]
+            found[row] = len(set(who.tolist()))
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fold:
     """What a fold gives: the states, the moves, and who needs ``pairs`` to be sure.
 
-    ``wants_pairs`` marks members who stood above a bar guarded by distinct members while no pairs
-    were given: their result counts as if the guard had failed, and is to be folded again.
+    ``wants_pairs`` marks members who stood above a bar where it depends on the guard of distinct
+    members while no pairs were given: their result counts as if that had failed, and is to be
+    folded again.
     """
 
     states: States
@@ -169,6 +175,12 @@ class Folding:
         rows = len(days.day)
         earned = np.where(days.points.any(axis=1), np.arange(rows), rows)
         self._next_earned = np.append(np.minimum.accumulate(earned[::-1])[::-1], rows)
+        # For each guarded index, on how many of the days before each row it was earned in.
+        self._earned = {
+            i: np.append(0, np.cumsum(days.points[:, i] > 0))
+            for i, index in enumerate(INDICES)
+            if rules.rules.thresholds[index].guards.distinct_days is not None
+        }
         self.wants = np.zeros(days.members, np.bool_)
 
     def upto(self, member: Ints, day: Ints) -> Ints:
@@ -231,8 +243,8 @@ class Folding:
         enters = reached & (before == NEVER)
         for i, index in enumerate(INDICES):
             if self.rules.rules.thresholds[index].guards.k_of:
-                for row in np.flatnonzero(enters[:, i]).tolist():
-                    enters[row, i] = self._guarded(int(member[row]), i, int(day[row]))
+                rows = np.flatnonzero(enters[:, i])
+                enters[rows, i] = self._guarded(member[rows], i, day[rows])
         below_since = np.where(before == AT_BAR, when, before)
         lost = (values < self.rules.exit) & (when - below_since >= self.rules.min_hold)
         kept = np.where(lost, NEVER, below_since)
@@ -240,20 +252,24 @@ class Folding:
             enters | (reached & (before != NEVER)), AT_BAR, np.where(reached, before, kept)
         )
 
-    def _guarded(self, member: int, i: int, day: int) -> bool:
-        """Whether the guards of index i let a member in on ``day``."""
+    def _guarded(self, member: Ints, i: int, day: Ints) -> Bools:
+        """Where the guards of index i let a member in on their ``day``."""
         guards = self.rules.rules.thresholds[INDICES[i]].guards
-        one, when = np.array([member]), np.array([day])
-        low = int(self.upto(one, when - self.window)[0])
-        high = int(self.upto(one, when)[0])
-        days = int((self.days.points[low:high, i] > 0).sum())
-        if guards.distinct_members is None or guards_hold(guards, members=0, days=days):
-            return guards_hold(guards, members=0, days=days)
-        if self.pairs is None:
-            self.wants[member] = True
-            return False
-        members = self.pairs.distinct(member, i, day - self.window, day)
-        return guards_hold(guards, members=members, days=days)
+        held = np.zeros(len(member), np.int64)
+        if guards.distinct_days is not None:
+            earned = self._earned[i]
+            days = earned[self.upto(member, day)] - earned[self.upto(member, day - self.window)]
+            held += days >= guards.distinct_days
+        if guards.distinct_members is not None:
+            # The others get in, or not, whoever it was.
+            matters = np.flatnonzero(held == guards.k_of - 1)
+            if self.pairs is None:
+                self.wants[member[matters]] = True
+            else:
+                who, until = member[matters], day[matters]
+                people = self.pairs.distinct(who, i, until - self.window, until)
+                held[matters] += people >= guards.distinct_members
+        return held >= guards.k_of
 
     def step(self, member: Ints, s: States, day: Ints) -> tuple[States, list[_Moved]]:
         """``evaluate``, with the changes of status that it makes, if any."""

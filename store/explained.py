@@ -158,11 +158,13 @@ async def distinct(
         wanted = np.ones(len(members), np.bool_)
         first = day - window + 1
         pairs = await facts.pairs_of(connection, members, wanted, rules, first=first, last=day)
+        everyone, when = np.arange(len(members)), np.full(len(members), day)
+        people = {
+            INDICES[i]: pairs.distinct(everyone, i, when - window, when).tolist()
+            for i in rules.compiled.guarded
+        }
         for position, member in enumerate(members):
-            found[member, day] = {
-                INDICES[i]: pairs.distinct(position, i, day - window, day)
-                for i in rules.compiled.guarded
-            }
+            found[member, day] = {index: counts[position] for index, counts in people.items()}
     return found
 
 

@@ -393,6 +393,15 @@ def test_people_are_not_counted_where_days_are_enough():
     assert STATUSES[result.states.status[0]] is Status.CONTRIBUTOR
 
 
+def test_people_are_not_counted_where_days_are_too_few():
+    guard = Guards(distinct_members=2, distinct_days=2, k_of=2)
+    rules = compile_rules(rule_set(guards=guard), {})
+    facts = Facts(0, (900, 0, 0, 0), True)
+    days = days_of([{0: facts}, {0: facts, 2: facts}])
+    result = fold(States.before(np.array([0, 0])), days, 3, rules)
+    assert result.wants_pairs.tolist() == [False, True]
+
+
 def test_a_lock_holds_until_its_last_day():
     rules = rule_set(lifecycle=Lifecycle(0, 100))
     lock = Hold("lock", Status.FAN, 2, 4)
