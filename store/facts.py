@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement.columns import Fold, Pairs, States, fold
-from engagement.points import Compiled, Days, Ints, earn
+from engagement.columns import Fold, Moves, Pairs, States, fold
+from engagement.points import Bools, Compiled, Days, Ints, earn
 from engagement.status import Hold
 from engagement.words import STATUSES
 from store.db import Read, Write
@@ -20,6 +20,10 @@ Result = TypeVar("Result")
 
 #: So many rows are some milliseconds of work.
 _MANY: Final = 5_000
+#: Bytes before the first cell of an array of one dimension, as PostgreSQL sends it.
+_HEADER: Final = 20
+#: Bytes of a cell with a 32-bit number: its size comes before it.
+_CELL: Final = 8
 
 
 async def aside(rows: int, work: Callable[[], Result]) -> Result:
@@ -47,10 +51,7 @@ async def tallies(
 
     The shape is (6, tallies), in no order.
     """
-    rows = await connection.fetch(_TALLIES, list(members), first, last)
-    return await aside(
-        len(rows), lambda: np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6).T
-    )
+    return await _columns(await connection.fetchrow(_TALLIES, list(members), first, last))
 
 
 async def earned(table: Ints, members: Sequence[int], rules: ActiveRules) -> Days:
@@ -106,24 +107,48 @@ async def pairs_of(
     given = np.flatnonzero(earning & (compiled.side == 0)).tolist()
     received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
-    rows = await connection.fetch(_PAIRS, ids, given, received, first, last)
-    return await aside(len(rows), lambda: pairs_among(rows, members, compiled))
+    row = await connection.fetchrow(_PAIRS, ids, given, received, first, last)
+    table = await _columns(row)
+    return await aside(table.shape[1], lambda: pairs_among(table, members, compiled))
 
 
-def pairs_among(rows: Sequence[Any], members: Sequence[int], compiled: Compiled) -> Pairs:
-    """The pairs of (member, day, type, grade, who), as positions in ``members``."""
-    position = {member: i for i, member in enumerate(members)}
-    found = []
-    for member, day, type_id, grade, who in rows:
-        if compiled.rate_x100[type_id, grade] <= 0:
-            continue
-        if compiled.by_day[type_id]:
-            found.append((position[member], day, compiled.index[type_id], -day))
-        elif who is not None:
-            found.append((position[member], day, compiled.index[type_id], who))
-    table = np.array(sorted(found), np.int64).reshape(-1, 4)
-    start = np.searchsorted(table[:, 0], np.arange(len(members) + 1))
-    return Pairs(start, table[:, 1], table[:, 2], table[:, 3])
+def pairs_among(table: Ints, members: Sequence[int], compiled: Compiled) -> Pairs:
+    """The pairs of columns of member, day, type, grade, who, as positions in ``members``.
+
+    A ``who`` that is no positive number is nobody that is known.
+    """
+    member, day, type_id, grade, who = table
+    by_day = compiled.by_day[type_id]
+    counts = (compiled.rate_x100[type_id, grade] > 0) & (by_day | (who > 0))
+    member, day, type_id, who = member[counts], day[counts], type_id[counts], who[counts]
+    ids = np.array(members, np.int64)
+    ascending = np.argsort(ids, kind="stable")
+    # A member who is asked about twice is where they stand last.
+    place = ascending[np.searchsorted(ids, member, "right", sorter=ascending) - 1]
+    index = compiled.index[type_id]
+    who = np.where(by_day[counts], -day, who)
+    order = np.lexsort((who, index, day, place))
+    start = np.searchsorted(place[order], np.arange(len(members) + 1))
+    return Pairs(start, day[order], index[order], who[order])
+
+
+async def _columns(row: Any) -> Ints:
+    """The columns of whole numbers that a row of ``array_send`` has; empty where they are null.
+
+    As rows of their own, a hundred thousand numbers would be as many objects: most of the time.
+    """
+    rows = len(row[0] or b"") // _CELL
+    return await aside(rows, lambda: np.array([_numbers(sent) for sent in row], np.int64))
+
+
+def _numbers(sent: bytes | None) -> NDArray[np.signedinteger[Any]]:
+    """The numbers of an array as PostgreSQL sends it: each with its size in bytes before it."""
+    if sent is None:
+        return np.zeros(0, np.int64)
+    (size,) = np.frombuffer(sent, ">i4", 1, offset=_HEADER)
+    cell = np.dtype([("size", ">i4"), ("number", f">i{size}")])
+    found: NDArray[np.signedinteger[Any]] = np.frombuffer(sent, cell, offset=_HEADER)["number"]
+    return found
 
 
 async def fold_from(
@@ -137,21 +162,38 @@ async def fold_from(
 ) -> Fold:
     """Fold members from the eve of their first day, counting people where it matters."""
 
-    def work(pairs: Pairs | None) -> Fold:
+    def work(until: Ints, pairs: Pairs | None) -> Fold:
         return fold(start, days, until, rules.compiled, holds=holds, pairs=pairs)
 
     size = len(days.day)
-    result = await aside(size, lambda: work(None))
-    if result.wants_pairs.any():
-        last = int(np.max(until))
-        pairs = await pairs_of(connection, members, result.wants_pairs, rules, last=last)
-        result = await aside(size, lambda: work(pairs))
+    result = await aside(size, lambda: work(until, None))
+    wants = result.wants_pairs
+    if wants.any():
+        last = int(np.max(until[wants]))
+        pairs = await pairs_of(connection, members, wants, rules, last=last)
+        again = await aside(size, lambda: work(np.where(wants, until, start.day), pairs))
+        result.states.put(wants, again.states.take(wants))
+        moves = instead(result.moves, again.moves, wants)
+        result = Fold(result.states, moves, again.wants_pairs)
     return result
+
+
+def instead(moves: Moves, others: Moves, of: Bools) -> Moves:
+    """``moves``, but those of the members ``of`` from ``others``."""
+    kept = ~of[moves.member]
+    return Moves(
+        *(
+            np.concatenate([getattr(moves, name)[kept], getattr(others, name)])
+            for name in ("member", "day", "before", "after", "cause")
+        )
+    )
 
 
 # The position of the member comes with each tally: they are folded in columns.
 _TALLIES = """
-    select (m.position - 1)::int, t.day, t.type_id, t.side, t.grade, t.n
+    select array_send(array_agg((m.position - 1)::int)), array_send(array_agg(t.day)),
+        array_send(array_agg(t.type_id)), array_send(array_agg(t.side)),
+        array_send(array_agg(t.grade)), array_send(array_agg(t.n))
     from unnest($1::int[]) with ordinality m(member_id, position)
     join tally t on t.member_id = m.member_id and t.day between $2 and $3
 """
@@ -172,11 +214,16 @@ _HOLDS = """
 
 
 _PAIRS = """
-    select distinct actor_id, day, type_id, grade, target_id from action
-    where actor_id = any($1::int[]) and type_id = any($2::smallint[]) and day between $4 and $5
-        and state = 0 and target_id is distinct from actor_id
-    union all
-    select distinct target_id, day, type_id, grade, actor_id from action
-    where target_id = any($1::int[]) and type_id = any($3::smallint[]) and day between $4 and $5
-        and state = 0 and target_id is distinct from actor_id
+    select array_send(array_agg(member)), array_send(array_agg(day)),
+        array_send(array_agg(type_id)), array_send(array_agg(grade)), array_send(array_agg(who))
+    from (
+        select distinct actor_id as member, day, type_id, grade, coalesce(target_id, 0) as who
+        from action
+        where actor_id = any($1::int[]) and type_id = any($2::smallint[])
+            and day between $4 and $5 and state = 0 and target_id is distinct from actor_id
+        union all
+        select distinct target_id, day, type_id, grade, coalesce(actor_id, 0) from action
+        where target_id = any($1::int[]) and type_id = any($3::smallint[])
+            and day between $4 and $5 and state = 0 and target_id is distinct from actor_id
+    ) both_of_them
 """

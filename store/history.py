@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engagement.columns import NOBODY, Moves, States
+from engagement.columns import NOBODY, States
 from engagement.history import History, Periods, joined, periods, some
-from engagement.points import Bools, Ints
+from engagement.points import Ints
 from store import facts, population
 from store.db import Database, Read
 from store.rules import ActiveRules
@@ -67,23 +67,12 @@ async def _part(
         held = np.isin(np.arange(len(members)), [i for i, _ in holds])
         limit = np.where(held, until, start.day)
         free = await facts.fold_from(connection, members, start, days, limit, rules, ())
-        own = _instead(own, free.moves, held)
+        own = facts.instead(own, free.moves, held)
     here = np.flatnonzero(folded.states.status != NOBODY)
     return (
         np.array(members, np.int64)[here],
         some(periods(folded.moves, len(members)), here),
         some(periods(own, len(members)), here),
-    )
-
-
-def _instead(moves: Moves, others: Moves, of: Bools) -> Moves:
-    """``moves``, but those of the members ``of`` from ``others``."""
-    kept = ~of[moves.member]
-    return Moves(
-        *(
-            np.concatenate([getattr(moves, name)[kept], getattr(others, name)])
-            for name in ("member", "day", "before", "after", "cause")
-        )
     )
 
 

@@ -267,9 +267,8 @@ class Lake:
             rows = self.columns(_among(mine, wanted).distinct())
             ours = np.isin(rows["member"], wanted)
             found.append([rows[name][ours] for name in ("member", "day", "type", "grade", "who")])
-        table = np.concatenate([np.array(one) for one in found], axis=1).T.tolist()
-        people = [[*row[:4], None if row[4] == NOTHING else row[4]] for row in table]
-        return pairs_among(people, members.tolist(), rules)
+        table = np.concatenate([np.array(one) for one in found], axis=1)
+        return pairs_among(table, members.tolist(), rules)
 
 
 def _among(table: Table, members: Ints) -> Table:
