@@ -26,6 +26,7 @@ from engagement.words import Status
 from store.attributes import ATTRIBUTES, OWN, columns_of, described
 from store.audience import AUDIENCES, OTHER, TO, audience
 from store.reports.report import Question, Report, document
+from store.segment import condition, segment
 
 _USUAL: Final = "name,accounts,status,since"
 
@@ -49,6 +50,14 @@ def command(
         typer.Option(
             metavar="TEXT",
             help="Which row of it: a status, an edge, what stands under `route`, a month, a venue.",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Only those of whom this is so, such as contribution>=6, lang=ja, "
+            f"joined<2026-01-01, {OWN}plan!=free; may be given several times.",
         ),
     ] = None,
     attributes: Annotated[
@@ -95,12 +104,12 @@ def command(
     output: Output = None,
     json: Json = False,
 ) -> None:
-    """List the members of a status, of an edge, or behind a row of a report.
+    """List the members of a status, of an edge, behind a row of a report, or of a segment.
 
-    Exactly one of --status, --edge and --report is needed. Staff and bots are never listed, nor
-    anybody who was merged or erased.
+    One of --status, --edge and --report, of whom --where keeps some, or --where alone, of everybody
+    who joined. Staff and bots are never listed, nor anybody who was merged or erased.
     """
-    name, which = _chosen(status, edge, report, row)
+    name, which = _chosen(status, edge, report, row, alone=bool(where))
     asked = {
         "period_days": period,
         "to": status_of("--to", to),
@@ -118,7 +127,7 @@ def command(
         asked.setdefault("most", _ALL)
     form = Format.JSON if json else format
     names = [one.strip() for one in attributes.split(",")]
-    run(_export(name, which, names, as_of, rules, form, output, asked))
+    run(_export(name, which, where or [], names, as_of, rules, form, output, asked))
 
 
 _ALL: Final = 2**31
@@ -138,24 +147,28 @@ def _refuse_others(name: str, asked: dict[str, Any]) -> None:
 
 
 def _chosen(
-    status: str | None, edge: str | None, report: str | None, row: str | None
+    status: str | None, edge: str | None, report: str | None, row: str | None, *, alone: bool
 ) -> tuple[str, str | None]:
-    """The report and the row that are meant."""
-    if sum(one is not None for one in (status, edge, report)) != 1:
-        raise typer.BadParameter("expected exactly one of --status, --edge and --report")
+    """The report and the row that are meant; ``alone``: there may be none."""
+    named = sum(one is not None for one in (status, edge, report))
+    if named > 1 or (not named and not alone):
+        raise typer.BadParameter(
+            "expected exactly one of --status, --edge and --report, or --where without them"
+        )
     if report is None and row is not None:
         raise typer.BadParameter("--row is a row of a report: name it with --report")
     if status is not None:
         return "tiers", status_of("--status", status).value
     if edge is not None:
         return "flow", edge
-    assert report is not None
-    return report, row
+    # The report of everybody who joined.
+    return report or "conversion", row
 
 
 async def _export(
     name: str,
     row: str | None,
+    where: list[str],
     names: list[str],
     as_of: str | None,
     rules: str | None,
@@ -165,19 +178,22 @@ async def _export(
 ) -> None:
     for_reading(format, output)
     columns = columns_of(names)
+    conditions = [condition(one) for one in where]
+    told = [*names, *(one.attribute for one in conditions)]
     async with asking(None, as_of, rules, asked) as here:
         question = here.question
         ids = await audience(here.sources, question, name, row)
         with gauge("describing members") as show:
             rows = await described(
-                here.sources, ids, names, question.rules, day=question.day, progress=show
+                here.sources, ids, told, question.rules, day=question.day, progress=show
             )
+    kept = [{one.name: row_[one.name] for one in columns} for row_ in segment(rows, conditions)]
     found = Report(
         name="audience",
-        title=f"Members behind {name}" + ("" if row is None else f", {row}"),
+        title=f"Members behind {', '.join(filter(None, (name, row, *where)))}",
         columns=columns,
-        rows=tuple(rows),
-        totals={"of": name, "row": row, "members": len(rows)},
+        rows=tuple(kept),
+        totals={"of": name, "row": row, "where": where, "members": len(kept)},
     )
     has_period = "period_days" in AUDIENCES[name].takes
     content = written(found, document(found, question, period=has_period), format)

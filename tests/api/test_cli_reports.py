@@ -99,7 +99,7 @@ def test_who_stands_where_as_a_list(filled: str) -> None:
         *("export", "audience", "--status", "member", "--with", "name,joined,points"),
         database_url=filled,
     )
-    assert told_of["totals"] == {"of": "tiers", "row": "member", "members": 3}
+    assert told_of["totals"] == {"of": "tiers", "row": "member", "where": [], "members": 3}
     assert [row["name"] for row in told_of["rows"]] == ["Cho", "eri", "文"]
     assert told_of["rows"][0] == {
         "name": "Cho",
@@ -140,6 +140,24 @@ def test_who_took_a_route_as_a_list(filled: str) -> None:
         assert found["totals"]["members"] == row["members"]
 
 
+def test_a_segment_is_who_is_so(filled: str) -> None:
+    def names(*options: str) -> list[str]:
+        found = told("export", "audience", *options, database_url=filled)
+        assert found["totals"]["members"] == len(found["rows"])
+        assert all(row.keys() == {"name"} for row in found["rows"])
+        return sorted(row["name"] for row in found["rows"])
+
+    def where(*conditions: str) -> list[str]:
+        return [word for one in conditions for word in ("--where", one)]
+
+    assert names(*where("joined<2026-06-05"), "--with", "name") == ["Ana", "Ben", "文"]
+    several = where("joined<2026-06-05", "contribution>0")
+    assert names(*several, "--with", "name") == ["Ana"]
+    newcomers = names("--status", "newcomer", "--with", "name")
+    narrowed = names("--status", "newcomer", *where("name!=Eri"), "--with", "name")
+    assert narrowed == [name for name in newcomers if name != "Eri"] != newcomers
+
+
 def test_lists_that_make_no_sense(filled: str) -> None:
     def refused(*options: str, code: int = 1) -> str:
         done = ikusei("export", "audience", *options, database_url=filled)
@@ -153,6 +171,7 @@ def test_lists_that_make_no_sense(filled: str) -> None:
     assert "is no edge" in refused("--edge", "fan")
     assert "no members stand behind 'value'" in refused("--report", "value")
     assert "'nam' is not told of members" in refused("--status", "fan", "--with", "nam")
+    assert "is no condition" in refused("--where", "fans")
     assert "is yet to come" in refused("--status", "fan", "--as-of", "2027-01-01")
 
 

@@ -13,9 +13,10 @@ from engagement.words import STATUSES, Status
 from store import people
 from store.attributes import ATTRIBUTES, NoSuchAttribute, columns_of, described
 from store.audience import AUDIENCES, NoSuchRow, audience
-from store.db import Database, day_date
+from store.db import Database, StoreError, day_date
 from store.reports.registry import REPORTS, Name
 from store.reports.report import By
+from store.segment import condition
 from tests.peopled import UNTIL
 from tests.store.asking import asked, reported
 from tests.store.making import EVE, NOW, act, ago, fetch, member, number, post, put
@@ -255,3 +256,53 @@ def test_attributes_that_there_are_not() -> None:
         columns_of(["name", "nam"])
     with pytest.raises(NoSuchAttribute):
         columns_of(["attributes."])
+
+
+ROW = {
+    "contribution": 6.0,
+    "status": "supporter",
+    "joined": "2026-03-01",
+    "lang": None,
+    "attributes.plan": "pro=1",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
+        ("contribution>=6", True),
+        ("contribution > 6", False),
+        ("contribution<=5.99", False),
+        ("contribution!=7", True),
+        ("status=supporter", True),
+        ("status!=supporter", False),
+        ("joined<2026-03-02", True),
+        ("joined>=2026-03-02", False),
+        ("lang=", True),
+        ("lang!=ja", True),
+        ("lang>=a", False),
+        ("lang=ja", False),
+        ("attributes.plan=pro=1", True),
+        ("attributes.plan!=", True),
+        ("joined<", False),
+    ],
+)
+def test_conditions_hold_or_do_not(text: str, is_so: bool) -> None:
+    assert condition(text).holds(ROW) is is_so
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("contribution", "'contribution' is no condition; expected NAME, one of >=, <=, !=, ="),
+        ("contribution=many", "contribution is 'many'; expected a number"),
+        ("joined>=soon", "joined is 'soon'; expected a day such as 2026-11-21"),
+        ("status=boss", "status is 'boss'; expected one of contributor, connector"),
+        ("points>3", "'points' is not told of members; expected one of name, accounts"),
+        ("attributes.=x", "'attributes.' is not told of members"),
+    ],
+)
+def test_conditions_that_make_no_sense(text: str, says: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        condition(text)
+    assert says in str(caught.value)
