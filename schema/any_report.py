@@ -17,13 +17,13 @@ from strawberry.scalars import JSON
 from schema.context import Asked
 from schema.costs import about
 from schema.errors import Refused
-from schema.history import asked, history_of
+from schema.history import asked, found_of
 from schema.measures import DayRange, StatusDays, days_of, limits_of
 from schema.scopes import MANAGER, needs
 from schema.words import Status
 from store.reports import report
 from store.reports.registry import REPORTS, Name
-from store.reports.report import MOST_COST, By, Kind, Question, Sources
+from store.reports.report import MOST_COST, By, Kind, Question
 
 strawberry.enum(Name, name="ReportName", description="The names of the reports.")
 strawberry.enum(By, name="FlowBy", description="What the rows of the report on flow are about.")
@@ -106,9 +106,8 @@ async def report_of(
         message = f"the report {name.value} does not take `{_public(field)}`; it takes {takes}"
         raise Refused("BAD_INPUT", message)
     question = _checked(replace(question, **given))
-    sources = Sources(info.context.database, lambda: history_of(info, question))
     try:
-        found = await kept.make(sources, question)
+        found = await found_of(info, kept, question, kept.make)
     except report.NotAsked as error:
         raise Refused("BAD_INPUT", str(error)) from None
     told = report.document(found, question, period=kept.has_period)

@@ -1,4 +1,4 @@
-"""The history of statuses for a request: worked out once, whoever asks, and paged through."""
+"""The history of statuses, and what reports find in it, for a request: worked out once for all."""
 
 # ruff: noqa: D101 - the descriptions of types are their docstrings
 # Strawberry types its decorators loosely.
@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 import strawberry
@@ -23,8 +24,11 @@ from schema.ids import from_cursor, from_id, to_cursor
 from schema.scopes import MANAGER, needs
 from schema.types import OF_ALL, Member, member_of
 from store import history, members, rules
-from store.reports.report import MOST_PERIOD, Question
+from store.reports.registry import Kept
+from store.reports.report import MOST_PERIOD, Question, Sources
 from store.rules import ActiveRules, as_if
+
+Found = TypeVar("Found")
 
 AsIf = Annotated[
     strawberry.ID | None,
@@ -79,6 +83,35 @@ async def history_of(info: Asked, question: Question) -> History:
         lambda progress: history.history(
             context.database, by, until=question.day, progress=progress
         ),
+    )
+
+
+async def found_of(
+    info: Asked,
+    kept: Kept,
+    question: Question,
+    make: Callable[[Sources, Question], Awaitable[Found]],
+) -> Found:
+    """What ``make`` finds for the report ``kept``, worked out aside where it reads too much.
+
+    Raises Refused where it takes longer than the request can wait: asking again goes on.
+    """
+    context, by = info.context, question.rules
+    if not kept.aside(question):
+        return await make(Sources(context.database, lambda: history_of(info, question)), question)
+    # Before it, as pieces of work wait for each other's end.
+    past = await history_of(info, question) if kept.folds else None
+
+    async def history_() -> History:
+        assert past is not None, "a report that folds says so"
+        return past
+
+    async with context.read() as (connection_, _):
+        mark = await history.freshness(connection_)
+    options = [getattr(question, name) for name in sorted(kept.takes)]
+    key = (make, by.id, len(by.types), question.day, question.moment.today, *options, mark)
+    return await context.worked_out(
+        key, lambda _: make(Sources(context.database, history_, unhurried=True), question)
     )
 
 

@@ -18,7 +18,7 @@ from schema.context import Asked
 from schema.costs import about, costs
 from schema.flow import FlowReport, flow_report_of
 from schema.goals import Goal, goals_of
-from schema.history import AsIf, asked, history_of
+from schema.history import AsIf, asked, found_of, history_of
 from schema.measures import DayRange, days_of
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.routes import RouteReport, routes_of
@@ -28,9 +28,8 @@ from schema.types import (
     AsOfAll,
 )
 from schema.words import Status
-from store import past
 from store.reports import tiers
-from store.reports.registry import Name
+from store.reports.registry import REPORTS, Name
 
 
 @needs(*MANAGER)
@@ -49,20 +48,8 @@ class ReportQueries:
         ] = 30,
     ) -> TierReport:
         question = await asked(info, as_of, None, period_days)
-        now, day = question.moment, question.day
-        everybody = None
-        if day != now.today:
-            everybody = await past.on_day(info.context.database, now.rules, day=day, anew=True)
-        async with info.context.read() as (connection_, now):
-            found = await tiers.tier_report(
-                connection_,
-                now.rules,
-                day=day,
-                today=now.today,
-                period_days=period_days,
-                everybody=everybody,
-            )
-        return tier_report_of(found, archive=now.archive)
+        found = await found_of(info, REPORTS[Name.TIERS], question, tiers.counted)
+        return tier_report_of(found, archive=question.moment.archive)
 
     @strawberry.field(
         description="What flowed between the statuses during a period, who stays, who comes back.",

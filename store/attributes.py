@@ -78,7 +78,7 @@ async def described(
     columns = [column.name for column in columns_of(names)]
     standings = not _OF_STANDING.isdisjoint(names)
     rows: list[Row] = []
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         for chunk in population.chunks(ids.tolist()):
             told = await _people(connection, chunk)
             if standings:

@@ -68,7 +68,7 @@ async def audience(
     if row is not None and selection.row is None:
         raise NoSuchRow(f"the report {report!r} has one list of members: name no row")
     found = await selection.select(sources, question, row)
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         here = await population.everybody(connection)
     kept: Ints = found[np.isin(found, here)]
     return kept
@@ -157,7 +157,7 @@ async def _dormant(sources: Sources, question: Question, row: str | None) -> Int
 async def _active(sources: Sources, question: Question, row: str | None) -> Ints:
     """Members who did anything in a venue in the period."""
     first = question.since + 1
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         found = await venues.active(connection, first=first, last=question.day)
     if row not in found:
         there = _listed(sorted(found))
@@ -167,7 +167,7 @@ async def _active(sources: Sources, question: Question, row: str | None) -> Ints
 
 async def _unanswered(sources: Sources, question: Question, row: str | None) -> Ints:
     """Who opened a thread of the period that nobody else has responded to, longest ago first."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         found = await threads.opened(
             connection, first=question.since + 1, last=question.day, until=question.day
         )
@@ -186,7 +186,7 @@ async def _unanswered(sources: Sources, question: Question, row: str | None) -> 
 
 async def _helpful(sources: Sources, question: Question, _row: str | None) -> Ints:
     """Every member who helped another in the period, who helped most first."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         return (await ranked(connection, question)).helper
 
 

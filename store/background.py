@@ -29,10 +29,11 @@ _QUEUE: Final = 16
 
 @dataclass(slots=True)
 class Progress:
-    """How far a piece of work is: it is told by calling it; ``total`` is None until it begins."""
+    """How far a piece of work is: it is told by calling it; ``total`` is None until it is known."""
 
     done: int = 0
     total: int | None = None
+    begun: bool = False
 
     def __call__(self, done: int, total: int) -> None:
         """Note that ``done`` of ``total`` are done."""
@@ -40,7 +41,7 @@ class Progress:
 
     def __str__(self) -> str:
         if self.total is None:
-            return "it waits for its turn"
+            return "it has begun" if self.begun else "it waits for its turn"
         return f"{self.done:,} of {self.total:,} members are done"
 
 
@@ -123,6 +124,7 @@ class Background:
 
         async def run() -> Any:
             async with self._turn:
+                progress.begun = True
                 return await work(progress)
 
         # What is done for all who ask is no part of the request of the first of them.

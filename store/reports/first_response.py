@@ -119,13 +119,12 @@ class _Asked:
 
 async def _asked(sources: Sources, question: Question, day: int) -> _Asked:
     """The threads of the period that ends on ``day``, as they were at its end."""
-    database = sources.database
-    async with database.read() as connection:
+    async with sources.read() as connection:
         found = await threads.opened(
             connection, first=day - question.period_days + 1, last=day, until=day
         )
         new = await _of_newcomers(connection, found, question.rules, day)
-    until = min(database.end_of(day), question.moment.now)
+    until = min(sources.database.end_of(day), question.moment.now)
     return _Asked(found, new, until.timestamp())
 
 

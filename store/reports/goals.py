@@ -28,7 +28,7 @@ _COLUMNS: Final = (
 
 async def plans(sources: Sources, question: Question) -> list[tuple[Kept, Plan]]:
     """Every goal that was set by the day that is asked about, with its plan."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         goals = [one for one in await all_goals(connection) if one.goal.from_day < question.day]
     if not goals:
         return []

@@ -98,7 +98,7 @@ class Health(Backlog):
 
 async def health(sources: Sources, question: Question) -> Report:
     """What is odd or missing now: a row for each concern, and for each unclassified type."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         found = await data_health(connection, question.moment)
     counts = {
         **{name: getattr(found, name) for name in CONCERNS if hasattr(found, name)},

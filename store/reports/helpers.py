@@ -32,7 +32,7 @@ _COLUMNS: Final = (
 
 async def helped(sources: Sources, question: Question) -> Report:
     """The members who helped most others in the period, and after them the staff who did."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         pairs = await _pairs(connection, question)
         ours, theirs = (_by(pairs, role, before=False) for role in (Role.MEMBER, Role.STAFF))
         ours_before, theirs_before = (

@@ -44,7 +44,8 @@ class Kept:
     """A report: ``takes`` are the fields of a Question that it looks at, beside day and rules.
 
     ``by_rules`` says that other rules may make it another, ``of_now`` that it is about now and of
-    no other day.
+    no other day. It is worked ``aside`` where it reads what everybody did, which takes minutes in a
+    large community; ``folds`` says that it does so beside the history.
     """
 
     make: Callable[[Sources, Question], Awaitable[Report]]
@@ -52,6 +53,8 @@ class Kept:
     takes: frozenset[str] = frozenset()
     by_rules: bool = True
     of_now: bool = False
+    aside: Callable[[Question], bool] = lambda _: False
+    folds: bool = False
 
     @property
     def has_period(self) -> bool:
@@ -59,11 +62,16 @@ class Kept:
         return "period_days" in self.takes
 
 
+def _always(_question: Question) -> bool:
+    return True
+
+
 REPORTS: Final[Mapping[Name, Kept]] = {
     Name.TIERS: Kept(
         tiers.tiers,
         "Members by status, with those who came to it and left it during the period.",
         frozenset({"period_days"}),
+        aside=lambda question: not tiers.is_kept(question),
     ),
     Name.FLOW: Kept(
         flow.flow,
@@ -97,27 +105,33 @@ REPORTS: Final[Mapping[Name, Kept]] = {
         first_response.first_response,
         "Time until somebody else responds to a thread, and threads without a response.",
         frozenset({"period_days"}),
+        aside=_always,
     ),
     Name.HELPERS: Kept(
         helpers.helped,
         "Who helped others, by how many different members they helped.",
         frozenset({"period_days", "most"}),
+        aside=_always,
     ),
     Name.VENUES: Kept(
         venues.venues,
         "What members did in each venue, who began there, and what became of them.",
         frozenset({"period_days"}),
+        aside=_always,
+        folds=True,
     ),
     Name.VALUE: Kept(
         value.value,
         "Questions solved, answers read, contacts saved, referrals, each with its formula.",
         frozenset({"period_days", "deflection", "contact_cost"}),
         by_rules=False,
+        aside=_always,
     ),
     Name.DATA_HEALTH: Kept(
         health.health,
         "What is odd or missing in the data as it is now.",
         by_rules=False,
         of_now=True,
+        aside=_always,
     ),
 }

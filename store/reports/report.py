@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -11,7 +12,8 @@ from engagement.history import History
 from engagement.routes import GOALS
 from engagement.survival import Estimate
 from engagement.words import Status
-from store.db import Database, StoreError, day_date
+from store import background
+from store.db import Database, Read, StoreError, day_date
 from store.moment import Moment
 from store.rules import ActiveRules
 
@@ -117,11 +119,21 @@ class Report:
 class Sources:
     """Where reports read: the database, and the history of statuses, worked out when asked for.
 
-    ``history`` must be awaited without a connection in hand.
+    ``history`` must be awaited without a connection in hand. ``unhurried`` says that nobody waits:
+    statements may take longer than those of requests.
     """
 
     database: Database
     history: Callable[[], Awaitable[History]]
+    unhurried: bool = False
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Read]:
+        """A connection to read everything in one state of the database."""
+        async with self.database.read() as connection:
+            if self.unhurried:
+                await background.unhurried(connection)
+            yield connection
 
 
 def document(report: Report, question: Question, *, period: bool) -> Document:

@@ -42,7 +42,7 @@ async def found_routes(sources: Sources, question: Question) -> tuple[History, R
         entry = history.entry
         among = (entry >= question.joined.first) & (entry <= question.joined.last)
     if question.venue is not None:
-        async with sources.database.read() as connection:
+        async with sources.read() as connection:
             venues = await first_venues(connection, question.day)
         its = np.array([venues.get(id_) == question.venue for id_ in history.ids.tolist()], bool)
         if not its.any():

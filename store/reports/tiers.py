@@ -81,16 +81,7 @@ async def tiers(sources: Sources, question: Question) -> Report:
     ``change`` is the count less that before the period, which is what ``net`` says from the side of
     those who moved.
     """
-    rules, moment = question.rules, question.moment
-    async with sources.database.read() as connection:
-        found = await tier_report(
-            connection,
-            rules,
-            day=question.day,
-            # Where members stand today is kept by the rules in force, and by no others.
-            today=moment.today if rules.id == moment.rules.id else None,
-            period_days=question.period_days,
-        )
+    found = await counted(sources, question)
     rows = tuple(
         {
             "status": row.status.value,
@@ -118,6 +109,24 @@ async def tiers(sources: Sources, question: Question) -> Report:
     )
 
 
+def is_kept(question: Question) -> bool:
+    """Whether it is asked where members stand today, by the rules in force, as standings say."""
+    moment = question.moment
+    return question.day == moment.today and question.rules.id == moment.rules.id
+
+
+async def counted(sources: Sources, question: Question) -> TierReport:
+    """The figures of ``tiers``."""
+    async with sources.read() as connection:
+        return await tier_report(
+            connection,
+            question.rules,
+            day=question.day,
+            today=question.day if is_kept(question) else None,
+            period_days=question.period_days,
+        )
+
+
 def _notes(found: TierReport) -> Iterator[str]:
     if found.unplaced:
         yield f"{found.unplaced:,} wait to be placed: run `ikusei refresh`."
@@ -132,18 +141,14 @@ async def tier_report(
     day: int,
     today: int | None,
     period_days: int,
-    everybody: Population | None = None,
 ) -> TierReport:
     """Count members by status at the end of ``day`` (today: as it is so far).
 
     ``today`` is counted as standings are kept, every other day by a fold; None: this one as well.
-    The period are the ``period_days`` days that end on ``day``. ``everybody`` is the population of
-    that day where the caller has it already (``past.on_day``).
+    The period are the ``period_days`` days that end on ``day``.
     """
     start = day - period_days
-    if everybody is not None:
-        now = everybody
-    elif day == today:
+    if day == today:
         now = await population.live(connection, rules, today=day)
     else:
         now = await population.at(connection, rules, day=day)

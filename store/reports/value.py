@@ -36,7 +36,7 @@ class _Period:
 
 async def value(sources: Sources, question: Question) -> Report:
     """Questions solved, answers read, contacts saved, referrals, each figure with its formula."""
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         now = await _counted(connection, question, question.day)
         then = await _counted(connection, question, question.since)
     rows = (*_questions(now, then), *_contacts(now, then, question), *_referrals(now, then))

@@ -89,7 +89,7 @@ async def venues(sources: Sources, question: Question) -> Report:
     """What members did in each venue in the period and in that before it, and who began there."""
     history = await sources.history()
     days = (question.since, question.day)
-    async with sources.database.read() as connection:
+    async with sources.read() as connection:
         then, now = [await _activity(connection, question, day) for day in days]
         await _earned(connection, question, then, now)
         began = await firsts(connection, question.day)

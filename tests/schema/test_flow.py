@@ -313,6 +313,31 @@ async def test_who_cannot_wait_is_told_how_far_it_is(peopled: Asker) -> None:
     assert (await peopled(ROUTES))["routes"]["population"] == 8
 
 
+@pytest.mark.parametrize(
+    ("name", "as_of"),
+    [
+        *((name, None) for name in ("FIRST_RESPONSE", "HELPERS", "VENUES", "VALUE", "DATA_HEALTH")),
+        ("TIERS", "2026-02-20"),
+    ],
+)
+async def test_a_report_that_reads_everything_is_worked_out_aside(
+    peopled: Asker, name: str, as_of: str | None
+) -> None:
+    hasty = replace(peopled, patience=0.0)
+    # Where it needs the history too, that is worked out first.
+    await peopled(ROUTES, asOf=as_of)
+    assert await hasty.codes(GENERIC, name=name, asOf=as_of) == ["UNDER_WAY"]
+    found = (await peopled(GENERIC, name=name, asOf=as_of))["report"]
+    assert (await hasty(GENERIC, name=name, asOf=as_of))["report"] == found
+
+
+async def test_where_members_stand_today_is_answered_at_once(peopled: Asker) -> None:
+    hasty = replace(peopled, patience=0.0)
+    rows = (await hasty(GENERIC, name="TIERS"))["report"]["rows"]
+    told = (await hasty("{ tierReport { tiers { count } } }"))["tierReport"]["tiers"]
+    assert [row["count"] for row in rows] == [one["count"] for one in told]
+
+
 async def test_a_goal_has_a_plan_once_it_is_a_day_old(peopled: Asker) -> None:
     earlier = replace(peopled, now=NOW - timedelta(days=10), newest=Newest())
     saved = await earlier(

@@ -50,6 +50,19 @@ async def test_who_cannot_wait_is_told_how_far_it_is_and_finds_it_later() -> Non
     await kept.close()
 
 
+async def test_what_does_not_say_how_far_it_is_says_that_it_has_begun() -> None:
+    kept, go = Background(), asyncio.Event()
+
+    async def work(_: Progress) -> bool:
+        return await go.wait()
+
+    with pytest.raises(UnderWay, match="it has begun"):
+        await kept.kept("a", work, patience=0.001)
+    go.set()
+    assert await kept.kept("a", work)
+    await kept.close()
+
+
 async def test_one_piece_is_done_at_a_time() -> None:
     kept, work = Background(), Work()
     both = [asyncio.create_task(kept.kept(key, work(key))) for key in "ab"]
