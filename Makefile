@@ -8,9 +8,11 @@ SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_inf
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c '$(SUITABLE)' 2>/dev/null && echo $$name && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Each test process has a PostgreSQL of its own: more than four help no further. Tests of one group
-# share what is dear to make, such as an imported archive, and so a process.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+# Each test process has a PostgreSQL of its own: more than four help no further; one more than there
+# are processors, as a test often waits for what it started. Tests of one group share what is dear
+# to make, such as an imported archive, and so a process.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 # Tests start Python hundreds of times: what it compiled once is to be there the next time.
 unexport PYTHONDONTWRITEBYTECODE
 # npm writes it when it is done.

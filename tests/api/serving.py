@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -58,21 +59,43 @@ class Held:
 
 
 class Served:
-    """A running service: its process, its address and a key."""
+    """A running service: its process, its address and a key; ``log`` is what it has said so far.
 
-    def __init__(self, process: asyncio.subprocess.Process, base: str, key: str) -> None:
+    All of it is read at once: a service whose words nobody takes waits until somebody does, and
+    with it whoever asks it anything.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.process = process
-        self.base = base
+        self.base = ""
         self.key = key
         self.log = ""
+        self._news = asyncio.Event()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        decoder = getincrementaldecoder("utf-8")()
+        while chunk := await self.process.stderr.read(65536):
+            self.log += decoder.decode(chunk)
+            self._news.set()
+        self._news.set()
+
+    async def said(self, pattern: str) -> str:
+        """What the first group of ``pattern`` matches, once that has been said."""
+        async with asyncio.timeout(120):
+            while not (found := re.search(pattern, self.log)):
+                assert not self._reading.done(), self.log
+                self._news.clear()
+                await self._news.wait()
+        return found[1]
 
     async def end(self, kind: signal.Signals | None = None) -> int:
-        """Wait for its end, after a signal; the rest of what it said is kept in ``log``."""
+        """Wait for its end, after a signal, and for the last that it says."""
         if kind is not None:
             self.process.send_signal(kind)
-        assert self.process.stderr is not None
         async with asyncio.timeout(120):
-            self.log += (await self.process.stderr.read()).decode()
+            await self._reading
             return await self.process.wait()
 
     def client(self) -> httpx.AsyncClient:
@@ -95,15 +118,9 @@ async def serving(data_dir: Path, program: Sequence[str], **settings: str) -> As
         env=environment(data_dir, **settings),
         stderr=asyncio.subprocess.PIPE,
     )
-    served = Served(process, "", key.strip())
+    served = Served(process, key.strip())
     try:
-        assert process.stderr is not None
-        async with asyncio.timeout(120):
-            while not (found := re.search(r"(http://\S+)/graphql", served.log)):
-                line = await process.stderr.readline()
-                assert line, served.log
-                served.log += line.decode()
-        served.base = found[1]
+        served.base = await served.said(r"(http://\S+)/graphql")
         yield served
     finally:
         with suppress(ProcessLookupError):

@@ -229,6 +229,7 @@ async def test_the_helpers_of_the_dump_are_those_who_answered_others(quantum: Im
     assert names["totals"]["members"] == len(helped)
 
 
+@pytest.mark.shows
 @pytest.mark.xdist_group("quantum")
 def test_a_second_import_of_the_dump_adds_nothing(quantum: Imported) -> None:
     before = quantum.told("report", "tiers")
@@ -548,6 +549,7 @@ async def test_the_last_vote_of_each_voter_holds(vtaiwan: Imported) -> None:
     assert await _rows(vtaiwan, precise) != [(0,)]
 
 
+@pytest.mark.shows
 @pytest.mark.xdist_group("vtaiwan")
 def test_a_second_import_of_the_votes_adds_nothing(vtaiwan: Imported) -> None:
     _nothing_new(vtaiwan)
