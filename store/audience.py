@@ -18,8 +18,8 @@ from engagement.retention import recycling
 from engagement.words import STATUSES, Role, Status
 from store import population, threads, venues
 from store.db import StoreError
+from store.months import month_of
 from store.reports.helpers import ranked
-from store.reports.months import month_of
 from store.reports.report import Question, Sources
 from store.reports.retention import LIMITS, WATCH
 from store.reports.routes import found_routes, route_text

@@ -27,7 +27,7 @@ from engagement.holds import FAR
 from engagement.points import Ints
 from engagement.rules import checksum
 from engagement.words import STATUSES
-from store.db import Database, Read, day_date, day_number, utc
+from store.db import Database, Read, utc
 from store.history import history_in
 from store.lake_files import (
     DATASETS,
@@ -45,6 +45,7 @@ from store.lake_files import (
     write_manifest,
     write_table,
 )
+from store.months import Month, months_between
 from store.rules import ActiveRules
 
 #: Told what is being done, how much of it is done, and how much there is.
@@ -71,15 +72,6 @@ class LakeReport:
     until_day: int
     datasets: dict[str, Written] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class _Month:
-    """A calendar month: its name, its first day, and the first day after it."""
-
-    name: str
-    first: int
-    after: int
 
 
 async def export_lake(
@@ -151,13 +143,13 @@ class _Export:
         report.tables = {table: part.rows for table, part in manifest.tables.items()}
         return report
 
-    async def _months(self) -> list[_Month]:
+    async def _months(self) -> list[Month]:
         """All months from that of the first day with anything to that of the last."""
         row = await self._connection.fetchrow(_EDGES)
         assert row is not None
-        return [] if row["first"] is None else _months(row["first"], row["last"])
+        return [] if row["first"] is None else months_between(row["first"], row["last"])
 
-    async def _fingerprints(self, dataset: str, months: Sequence[_Month]) -> Parts:
+    async def _fingerprints(self, dataset: str, months: Sequence[Month]) -> Parts:
         self._tell(f"comparing {dataset}", 0, 0)
         read = _READ[dataset]
         query = _FINGERPRINTS.format(**read)
@@ -182,7 +174,7 @@ class _Export:
             left=len(parts) - len(stale),
         )
 
-    async def _write(self, dataset: str, stale: Sequence[_Month], parts: Parts) -> None:
+    async def _write(self, dataset: str, stale: Sequence[Month], parts: Parts) -> None:
         files = _MonthFiles(self._fresh, dataset)
         try:
             of = sum(parts[month.name].rows for month in stale)
@@ -192,7 +184,7 @@ class _Export:
             files.close()
 
     async def _copy(
-        self, dataset: str, stretch: Sequence[_Month], files: _MonthFiles, of: int
+        self, dataset: str, stretch: Sequence[Month], files: _MonthFiles, of: int
     ) -> None:
         """Write months that follow one another, as PostgreSQL gives their rows."""
 
@@ -243,7 +235,7 @@ class _Export:
         """Everybody's statuses, folded from all tallies; the months that are not as they were."""
         columns = await self._folded(rules, until)
         day = columns["from_day"]
-        months = _months(int(day[0]), int(day[-1])) if len(day) else []
+        months = months_between(int(day[0]), int(day[-1])) if len(day) else []
         edges = np.searchsorted(day, [*(month.first for month in months), FAR])
         parts: Parts = {}
         rows: dict[str, slice] = {}
@@ -313,10 +305,10 @@ class _MonthFiles:
         self._fresh = fresh
         self._dataset = dataset
         self._open: PartWriter | None = None
-        self._month: _Month | None = None
+        self._month: Month | None = None
         self.rows = 0
 
-    def add(self, table: Arrow, months: Sequence[_Month]) -> None:
+    def add(self, table: Arrow, months: Sequence[Month]) -> None:
         """Write rows, which come month after month."""
         day = table.column("day").to_numpy()
         month = np.searchsorted([month.first for month in months], day, "right") - 1
@@ -332,7 +324,7 @@ class _MonthFiles:
             self._open.close()
             self._open = None
 
-    def _of(self, month: _Month) -> PartWriter:
+    def _of(self, month: Month) -> PartWriter:
         if self._open is None or self._month != month:
             self.close()
             path = self._fresh / part_path(self._dataset, month.name)
@@ -368,20 +360,9 @@ def _periods_in_words(columns: Mapping[str, Ints]) -> dict[str, Any]:
     }
 
 
-def _months(first: int, last: int) -> list[_Month]:
-    """The months from that of the day ``first`` to that of the day ``last``."""
-    found = []
-    begin = day_date(first).replace(day=1)
-    while day_number(begin) <= last:
-        after = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
-        found.append(_Month(f"{begin:%Y-%m}", day_number(begin), day_number(after)))
-        begin = after
-    return found
-
-
-def _stretches(months: Iterable[_Month]) -> list[list[_Month]]:
+def _stretches(months: Iterable[Month]) -> list[list[Month]]:
     """Months that follow one another, together."""
-    found: list[list[_Month]] = []
+    found: list[list[Month]] = []
     for month in months:
         if found and found[-1][-1].after == month.first:
             found[-1].append(month)

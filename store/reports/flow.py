@@ -8,7 +8,7 @@ from typing import Final
 from engagement.flow import CohortFlow, Flow, cohort_flows, edges, flows
 from engagement.history import History
 from engagement.words import STATUSES
-from store.reports.months import month_of, months_between
+from store.months import month_of, months_between
 from store.reports.report import By, Column, Kind, Question, Report, Row, Sources, summed
 
 _BY_STATUS: Final = (
@@ -120,7 +120,10 @@ def _by_edge(history: History, question: Question) -> Report:
 def by_cohort(history: History, question: Question) -> tuple[tuple[CohortFlow, CohortFlow], ...]:
     """What became of those who joined in each month, in the period and in the one before it."""
     since, day = question.since, question.day
-    months = months_between(int(history.entry.min(initial=day)), day)
+    months = [
+        (month.first, month.last)
+        for month in months_between(int(history.entry.min(initial=day)), day)
+    ]
     return tuple(
         zip(
             cohort_flows(history, since, day, months),

@@ -8,7 +8,7 @@ from engagement.flow import stagnation, stays
 from engagement.history import History
 from engagement.retention import Cohort, conversion, recycling, until_first_status
 from engagement.words import Status
-from store.reports.months import month_of, months_between
+from store.months import month_of, months_between
 from store.reports.report import (
     Column,
     Days,
@@ -111,8 +111,8 @@ def cohorts(history: History, joined: Days, day: int) -> tuple[Cohort, ...]:
     if first > last:
         return ()
     months = [
-        (max(begin, joined.first), min(end, joined.last))
-        for begin, end in months_between(first, last)
+        (max(month.first, joined.first), min(month.last, joined.last))
+        for month in months_between(first, last)
     ]
     return conversion(history, months, within=WITHIN, sustain=SUSTAIN)
 
