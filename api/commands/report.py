@@ -42,8 +42,7 @@ def tiers(
 
     The counts add up to the population: all members but staff, bots, merged and erased ones.
     """
-    form = Format.JSON if json else format
-    _run("tiers", as_of, form, output, rules=rules, period_days=period)
+    _run("tiers", as_of, format, output, json=json, rules=rules, period_days=period)
 
 
 @app.command()
@@ -61,8 +60,7 @@ def flow(
     By status (in, out, held, up, down), by edge (every move by members' own points), or by the
     month in which members joined.
     """
-    form = Format.JSON if json else format
-    _run("flow", as_of, form, output, rules=rules, period_days=period, by=by)
+    _run("flow", as_of, format, output, json=json, rules=rules, period_days=period, by=by)
 
 
 @app.command()
@@ -100,8 +98,9 @@ def routes(
     _run(
         "routes",
         as_of,
-        Format.JSON if json else format,
+        format,
         output,
+        json=json,
         rules=rules,
         to=status_of("--to", to),
         start=None if start is None else status_of("--from", start),
@@ -123,8 +122,7 @@ def stagnation(
     json: Json = False,
 ) -> None:
     """Say who has been in a status for longer than its limit, and how long members stay."""
-    form = Format.JSON if json else format
-    _run("stagnation", as_of, form, output, rules=rules, limits=limits_of(limit or []))
+    _run("stagnation", as_of, format, output, json=json, rules=rules, limits=limits_of(limit or []))
 
 
 @app.command()
@@ -137,8 +135,15 @@ def conversion(
     json: Json = False,
 ) -> None:
     """Say how many newcomers rose to one of the four statuses and stayed, by month of joining."""
-    form = Format.JSON if json else format
-    _run("conversion", as_of, form, output, rules=rules, joined=days_of("--joined", joined))
+    _run(
+        "conversion",
+        as_of,
+        format,
+        output,
+        json=json,
+        rules=rules,
+        joined=days_of("--joined", joined),
+    )
 
 
 @app.command()
@@ -154,8 +159,15 @@ def recycling(
     json: Json = False,
 ) -> None:
     """Say who became dormant, who came back, to what, after how long."""
-    form = Format.JSON if json else format
-    _run("recycling", as_of, form, output, rules=rules, dormant=days_of("--dormant", dormant))
+    _run(
+        "recycling",
+        as_of,
+        format,
+        output,
+        json=json,
+        rules=rules,
+        dormant=days_of("--dormant", dormant),
+    )
 
 
 @app.command("first-response")
@@ -171,8 +183,7 @@ def first_response(
 
     Threads that members opened in the period, by venue; those of newcomers apart. Hours.
     """
-    form = Format.JSON if json else format
-    _run("first-response", as_of, form, output, rules=rules, period_days=period)
+    _run("first-response", as_of, format, output, json=json, rules=rules, period_days=period)
 
 
 @app.command()
@@ -189,8 +200,7 @@ def helpers(
 
     Members first, then staff. Totals are of all who helped.
     """
-    form = Format.JSON if json else format
-    _run("helpers", as_of, form, output, rules=rules, period_days=period, most=first)
+    _run("helpers", as_of, format, output, json=json, rules=rules, period_days=period, most=first)
 
 
 @app.command()
@@ -203,8 +213,7 @@ def venues(
     json: Json = False,
 ) -> None:
     """Say what members did in each venue, who began there, and what became of them."""
-    form = Format.JSON if json else format
-    _run("venues", as_of, form, output, rules=rules, period_days=period)
+    _run("venues", as_of, format, output, json=json, rules=rules, period_days=period)
 
 
 @app.command()
@@ -234,12 +243,12 @@ def value(
 
     Contacts saved and their cost are withheld until their rates are given.
     """
-    form = Format.JSON if json else format
     _run(
         "value",
         as_of,
-        form,
+        format,
         output,
+        json=json,
         period_days=period,
         deflection=deflection,
         contact_cost=contact_cost,
@@ -255,13 +264,13 @@ def goals(
     json: Json = False,
 ) -> None:
     """Say which moves the goals take on each edge, and how many there were (`ikusei goals set`)."""
-    _run("goals", as_of, Format.JSON if json else format, output, rules=rules)
+    _run("goals", as_of, format, output, json=json, rules=rules)
 
 
 @app.command("data-health")
 def data_health(format: Formats = Format.TABLE, output: Output = None, json: Json = False) -> None:
     """Say what is odd or missing in the data: types nobody classified, posts nobody sent."""
-    _run("data-health", None, Format.JSON if json else format, output)
+    _run("data-health", None, format, output, json=json)
 
 
 def _run(
@@ -269,10 +278,12 @@ def _run(
     as_of: str | None,
     format: Format,
     output: Path | None,
+    *,
+    json: bool,
     rules: str | None = None,
     **asked: Any,
 ) -> None:
-    run(_report(name, as_of, format, output, rules, asked))
+    run(_report(name, as_of, Format.JSON if json else format, output, rules, asked))
 
 
 async def _report(
