@@ -287,12 +287,19 @@ def _lines_of_index(index: Told) -> Iterator[str]:
 
 
 def _lines_of_months(months: Sequence[Told]) -> Iterator[str]:
-    yield "\nAt the ends of the last months: those above dormant under both rules, and moves"
-    yield f"{'':10}{'now':>9}{'draft':>9}{'moves':>9}{'draft':>9}{'back soon':>11}{'draft':>9}"
+    yield (
+        "\nAt the ends of the last months: how many have one of the four statuses, how many moved,"
+        "\nand who was back within 30 days; `no margin`: by the draft without hysteresis"
+    )
+    yield (
+        f"{'':10}{'now':>9}{'draft':>9}{'moves':>9}{'draft':>9}{'back soon':>11}{'draft':>9}"
+        f"{'no margin':>11}"
+    )
     top = [status.value for status in STATUSES[: len(INDICES)]]
     for one in months:
         active, draft = (sum(one[name][word] for word in top) for name in ("active", "draft"))
         yield (
             f"{one['month']:10}{active:>9,}{draft:>9,}{one['moves']['active']:>9,}"
             f"{one['moves']['draft']:>9,}{one['flaps']['active']:>11,}{one['flaps']['draft']:>9,}"
+            f"{one['flaps']['draft_without_hysteresis']:>11,}"
         )

@@ -58,6 +58,12 @@ def test_it_is_read_by_people(filled: str) -> None:
     assert "support: 1 have 11 points or more, 1 are within 10 % of it, 5 have none" in text
     assert "near: Ben (site m2), 12 points" in text
     assert "1 actions (" in text
+    months = text[text.index("no margin\n") :].splitlines()[1:13]
+    assert [line.split()[0] for line in months] == [
+        *(f"2025-{month}" for month in (11, 12)),
+        *(f"2026-{month:02}" for month in range(1, 11)),
+    ]
+    assert {len(line.split()) for line in months} == {8}
 
 
 @pytest.mark.parametrize(
