@@ -99,14 +99,14 @@ class Context:
         self._asked_distinct = {}
 
     async def worked_out(
-        self, key: Hashable, work: Callable[[Progress], Awaitable[Loaded]]
+        self, key: Hashable, work: Callable[[Progress], Awaitable[Loaded]], *, small: bool = False
     ) -> Loaded:
         """What takes minutes, worked out once for all requests (store/background.py).
 
         Raises Refused with how far it is, where that is longer than this request can wait.
         """
         return await self.patiently(
-            background.of(self.database).kept(key, work, patience=self.patience)
+            background.of(self.database).kept(key, work, patience=self.patience, small=small)
         )
 
     async def patiently(self, waiting: Awaitable[Loaded]) -> Loaded:

@@ -111,7 +111,9 @@ async def found_of(
     options = [getattr(question, name) for name in sorted(kept.takes)]
     key = (make, by.id, len(by.types), question.day, question.moment.today, *options, mark)
     return await context.worked_out(
-        key, lambda _: make(Sources(context.database, history_, unhurried=True), question)
+        key,
+        lambda _: make(Sources(context.database, history_, unhurried=True), question),
+        small=True,
     )
 
 

@@ -20,9 +20,10 @@ from store.db import Database, Read, StoreError
 Result = TypeVar("Result")
 
 #: Seconds that an outcome is kept after it was made, and how many there are at most: what is worked
-#: out of a million members may take a hundred megabytes.
+#: out of a million members may take a hundred megabytes, a report takes some thousand bytes.
 KEPT_SECONDS: Final = 300.0
 KEPT_MOST: Final = 4
+KEPT_MOST_SMALL: Final = 64
 #: Pieces of work that may wait for their turn.
 _QUEUE: Final = 16
 
@@ -67,6 +68,7 @@ class _Piece:
 
     progress: Progress
     task: asyncio.Task[Any]
+    small: bool
     made: float | None = None
 
 
@@ -84,18 +86,20 @@ class Background:
         work: Callable[[Progress], Awaitable[Result]],
         *,
         patience: float | None = None,
+        small: bool = False,
     ) -> Result:
         """What ``work`` gives, begun by the first who asks for ``key``.
 
         ``key`` names all that the outcome depends on but what is recorded meanwhile; for
-        KEPT_SECONDS whoever asks gets the same. ``work`` must hold no connection of the caller's.
+        KEPT_SECONDS whoever asks gets the same, unless too much else was made since. What is
+        ``small`` takes no place of what is not. ``work`` must hold no connection of the caller's.
         Raises what ``work`` raised (to those who wait, else to the next who asks), UnderWay after
         ``patience`` seconds (None: as long as it takes), and Crowded.
         """
         self._forget()
         piece = self._pieces.get(key)
         if piece is None:
-            piece = self._begin(key, work)
+            piece = self._begin(key, work, small=small)
         done, _ = await asyncio.wait([piece.task], timeout=patience)
         if not done:
             raise UnderWay(piece.progress)
@@ -117,7 +121,9 @@ class Background:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, key: Hashable, work: Callable[[Progress], Awaitable[Any]]) -> _Piece:
+    def _begin(
+        self, key: Hashable, work: Callable[[Progress], Awaitable[Any]], *, small: bool
+    ) -> _Piece:
         if sum(piece.made is None for piece in self._pieces.values()) >= _QUEUE:
             raise Crowded("too much waits to be worked out; ask again in some minutes")
         progress = Progress()
@@ -129,7 +135,7 @@ class Background:
 
         # What is done for all who ask is no part of the request of the first of them.
         task = asyncio.create_task(run(), name="background", context=Context())
-        piece = self._pieces[key] = _Piece(progress, task)
+        piece = self._pieces[key] = _Piece(progress, task, small)
         task.add_done_callback(lambda _: self._made(piece))
         return piece
 
@@ -141,11 +147,12 @@ class Background:
     def _forget(self) -> None:
         """Drop what is too old, and the oldest of what is too much."""
         now = self.clock()
-        made = [key for key, piece in self._pieces.items() if piece.made is not None]
-        for place, key in enumerate(made):
-            since = self._pieces[key].made
-            assert since is not None
-            if now - since >= KEPT_SECONDS or len(made) - place > KEPT_MOST:
+        made = [(key, one) for key, one in self._pieces.items() if one.made is not None]
+        place = {True: KEPT_MOST_SMALL, False: KEPT_MOST}
+        for key, piece in reversed(made):
+            assert piece.made is not None
+            place[piece.small] -= 1
+            if now - piece.made >= KEPT_SECONDS or place[piece.small] < 0:
                 task = self._pieces.pop(key).task
                 # Nobody has asked again: that it failed need not be told as never noticed.
                 if not task.cancelled():

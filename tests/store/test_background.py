@@ -11,6 +11,7 @@ import pytest
 from store import background
 from store.background import (
     KEPT_MOST,
+    KEPT_MOST_SMALL,
     KEPT_SECONDS,
     Background,
     Crowded,
@@ -101,6 +102,18 @@ async def test_it_is_made_anew_when_it_is_old_or_the_oldest_of_many() -> None:
         await kept.kept(n, work(str(n)))
     assert await kept.kept(KEPT_MOST, work("")) == f"{KEPT_MOST} {KEPT_MOST + 3}"
     assert await kept.kept("a", work("a")) == f"a {KEPT_MOST + 4}"
+    await kept.close()
+
+
+async def test_what_is_small_takes_no_place_of_what_is_not() -> None:
+    kept, work = Background(), Work()
+    work.go.set()
+    assert await kept.kept("a", work("a")) == "a 1"
+    for n in range(KEPT_MOST_SMALL + 1):
+        await kept.kept(n, work(str(n)), small=True)
+    assert await kept.kept("a", work("again")) == "a 1"
+    assert await kept.kept(1, work("again"), small=True) == "1 3"
+    assert (await kept.kept(0, work("again"), small=True)).startswith("again ")
     await kept.close()
 
 
