@@ -128,7 +128,8 @@ def _shared(
     whole = sum(usual for _, usual, _ in edges)
     for _, usual, actual in edges:
         needed = None
-        if flow.value is not None and (whole or not flow.value):
+        # Without an upper end nothing is known of the flow.
+        if flow.value is not None and flow.high is not None and (whole or not flow.value):
             needed = flow.value * usual / max(whole, 1)
         yield needed, None if needed is None else needed * part, actual
 

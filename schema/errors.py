@@ -22,7 +22,8 @@ CODES: Final[Mapping[str, str]] = {
     "says it of every mistake.",
     "UNKNOWN_RULE_SET": "There is no rule set with this id.",
     "UNDER_WAY": "It takes longer than a request may wait, and is being worked out: `progress` "
-    "says how far it is (`done` of `total` members). Ask for the same again in a while.",
+    "says how far it is (`done` of `total` members, null where that is not known). Ask for the "
+    "same again in a while.",
     "CROWDED": "So much waits to be worked out that nothing is added. Ask again in some minutes.",
 }
 

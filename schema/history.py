@@ -91,10 +91,13 @@ async def found_of(
     kept: Kept,
     question: Question,
     make: Callable[[Sources, Question], Awaitable[Found]],
+    *,
+    small: bool = True,
 ) -> Found:
     """What ``make`` finds for the report ``kept``, worked out aside where it reads too much.
 
-    Raises Refused where it takes longer than the request can wait: asking again goes on.
+    What is ``small`` is no list of members. Raises Refused where it takes longer than the request
+    can wait: asking again goes on.
     """
     context, by = info.context, question.rules
     if not kept.aside(question):
@@ -108,12 +111,12 @@ async def found_of(
 
     async with context.read() as (connection_, _):
         mark = await history.freshness(connection_)
-    options = [getattr(question, name) for name in sorted(kept.takes)]
+    options = [repr(getattr(question, name)) for name in sorted(kept.takes)]
     key = (make, by.id, len(by.types), question.day, question.moment.today, *options, mark)
     return await context.worked_out(
         key,
         lambda _: make(Sources(context.database, history_, unhurried=True), question),
-        small=True,
+        small=small,
     )
 
 

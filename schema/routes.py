@@ -17,12 +17,13 @@ from engagement.points import Ints
 from schema.context import Asked
 from schema.costs import about
 from schema.errors import Refused
-from schema.history import history_of
+from schema.history import found_of
 from schema.measures import Group, Quartiles
 from schema.scopes import MANAGER, needs
 from schema.words import Status
 from store.db import day_date
-from store.reports.report import NotAsked, Question, Sources
+from store.reports.registry import REPORTS, Name
+from store.reports.report import NotAsked, Question
 from store.reports.routes import found_routes
 
 strawberry.enum(
@@ -96,9 +97,9 @@ class RouteReport:
 
 async def routes_of(info: Asked, question: Question) -> RouteReport:
     """The routes that are asked about; raises Refused where the question makes no sense."""
-    sources = Sources(info.context.database, lambda: history_of(info, question))
+    kept = REPORTS[Name.ROUTES]
     try:
-        history, found = await found_routes(sources, question)
+        history, found = await found_of(info, kept, question, found_routes, small=False)
     except NotAsked as error:
         raise Refused("BAD_INPUT", str(error)) from None
     return _report(found, history, question)

@@ -68,9 +68,10 @@ async def described(
     rules: ActiveRules,
     *,
     day: int,
+    among: Callable[[Row], bool] = lambda _: True,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """The attributes ``names`` of members, in the order of ``ids``.
+    """The attributes ``names`` of members, in the order of ``ids``: of those who are ``among``.
 
     Standings are those at the end of ``day``, None where a member was not here yet. Raises
     NoSuchAttribute.
@@ -78,6 +79,7 @@ async def described(
     columns = [column.name for column in columns_of(names)]
     standings = not _OF_STANDING.isdisjoint(names)
     rows: list[Row] = []
+    done = 0
     async with sources.read() as connection:
         for chunk in population.chunks(ids.tolist()):
             told = await _people(connection, chunk)
@@ -86,9 +88,11 @@ async def described(
                     told, await _standings(connection, chunk, rules, day), strict=True
                 ):
                     one.update(standing)
-            rows += [{name: _value(one, name) for name in columns} for one in told]
+            found = ({name: _value(one, name) for name in columns} for one in told)
+            rows += [row for row in found if among(row)]
+            done += len(chunk)
             if progress is not None:
-                progress(len(rows), len(ids))
+                progress(done, len(ids))
     return rows
 
 

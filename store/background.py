@@ -147,12 +147,12 @@ class Background:
     def _forget(self) -> None:
         """Drop what is too old, and the oldest of what is too much."""
         now = self.clock()
-        made = [(key, one) for key, one in self._pieces.items() if one.made is not None]
+        made = [(key, one, one.made) for key, one in self._pieces.items() if one.made is not None]
         place = {True: KEPT_MOST_SMALL, False: KEPT_MOST}
-        for key, piece in reversed(made):
-            assert piece.made is not None
-            place[piece.small] -= 1
-            if now - piece.made >= KEPT_SECONDS or place[piece.small] < 0:
+        for key, piece, since in reversed(made):
+            is_old = now - since >= KEPT_SECONDS
+            place[piece.small] -= not is_old
+            if is_old or place[piece.small] < 0:
                 task = self._pieces.pop(key).task
                 # Nobody has asked again: that it failed need not be told as never noticed.
                 if not task.cancelled():

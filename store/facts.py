@@ -51,7 +51,8 @@ async def tallies(
 
     The shape is (6, tallies), in no order.
     """
-    return await _columns(await connection.fetchrow(_TALLIES, list(members), first, last))
+    (row,) = await connection.fetch(_TALLIES, list(members), first, last)
+    return await _columns(row)
 
 
 async def earned(table: Ints, members: Sequence[int], rules: ActiveRules) -> Days:
@@ -107,7 +108,8 @@ async def pairs_of(
     given = np.flatnonzero(earning & (compiled.side == 0)).tolist()
     received = np.flatnonzero(earning & (compiled.side == 1)).tolist()
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
-    row = await connection.fetchrow(_PAIRS, ids, given, received, first, last)
+    # Of a query that is asked for one row only, PostgreSQL makes no parallel plan.
+    (row,) = await connection.fetch(_PAIRS, ids, given, received, first, last)
     table = await _columns(row)
     return await aside(table.shape[1], lambda: pairs_among(table, members, compiled))
 

@@ -166,7 +166,8 @@ async def _granted(
     today: int,
 ) -> Graces:
     """``carried_over`` of those who stand by the rules ``ended``, which ``rules_`` follow."""
-    had = _brought(rows, ended, np.full(len(members), FAR), holds).had
+    last = np.full(len(members), FAR)
+    had = (await facts.aside(len(rows), lambda: _brought(rows, ended, last, holds))).had
     those = np.flatnonzero(concerned(had, holds)).tolist()
     if not those:
         return Graces(list(holds), [], [])

@@ -26,7 +26,7 @@ from engagement.words import Status
 from store.attributes import ATTRIBUTES, OWN, columns_of, described
 from store.audience import AUDIENCES, OTHER, TO, audience
 from store.reports.report import Question, Report, document
-from store.segment import condition, segment
+from store.segment import condition, is_among
 
 _USUAL: Final = "name,accounts,status,since"
 
@@ -131,6 +131,8 @@ def command(
 
 
 _ALL: Final = 2**31
+#: The report that everybody who joined stands behind.
+_EVERYBODY: Final = "conversion"
 #: What options are called that set a field of another name.
 _OPTIONS: Final = {"period_days": "period", "start": "from", "limits": "limit", "most": "first"}
 
@@ -161,8 +163,7 @@ def _chosen(
         return "tiers", status_of("--status", status).value
     if edge is not None:
         return "flow", edge
-    # The report of everybody who joined.
-    return report or "conversion", row
+    return _EVERYBODY if report is None else report, row
 
 
 async def _export(
@@ -185,9 +186,15 @@ async def _export(
         ids = await audience(here.sources, question, name, row)
         with gauge("describing members") as show:
             rows = await described(
-                here.sources, ids, told, question.rules, day=question.day, progress=show
+                here.sources,
+                ids,
+                told,
+                question.rules,
+                day=question.day,
+                among=is_among(conditions),
+                progress=show,
             )
-    kept = [{one.name: row_[one.name] for one in columns} for row_ in segment(rows, conditions)]
+    kept = [{one.name: row_[one.name] for one in columns} for row_ in rows]
     found = Report(
         name="audience",
         title=f"Members behind {', '.join(filter(None, (name, row, *where)))}",

@@ -12,6 +12,7 @@ from contextlib import suppress
 from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
+from secrets import token_hex
 from stat import S_IMODE, S_ISREG
 from typing import Annotated, Any, Final
 
@@ -86,22 +87,30 @@ def write_to(output: Path, content: bytes) -> None:
     file (a pipe, a device) is not replaced by one.
     """
     try:
-        place = output.resolve()
-        mode = place.stat().st_mode if place.exists() else None
-        if mode is None or S_ISREG(mode):
-            _replace(place, content, mode)
+        there = output.stat() if output.exists() else None
+        if there is not None and _is_standard_output(there):
+            # Such as /dev/stdout, behind what is in its file already.
+            put_out(None, content)
+        elif there is None or S_ISREG(there.st_mode):
+            _replace(output.resolve(), content, None if there is None else there.st_mode)
         else:
-            place.write_bytes(content)
+            output.write_bytes(content)
     except (OSError, RuntimeError) as error:
         # What links lead to in circles is a RuntimeError.
         said = error.strerror if isinstance(error, OSError) else error
         raise CommandError(f"cannot write {output}: {said}") from None
 
 
+def _is_standard_output(there: os.stat_result) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(there, os.fstat(1))
+    return False
+
+
 def _replace(place: Path, content: bytes, mode: int | None) -> None:
-    beside = place.with_name(f".ikusei-{os.getpid()}.part")
+    beside = place.with_name(f".ikusei-{token_hex(4)}.part")
     try:
-        beside.touch()
+        beside.touch(exist_ok=False)
         if mode is not None:
             beside.chmod(S_IMODE(mode))
         beside.write_bytes(content)

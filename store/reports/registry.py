@@ -71,7 +71,7 @@ REPORTS: Final[Mapping[Name, Kept]] = {
         tiers.tiers,
         "Members by status, with those who came to it and left it during the period.",
         frozenset({"period_days"}),
-        aside=lambda question: not tiers.is_kept(question),
+        aside=lambda question: not tiers.is_quick(question),
     ),
     Name.FLOW: Kept(
         flow.flow,
@@ -82,6 +82,9 @@ REPORTS: Final[Mapping[Name, Kept]] = {
         routes.taken,
         "By which statuses members came to one, with their days per step.",
         frozenset({"to", "start", "joined", "arrived", "venue", "steps", "most"}),
+        # Where everybody began is found by looking at all that they did.
+        aside=lambda question: question.venue is not None,
+        folds=True,
     ),
     Name.STAGNATION: Kept(
         retention.stagnant,

@@ -16,6 +16,8 @@ from store.population import Population
 from store.reports.report import Column, Kind, Question, Report, Sources, summed
 from store.rules import ActiveRules
 
+#: Days in which few of a community move.
+_SHORT: Final = 92
 _COLUMNS: Final = (
     Column("status", Kind.STATUS, ""),
     Column("count", Kind.COUNT, "members"),
@@ -107,6 +109,11 @@ async def tiers(sources: Sources, question: Question) -> Report:
         totals={"population": found.total, **sums, **apart, **due},
         notes=tuple(_notes(found)),
     )
+
+
+def is_quick(question: Question) -> bool:
+    """Whether it takes no more than a second or two: few have moved since the period began."""
+    return is_kept(question) and question.period_days <= _SHORT
 
 
 def is_kept(question: Question) -> bool:

@@ -269,6 +269,20 @@ def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
+def test_standard_output_by_name_is_gone_on_with(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "all.csv"
+    file.write_text("what was there\n")
+    for _ in range(2):
+        with file.open("a") as end:
+            options = ("--format", "csv", "--output", "/dev/stdout")
+            done = ikusei_into(end.fileno(), "report", "tiers", *options, database_url=url)
+        assert done.returncode == 0, done.stderr
+    there = file.read_text()
+    assert there.startswith("what was there\n")
+    assert there.count("contributor") == 2
+    assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]
+
+
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     file, circle = tmp_path / "file", tmp_path / "circle"
     file.write_text("here")

@@ -331,8 +331,19 @@ async def test_a_report_that_reads_everything_is_worked_out_aside(
     assert (await hasty(GENERIC, name=name, asOf=as_of))["report"] == found
 
 
+async def test_where_members_began_is_looked_up_aside(peopled: Asker) -> None:
+    hasty = replace(peopled, patience=0.0)
+    await peopled(ROUTES)
+    assert await hasty.codes(ROUTES, venue="qa") == ["UNDER_WAY"]
+    found = (await peopled(ROUTES, venue="qa"))["routes"]
+    assert found["population"] == 8
+    assert (await hasty(ROUTES, venue="qa"))["routes"] == found
+    assert (await hasty(ROUTES))["routes"] == found
+
+
 async def test_where_members_stand_today_is_answered_at_once(peopled: Asker) -> None:
     hasty = replace(peopled, patience=0.0)
+    assert await hasty.codes("{ tierReport(periodDays: 400) { total } }") == ["UNDER_WAY"]
     rows = (await hasty(GENERIC, name="TIERS"))["report"]["rows"]
     told = (await hasty("{ tierReport { tiers { count } } }"))["tierReport"]["tiers"]
     assert [row["count"] for row in rows] == [one["count"] for one in told]

@@ -264,6 +264,8 @@ ROW = {
     "joined": "2026-03-01",
     "lang": None,
     "attributes.plan": "pro=1",
+    "attributes.age": "10",
+    "attributes.nick": "",
 }
 
 
@@ -280,11 +282,14 @@ ROW = {
         ("joined>=2026-03-02", False),
         ("lang=", True),
         ("lang!=ja", True),
-        ("lang>=a", False),
         ("lang=ja", False),
         ("attributes.plan=pro=1", True),
         ("attributes.plan!=", True),
-        ("joined<", False),
+        ("attributes.plan>a", True),
+        ("attributes.age>=9", True),
+        ("attributes.age=10.0", True),
+        ("attributes.age>ten", False),
+        ("attributes.nick=", True),
     ],
 )
 def test_conditions_hold_or_do_not(text: str, is_so: bool) -> None:
@@ -298,6 +303,11 @@ def test_conditions_hold_or_do_not(text: str, is_so: bool) -> None:
         ("contribution=many", "contribution is 'many'; expected a number"),
         ("joined>=soon", "joined is 'soon'; expected a day such as 2026-11-21"),
         ("status=boss", "status is 'boss'; expected one of contributor, connector"),
+        ("contribution>=nan", "contribution is 'nan'; expected a number"),
+        ("contribution>=", "compares with nothing; expected a value"),
+        ("status>=supporter", "compares what has no order; expected = or != here"),
+        ("lang>ja", "compares what has no order"),
+        ("lang==ja", "has two signs"),
         ("points>3", "'points' is not told of members; expected one of name, accounts"),
         ("attributes.=x", "'attributes.' is not told of members"),
     ],
