@@ -63,6 +63,14 @@ def test_a_plan_worked_out_by_hand() -> None:
     assert rose.planned == pytest.approx((3 + leave) * 3 / 8)
 
 
+def test_where_the_time_before_tells_nothing_nothing_is_needed_on_an_edge() -> None:
+    lives: list[Life] = [[(0, MEMBER), (105, SUPPORTER), (110, MEMBER)], [(0, MEMBER)]]
+    found = plan(Goal(Status.SUPPORTER, 2, from_day=100, by_day=140), _history(lives, 120))
+    for edge in (*found.into, *found.out):
+        assert (edge.usual, edge.actual, edge.needed, edge.planned) == (0, 1, None, None)
+    assert (found.inflow.value, found.inflow.high) == (2, None)
+
+
 def test_fewer_of_a_status_take_more_who_leave_it() -> None:
     # On day 59 the goal is set: 1 supporter by day 79, and it is day 69 now. There is anybody from
     # day 0 on, so that the usual is that of 60 days, in which four joined as supporter and one left

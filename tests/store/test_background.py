@@ -105,6 +105,23 @@ async def test_it_is_made_anew_when_it_is_old_or_the_oldest_of_many() -> None:
     await kept.close()
 
 
+async def test_what_is_old_takes_no_place() -> None:
+    now = 0.0
+    kept, work = Background(clock=lambda: now), Work()
+    work.go.set()
+    assert await kept.kept("a", work("a")) == "a 1"
+    now = 10.0
+    assert await kept.kept("b", work("b")) == "b 2"
+    for n in range(KEPT_MOST - 2):
+        await kept.kept(n, work(str(n)))
+    # It was asked for last, and is yet the first to be too old.
+    await kept.kept("a", work("again"))
+    await kept.kept("last", work("last"))
+    now = KEPT_SECONDS
+    assert await kept.kept("b", work("again")) == "b 2"
+    await kept.close()
+
+
 async def test_what_is_small_takes_no_place_of_what_is_not() -> None:
     kept, work = Background(), Work()
     work.go.set()
