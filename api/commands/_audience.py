@@ -195,9 +195,10 @@ async def _export(
                 progress=show,
             )
     kept = [{one.name: row_[one.name] for one in columns} for row_ in rows]
+    whom = AUDIENCES[name].without if row is None else f"members behind {name}, {row}"
     found = Report(
         name="audience",
-        title=f"Members behind {', '.join(filter(None, (name, row, *where)))}",
+        title=", ".join((f"Of {whom}", *where)),
         columns=columns,
         rows=tuple(kept),
         totals={"of": name, "row": row, "where": where, "members": len(kept)},

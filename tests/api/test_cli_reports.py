@@ -125,7 +125,7 @@ def test_who_moved_and_who_helped_as_lists(filled: str, tmp_path: Path) -> None:
     table = works(
         *("export", "audience", "--report", "helpers", "--format", "table"), database_url=filled
     )
-    assert "Members behind helpers: 2026-10-22 to 2026-11-20, 30 days" in table
+    assert "Of everybody who helped another member: 2026-10-22 to 2026-11-20, 30 days" in table
     assert "Ana" in table
 
 
@@ -153,6 +153,8 @@ def test_a_segment_is_who_is_so(filled: str) -> None:
     assert names(*where("joined<2026-06-05"), "--with", "name") == ["Ana", "Ben", "文"]
     several = where("joined<2026-06-05", "contribution>0")
     assert names(*several, "--with", "name") == ["Ana"]
+    table = works("export", "audience", *several, "--format", "table", database_url=filled)
+    assert "Of everybody who joined, joined<2026-06-05, contribution>0" in table
     newcomers = names("--status", "newcomer", "--with", "name")
     narrowed = names("--status", "newcomer", *where("name!=Eri"), "--with", "name")
     assert narrowed == [name for name in newcomers if name != "Eri"] != newcomers
