@@ -96,8 +96,9 @@ def _changes(history: History, since: int, day: int) -> tuple[Ints, Ints, Ints, 
 
     The status before is NOBODY for who JOINED.
     """
-    here = np.flatnonzero(history.placed.at(day) != NOBODY)
-    was, now = history.placed.at(since)[here], history.placed.at(day)[here]
+    stands = history.placed.at(day)
+    here = np.flatnonzero(stands != NOBODY)
+    was, now = history.placed.at(since)[here], stands[here]
     decided = (was != history.own.at(since)[here]) | (now != history.own.at(day)[here])
     rise = RANKS[now] - RANKS[was]
     change = np.select(

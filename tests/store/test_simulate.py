@@ -9,7 +9,7 @@ import pytest
 
 from engagement import rules as rule_files
 from engagement.simulate import counts, matrix, without_hysteresis
-from engagement.words import INDICES, Guards, Index, RuleSet, Status
+from engagement.words import INDICES, Grade, Guards, Index, RuleSet, Status
 from store import people, population, rules
 from store.db import Database, day_date, day_number
 from store.moment import Newest, moment
@@ -104,6 +104,29 @@ async def test_what_is_foretold_comes_about(lively: Database, draft: RuleSet):
     assert int(matrix(taken.before, taken.after).sum()) == len(foretold)
     # Drafts that change nothing would show nothing.
     assert (taken.before != taken.settled).any()
+
+
+#: Bars that some meet by one action more or less.
+TWENTY = guardless(bars(contribution=20, interaction=20, favorability=20, support=20))
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        dataclasses.replace(
+            TWENTY,
+            catalog=tuple(dataclasses.replace(row, daily_cap=1) for row in TWENTY.catalog),
+        ),
+        dataclasses.replace(TWENTY, multipliers={**TWENTY.multipliers, Grade.NONE: 0}),
+    ],
+    ids=["one of a kind a day", "nothing for what nobody judged"],
+)
+async def test_caps_and_multipliers_are_simulated_too(lively: Database, draft: RuleSet):
+    without = (await told(lively, TWENTY)).taken.settled
+    simulation = await told(lively, draft)
+    foretold = dict(zip(simulation.ids.tolist(), simulation.taken.after.tolist(), strict=True))
+    assert (simulation.taken.settled != without).any()
+    assert await put_in_force(lively, draft) == foretold
 
 
 @pytest.mark.parametrize("days_ago", [1, 20])
