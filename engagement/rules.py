@@ -9,49 +9,20 @@ import functools
 import hashlib
 import importlib.resources
 import json
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any
 
 import tomli_w
 
+from engagement import toml_file
 from engagement.rules_read import read_rules
-from engagement.toml_lines import Path, lines_of
+from engagement.toml_file import Mistakes
 from engagement.words import INDICES, ActionType, DistinctBy, Grade, RuleSet, Side, Threshold
 
-#: The default set has some 70,000 characters; beyond this a text is not a rule file.
-MAX_CHARACTERS: Final = 4_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing wrong in a rule file, and what would be right.
-
-    ``place`` is the table path, such as ``actions[17].points`` (counted from 0) or ``""`` for the
-    file as a whole; ``line`` counts from 1 and is that of the nearest enclosing thing when what is
-    wrong is that a key is absent.
-    """
-
-    place: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.place + ' ' if self.place else ''}{self.message}"
-
-
-class RuleErrors(Exception):
+class RuleErrors(Mistakes):
     """A text is not a rule set; ``mistakes`` holds all that is wrong, in the order of the file."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__(mistakes)
-        self.mistakes = mistakes
-
-    def __str__(self) -> str:
-        return "\n".join(str(mistake) for mistake in self.mistakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +45,9 @@ class Change:
 def load(text: str) -> RuleSet:
     """The rule set written in ``text``; of the same text mostly the same object.
 
-    Raises RuleErrors, and nothing else, with every mistake in it. A text that is not even TOML has
-    one mistake, since nothing after it can be trusted.
+    Raises RuleErrors, and nothing else, with every mistake in it.
     """
-    document = _parse(text)
-    rules = read_rules(document)
-    if isinstance(rules, RuleSet):
-        return rules
-    lines = lines_of(text)
-    mistakes = [Mistake(_place(path), _line(path, lines), message) for path, message in rules]
-    raise RuleErrors(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+    return toml_file.read(text, read_rules, RuleErrors)
 
 
 @functools.cache
@@ -126,46 +90,6 @@ def diff(a: RuleSet, b: RuleSet) -> tuple[Change, ...]:
                 for change in _compare(before[key], after[key])
             ]
     return tuple(changes)
-
-
-def _parse(text: str) -> dict[str, Any]:
-    if len(text) > MAX_CHARACTERS:
-        raise RuleErrors((Mistake("", 1, f"is longer than {MAX_CHARACTERS} characters"),))
-    try:
-        return tomllib.loads(text, parse_float=_decimal)
-    except RecursionError:
-        raise RuleErrors((Mistake("", 1, "is nested too deep to be a rule file"),)) from None
-    except ValueError as error:  # TOMLDecodeError, and numbers of more than 4,300 digits
-        told = re.search(r" \(at line (\d+), column \d+\)", str(error))
-        line = int(told[1]) if told else text.count("\n") + 1
-        if not told and "end of document" not in str(error):
-            line = 1
-        raise RuleErrors((Mistake("", line, f"is not TOML: {error}"),)) from None
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:  # an exponent beyond what a Decimal can hold
-        return Decimal("nan")
-
-
-def _place(path: Path) -> str:
-    text = ""
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            bare = re.fullmatch(r"[A-Za-z0-9_-]{1,80}", part)
-            text += ("." if text else "") + (part if bare else ascii(part)[:80])
-    return text
-
-
-def _line(path: Path, lines: Mapping[Path, int]) -> int:
-    for size in range(len(path), 0, -1):
-        if path[:size] in lines:
-            return lines[path[:size]]
-    return 1
 
 
 def _plain(rules: RuleSet) -> dict[str, Any]:

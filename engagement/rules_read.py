@@ -1,6 +1,6 @@
 """A parsed rule file (plain dicts and lists) becomes a RuleSet, or the list of its mistakes.
 
-Each key has a reader (rules_values), which returns the value or says what would be right. Checks
+Each key has a reader (toml_values), which returns the value or says what would be right. Checks
 that need several keys run only on what was read without a mistake, so that one slip is reported
 once.
 """
@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engagement.rules_values import (
+from engagement.toml_lines import Path
+from engagement.toml_values import (
     Found,
     Key,
     a_line,
@@ -26,7 +27,6 @@ from engagement.rules_values import (
     whole,
     yes_no,
 )
-from engagement.toml_lines import Path
 from engagement.words import (
     INDICES,
     PRECEDENCE_WORDS,

@@ -12,8 +12,9 @@ from typing import Annotated
 import strawberry
 
 from engagement import words
-from engagement.rules import MAX_CHARACTERS, Change, RuleErrors, load
+from engagement.rules import Change, RuleErrors, load
 from engagement.rules_read import MAX_ENTER
+from engagement.toml_file import MAX_CHARACTERS
 from schema.context import Context
 from schema.errors import Refused
 from schema.ids import from_id

@@ -14,7 +14,10 @@ from schema.errors import Refused
 
 #: Kinds of things that have an id.
 KINDS: Final = frozenset(
-    {"Member", "Post", "Action", "RuleSet", "ActionType", "Lock", "Key", "AuditEntry", "Goal"}
+    {
+        *("Member", "Post", "Action", "RuleSet", "ActionType", "Lock", "Key", "AuditEntry", "Goal"),
+        *("Scenario", "PromptPolicy", "Offer"),
+    }
 )
 #: More than the cursor of a member with the longest name there can be, in the order of names.
 _LONGEST: Final = 2_200

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     RULE_SET = "RuleSet"
     KEY = "Key"
     GOAL = "Goal"
+    SCENARIO = "Scenario"
+    POLICY = "PromptPolicy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlmodel import Field, SQLModel
 
 NAMING = {
@@ -500,6 +500,123 @@ class Refold(Table, table=True):
     since: datetime = _time()
 
 
+class ScenarioRow(Table, table=True):
+    """A version of a scenario, kept as the text that defines it; one of a key runs or is paused."""
+
+    __tablename__ = "scenario"
+    __table_args__ = (
+        UniqueConstraint("key", "number"),
+        CheckConstraint("state in ('draft', 'running', 'paused', 'ended')", name="state"),
+        Index(
+            "uq_scenario_running",
+            "key",
+            unique=True,
+            postgresql_where=text("state in ('running', 'paused')"),
+        ),
+    )
+    id: int = _int(Identity(), primary_key=True)
+    key: str = _text()
+    number: int = _int()
+    toml: str = _text()
+    checksum: str = _text()
+    state: str = _text(server_default="draft")
+    by: str = _text()
+    created_at: datetime = _time()
+    begun_at: datetime | None = _time(nullable=True)
+    ended_at: datetime | None = _time(nullable=True)
+
+
+class PromptPolicyRow(Table, table=True):
+    """What holds for all scenarios together; the newest is in force."""
+
+    __tablename__ = "prompt_policy"
+    id: int = _int(Identity(), primary_key=True)
+    toml: str = _text()
+    by: str = _text()
+    created_at: datetime = _time()
+
+
+class ConsentRow(Table, table=True):
+    """What a member has said to prompts of a kind (its place in KINDS), or to all (−1)."""
+
+    __tablename__ = "consent"
+    member_id: int = _int(ForeignKey("member.id"), primary_key=True)
+    kind: int = _smallint(primary_key=True)
+    allowed: bool = _bool()
+    at: datetime = _time()
+    by: str = _text()
+
+
+class CandidateRow(Table, table=True):
+    """What a prompt to a member could be about; those of member 0 are for everybody.
+
+    Made by due work and made anew at any time, hence without foreign keys; ``kind`` is its place in
+    KINDS. What has become of the post since is looked up when it is used.
+    """
+
+    __tablename__ = "candidate"
+    member_id: int = _int(primary_key=True)
+    kind: int = _smallint(primary_key=True)
+    post_id: int = _int(primary_key=True)
+    score: float = Field(sa_column=Column(REAL, nullable=False))
+    told: dict[str, Any] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+
+
+class OfferRow(Table, table=True):
+    """One decision to show a prompt, to hold it out, or to show none (``arm`` null).
+
+    ``reason`` says why nothing is shown, ``trace`` what became of each scenario that was for the
+    member's standing. ``arm`` is 0 shown, 1 held out of the scenario, 2 held out of all; ``period``
+    that of the draw (engagement/holdout.py). ``told`` are the values of its message, ``variant``
+    the position of that in the scenario.
+    """
+
+    __tablename__ = "offer"
+    __table_args__ = (
+        CheckConstraint("(arm is null) = (scenario_id is null)", name="arm"),
+        CheckConstraint("arm between 0 and 2", name="arms"),
+        Index(
+            "uq_offer_session",
+            "member_id",
+            "surface",
+            "session",
+            unique=True,
+            postgresql_where=text("session is not null"),
+        ),
+        Index("ix_offer_member_id", "member_id", "id"),
+        Index("ix_offer_post_id", "post_id", "at", postgresql_where=text("post_id is not null")),
+        Index(
+            "ix_offer_scenario_id", "scenario_id", postgresql_where=text("scenario_id is not null")
+        ),
+    )
+    id: int = _bigint(Identity(), primary_key=True)
+    at: datetime = _time()
+    shown_at: datetime | None = _time(nullable=True)
+    followed_at: datetime | None = _time(nullable=True)
+    dismissed_at: datetime | None = _time(nullable=True)
+    snoozed_at: datetime | None = _time(nullable=True)
+    refused_at: datetime | None = _time(nullable=True)
+    member_id: int = _int(ForeignKey("member.id"))
+    policy_id: int = _int(ForeignKey("prompt_policy.id"))
+    scenario_id: int | None = _int(ForeignKey("scenario.id"), nullable=True)
+    post_id: int | None = _int(ForeignKey("post.id"), nullable=True)
+    period: int = _smallint()
+    status: int = _smallint()
+    kind: int | None = _smallint(nullable=True)
+    arm: int | None = _smallint(nullable=True)
+    variant: int | None = _smallint(nullable=True)
+    surface: str = _text()
+    session: str | None = _text(nullable=True)
+    lang: str = _text()
+    reason: str | None = _text(nullable=True)
+    told: dict[str, Any] = Field(
+        sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
+    trace: list[Any] = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'[]'")))
+
+
 class ApiKey(Table, table=True):
     """A key of the API: only its hash is kept."""
 
@@ -521,7 +638,8 @@ class AuditEntry(Table, table=True):
     __table_args__ = (
         Index("ix_audit_entry_subject_ids", "subject_ids", postgresql_using="gin"),
         CheckConstraint(
-            "subject_kind in ('Member', 'RuleSet', 'Key', 'Goal')", name="subject_kind"
+            "subject_kind in ('Member', 'RuleSet', 'Key', 'Goal', 'Scenario', 'PromptPolicy')",
+            name="subject_kind",
         ),
     )
     id: int = _bigint(Identity(), primary_key=True)

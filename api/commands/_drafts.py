@@ -9,7 +9,8 @@ import typer
 
 from api.commands._shared import whole
 from api.console import CommandError, say
-from engagement.rules import MAX_CHARACTERS, RuleErrors, load
+from engagement.rules import RuleErrors, load
+from engagement.toml_file import MAX_CHARACTERS
 from engagement.words import RuleSet
 from store import rules
 from store.db import Read

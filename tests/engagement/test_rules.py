@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engagement.rules import Mistake, RuleErrors, checksum, default, diff, dump, load
+from engagement.rules import RuleErrors, checksum, default, diff, dump, load
+from engagement.toml_file import Mistake
 from engagement.words import (
     INDICES,
     PRECEDENCE_WORDS,

@@ -1,4 +1,4 @@
-"""Readers of single values and tables of a rule file, shared by all its tables."""
+"""Readers of single values and tables of a TOML file: rules and scenarios are read with them."""
 
 from __future__ import annotations
 
