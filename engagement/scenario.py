@@ -100,7 +100,7 @@ class Policy:
     dismiss_days: int = 14
     snooze_days: int = 3
     falling_days: int = 14
-    near_steps: int = 5
+    near_steps: int = 3
     caps: Caps = field(default_factory=lambda: Caps(session=1, day=2, week=5))
     surfaces: Mapping[str, Caps] = field(default_factory=dict)
 
@@ -132,8 +132,8 @@ class Variant:
 class Scenario:
     """For a status, or an edge: which prompt, toward which action, with which caps.
 
-    With ``to`` above ``status`` it helps members up, with one below it is for those who are about
-    to fall there or further; without, it is for everybody of the status. ``goal`` are action types
+    With ``to`` above ``status`` it helps members up, with one below (or from newcomer to member) it
+    is for those who are about to fall there or further; without, it is for everybody of the status. ``goal`` are action types
     (venue, verb), one of which is what the prompt is for. Days are those of the community's
     calendar, both ends included. ``audience`` are conditions as of a segment.
     """

@@ -228,7 +228,9 @@ def _read_scenario(value: object, path: Path, found: Found) -> Scenario | None:
 
 def _check_edge(kept: Mapping[str, Any], path: Path, found: Found) -> None:
     status, to = kept["status"], kept.get("to")
-    if to is not None and (to is status or _rank(to) == _rank(status)):
+    # The month of a newcomer ends in `member`, which stands no lower and is still a fall.
+    ended = status is Status.NEWCOMER and to is Status.MEMBER
+    if to is not None and _rank(to) == _rank(status) and not ended:
         message = f"is {to.value}; expected a status that is higher or lower than {status.value}"
         found.append(((*path, "to"), message))
     if kept["kind"] is Kind.NEXT_STEP and (to is None or _rank(to) <= _rank(status)):
