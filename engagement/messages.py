@@ -15,6 +15,10 @@ from fluent.runtime import FluentBundle, FluentResource
 from fluent.syntax import FluentParser, ast
 from fluent.syntax.visitor import Visitor
 
+from engagement.explain_texts import STATUS_JA
+from engagement.scenario import PARTS, Texts
+from engagement.words import Status
+
 #: What can be told; each kind of candidate has some of them (engagement/scenario.py).
 VARIABLES: Final = frozenset({"title", "count", "status", "venue"})
 #: Characters of a value: a title longer than this is cut.
@@ -54,6 +58,15 @@ def shown(pattern: str, language: str, values: Mapping[str, str | int]) -> str:
     told = {name: _plain(one) if isinstance(one, str) else one for name, one in values.items()}
     text, _ = bundle.format_pattern(value, told)
     return str(text)
+
+
+def render(texts: Texts, language: str, values: Mapping[str, str | int]) -> Texts:
+    """A message with its values, in ``language``; a status by its name there."""
+    told = dict(values)
+    if "status" in told:
+        status = Status(told["status"])
+        told["status"] = STATUS_JA[status] if language == "ja" else status.value
+    return Texts(**{part: shown(getattr(texts, part), language, told) for part in PARTS})
 
 
 @lru_cache(maxsize=1024)

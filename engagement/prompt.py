@@ -14,14 +14,21 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from engagement.explain import NextStep
 from engagement.holdout import Arm
 from engagement.scenario import TRAITS, Caps, Kind, Policy, Scenario
 from engagement.words import Status
 
 
 class Reason(StrEnum):
-    """Why a scenario's prompt is not shown, in the order in which it is asked."""
+    """Why a prompt is not shown, in the order in which it is asked.
 
+    The first two are those of a decision that is asked for again in the same visit: the member has
+    answered its prompt, or a manager has stopped its scenario.
+    """
+
+    ANSWERED = "ANSWERED"
+    NOT_RUNNING = "NOT_RUNNING"
     NOT_A_MEMBER = "NOT_A_MEMBER"
     NO_CONSENT = "NO_CONSENT"
     OTHER_SURFACE = "OTHER_SURFACE"
@@ -49,6 +56,8 @@ _HELD: Final = {
     Arm.HELD_BY_ALL: Reason.HOLDOUT_GLOBAL,
 }
 _WEEK: Final = timedelta(days=7)
+#: What is so of every scenario at once, or of all for other places.
+_PLAIN: Final = frozenset({Reason.NOT_A_MEMBER, Reason.OTHER_SURFACE})
 
 #: What a message tells, by the names of its variables.
 Values = Mapping[str, str | int]
@@ -175,6 +184,30 @@ class Choice:
     arm: Arm | None
     reason: Reason | None
     trace: tuple[Step, ...]
+
+    def told_for(self, status: Status) -> list[Step]:
+        """What is worth telling of the trace to a member of ``status``.
+
+        What every scenario for another surface or status would say is left out.
+        """
+        return [
+            step
+            for step in self.trace
+            if step.reason not in _PLAIN
+            and (
+                step.reason is not Reason.NOT_FOR_STANDING
+                or step.scenario.scenario.status is status
+            )
+        ]
+
+
+def steps_missing(step: NextStep, points: int) -> int:
+    """How many actions of ``points`` each, to other people and on other days, reach a next status.
+
+    Its people must have been counted (``NextStep.with_people``).
+    """
+    lacking = sorted(guard.need - (guard.have or 0) for guard in step.guards)
+    return max(-(-step.missing_x100 // (points * 100)), *lacking[: step.guards_needed], 0)
 
 
 #: The arm of the member in a scenario.

@@ -223,3 +223,15 @@ def next_review_day(state: State, rules: RuleSet, holds: Sequence[Hold] = ()) ->
         elif hold.from_day < hold.until_day:
             ahead += [hold.from_day, hold.until_day]
     return min((day for day in ahead if day > state.day), default=None)
+
+
+def untouched(state: State, rules: RuleSet, holds: Sequence[Hold] = (), *, days: int) -> Status:
+    """The status ``days`` after ``state`` where the member does nothing more and receives nothing.
+
+    Guards are not asked: without points nothing is entered.
+    """
+    last = state.day + days
+    while (review := next_review_day(state, rules, holds)) is not None and review <= last:
+        # Such a state stays as it is through every day until its review.
+        state = place(replace(state, day=review - 1), Facts(review), rules, holds=holds)
+    return state.status

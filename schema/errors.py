@@ -21,6 +21,9 @@ CODES: Final[Mapping[str, str]] = {
     "RULES_INVALID": "The text is not a rule set. The message says where and why; `saveRuleSet` "
     "says it of every mistake.",
     "UNKNOWN_RULE_SET": "There is no rule set with this id.",
+    "SCENARIO_INVALID": "The text is not a scenario. The message says where and why; "
+    "`saveScenario` says it of every mistake.",
+    "UNKNOWN_SCENARIO": "There is no scenario with this id.",
     "UNDER_WAY": "It takes longer than a request may wait, and is being worked out: `progress` "
     "says how far it is (`done` of `total` members, null where that is not known). Ask for the "
     "same again in a while.",
@@ -35,6 +38,11 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "RULES_INVALID": "The text is not a rule set. `mistakes` says where and why.",
     "UNKNOWN_RULE_SET": "There is no rule set with this id.",
     "UNKNOWN_GOAL": "There is no goal with this id.",
+    "SCENARIO_INVALID": "The text is not a scenario, or not a policy. `mistakes` says where and "
+    "why.",
+    "UNKNOWN_SCENARIO": "There is no scenario with this id.",
+    "UNKNOWN_OFFER": "There is no such offer in which a prompt was shown, or it is not that "
+    "member's.",
     "UNKNOWN_MEMBER": "There is no member with this id.",
     "NOT_POSSIBLE": "It cannot be done as things stand. The message says why.",
 }

@@ -19,7 +19,9 @@ from schema.costs import costs
 from schema.errors import Refused
 from schema.ids import Big, from_cursor, from_id, member_number, post_number, to_cursor
 from schema.node import Node
+from schema.offers import offer_of
 from schema.rule_sets import rule_set_of
+from schema.scenarios import scenario_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
@@ -33,7 +35,7 @@ from schema.types import (
     post_page,
 )
 from schema.words import PostState, Role, Status
-from store import actions, listing, members, posts, rules
+from store import actions, listing, members, offers, posts, rules, scenarios
 from store.listing import Wanted
 from store.members import MemberRow, Order
 
@@ -87,9 +89,12 @@ class PostFilter:
 @needs(*MANAGER)
 @strawberry.type
 class MemberQueries:
-    @strawberry.field(description="Whatever has this id: a member, post, action or rule set.")
+    @strawberry.field(
+        description="Whatever has this id: a member, post, action, rule set, scenario or offer."
+    )
     async def node(self, info: Asked, id: strawberry.ID) -> Node | None:
-        kind, number = from_id(id, "Member", "Post", "Action", "RuleSet")
+        kinds = ("Member", "Post", "Action", "RuleSet", "Scenario", "Offer")
+        kind, number = from_id(id, *kinds)
         small = min(number, 2**31 - 1)
         if kind == "Member":
             return await _member(info, small)
@@ -100,6 +105,12 @@ class MemberQueries:
             if kind == "Action":
                 action = (await actions.by_ids(connection_, [number])).get(number)
                 return None if action is None else action_of(action, Siblings([action]))
+            if kind == "Offer":
+                offer = await offers.by_number(connection_, number)
+                return None if offer is None else offer_of(offer, Siblings([offer]))
+            if kind == "Scenario":
+                scenario = await scenarios.version(connection_, small)
+                return None if scenario is None else scenario_of(scenario)
             version = await rules.version(connection_, small)
             return None if version is None else rule_set_of(version)
 

@@ -88,7 +88,7 @@ async def described(
                     told, await _standings(connection, chunk, rules, day), strict=True
                 ):
                     one.update(standing)
-            found = ({name: _value(one, name) for name in columns} for one in told)
+            found = ({name: told_of(one, name) for name in columns} for one in told)
             rows += [row for row in found if among(row)]
             done += len(chunk)
             if progress is not None:
@@ -96,7 +96,8 @@ async def described(
     return rows
 
 
-def _value(one: Mapping[str, Any], name: str) -> Any:
+def told_of(one: Mapping[str, Any], name: str) -> Any:
+    """The value of a column of one member; ``own`` holds the site's own attributes."""
     if not name.startswith(OWN):
         return one[name]
     value = one["own"].get(name.removeprefix(OWN))

@@ -20,7 +20,7 @@ from engagement.points import Days
 from engagement.status import Hold, Points, State
 from engagement.words import INDICES, STATUSES, Index
 from store import facts, graces
-from store.db import Read
+from store.db import Read, Write
 from store.graces import Row
 from store.packed import unpack
 from store.rules import ActiveRules
@@ -60,6 +60,20 @@ class Past:
     days: Days
 
 
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """Where a member stands today, and the holds it rests on; ``state`` is None before any fold."""
+
+    state: State | None
+    holds: tuple[Hold, ...] = ()
+
+    def explained(self, rules: ActiveRules, today: int) -> Standing:
+        """The standing with its reasons."""
+        if self.state is None:
+            return not_placed(today, rules.rules)
+        return explain(self.state, rules.rules, holds=self.holds)
+
+
 def ready(
     kept: Sequence[Kept], rules: ActiveRules, *, today: int
 ) -> tuple[dict[int, Standing], list[Kept]]:
@@ -67,34 +81,49 @@ def ready(
 
     These are the ones whose past changed, or who were placed under other rules.
     """
-    found: dict[int, Standing] = {}
-    rest: list[Kept] = []
-    current = [k for k in kept if k.state and k.rule_set_id == rules.id and not k.pending]
-    states = _brought_to(current, rules, today)
-    for one in kept:
-        state = states.get(one.member_id)
-        if not one.state:
-            found[one.member_id] = not_placed(today, rules.rules)
-        elif state is None:
-            rest.append(one)
-        else:
-            found[one.member_id] = explain(state, rules.rules, holds=one.holds)
-    return found, rest
+    found, rest = _ready(kept, rules, today)
+    return {member: one.explained(rules, today) for member, one in found.items()}, rest
 
 
 async def live(
     connection: Read, kept: Sequence[Kept], rules: ActiveRules, *, today: int
 ) -> dict[int, Standing]:
     """The standings of today, by member, whatever it takes."""
-    found, rest = ready(kept, rules, today=today)
+    found = await stood(connection, kept, rules, today=today)
+    return {member: one.explained(rules, today) for member, one in found.items()}
+
+
+async def stood(
+    connection: Read | Write, kept: Sequence[Kept], rules: ActiveRules, *, today: int
+) -> dict[int, Stood]:
+    """Where members stand today, by member, whatever it takes."""
+    found, rest = _ready(kept, rules, today)
     if rest:
         found |= await _as_due_work_would(connection, rest, rules, today=today)
     return found
 
 
+def _ready(
+    kept: Sequence[Kept], rules: ActiveRules, today: int
+) -> tuple[dict[int, Stood], list[Kept]]:
+    found: dict[int, Stood] = {}
+    rest: list[Kept] = []
+    current = [k for k in kept if k.state and k.rule_set_id == rules.id and not k.pending]
+    states = _brought_to(current, rules, today)
+    for one in kept:
+        state = states.get(one.member_id)
+        if not one.state:
+            found[one.member_id] = Stood(None)
+        elif state is None:
+            rest.append(one)
+        else:
+            found[one.member_id] = Stood(state, one.holds)
+    return found, rest
+
+
 async def _as_due_work_would(
-    connection: Read, kept: Sequence[Kept], rules: ActiveRules, *, today: int
-) -> dict[int, Standing]:
+    connection: Read | Write, kept: Sequence[Kept], rules: ActiveRules, *, today: int
+) -> dict[int, Stood]:
     """Fold members as ``standings.refold`` is going to do, without writing."""
     members = [one.member_id for one in kept]
     rows = [Row(one.rule_set_id, one.state, one.recent) for one in kept]
@@ -110,7 +139,7 @@ async def _as_due_work_would(
     for i, hold in holds:
         own[i].append(hold)
     return {
-        member: explain(state, rules.rules, holds=tuple(its))
+        member: Stood(state, tuple(its))
         for member, state, its in zip(members, states, own, strict=True)
         if state is not None
     }
@@ -120,15 +149,24 @@ async def at(
     connection: Read, members: Sequence[int], rules: ActiveRules, *, day: int
 ) -> dict[int, Standing | None]:
     """The standings at the end of ``day`` under the active rules; None for who came later."""
+    found = await stood_at(connection, members, rules, day=day)
+    return {
+        member: None if one is None else one.explained(rules, day) for member, one in found.items()
+    }
+
+
+async def stood_at(
+    connection: Read, members: Sequence[int], rules: ActiveRules, *, day: int
+) -> dict[int, Stood | None]:
+    """Where members stood at the end of ``day`` by the active rules; None for who came later."""
     past = await fold_to(connection, members, rules, until=day)
-    states = _states(past, rules)
     holds: dict[int, tuple[Hold, ...]] = {}
     for position, hold in await facts.holds_of(connection, members):
         member = members[position]
         holds[member] = (*holds.get(member, ()), hold)
     return {
-        member: None if state is None else explain(state, rules.rules, holds=holds.get(member, ()))
-        for member, state in states.items()
+        member: None if state is None else Stood(state, holds.get(member, ()))
+        for member, state in _states(past, rules).items()
     }
 
 

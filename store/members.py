@@ -16,7 +16,7 @@ import asyncpg
 
 from engagement.status import Hold
 from engagement.words import STATUSES, Role, Status
-from store.db import Read
+from store.db import Read, StoreError, Write
 from store.explained import Kept
 from store.search import beginning, folded
 
@@ -66,6 +66,10 @@ class LockRow:
     created_at: datetime
 
 
+class UnknownMember(StoreError):
+    """There is no such member, or they were erased, or merged where that makes a difference."""
+
+
 class Order(StrEnum):
     """What a list of members is ordered by."""
 
@@ -104,6 +108,22 @@ async def by_ids(connection: Read, ids: Sequence[int]) -> dict[int, MemberRow]:
     rows = await connection.fetch(_BY_IDS, sorted(set(ids)))
     found = {row["id"]: _member(row) for row in rows}
     return {id_: _followed(found, id_) for id_ in ids if id_ in found}
+
+
+async def locked(connection: Write, who: int | AccountRow) -> MemberRow:
+    """One member, whom nobody else may lock, merge or erase until we commit; as they are kept.
+
+    Of a merged one whom they are now. Raises UnknownMember.
+    """
+    if isinstance(who, AccountRow):
+        row = await connection.fetchrow(_LOCKED_ACCOUNT, who.source, who.external_id)
+    else:
+        row = await connection.fetchrow(_LOCKED, who)
+    while row is not None and row["merged_into"] is not None:
+        row = await connection.fetchrow(_LOCKED, row["merged_into"])
+    if row is None or row["erased_at"] is not None:
+        raise UnknownMember("there is no such member, or they were erased")
+    return _member(row)
 
 
 async def by_account(connection: Read, source: str, external_id: str) -> MemberRow | None:
@@ -333,11 +353,14 @@ _BY_IDS = f"""
     {_MEMBERS} where m.id in (select id from asked)
 """
 
-_BY_ACCOUNT = f"""
-    {_MEMBERS} where m.id = (
-        select a.member_id from account a join source o on o.id = a.source_id
-        where o.name = $1 and a.external_id = $2)
+_OF_ACCOUNT = """
+    select a.member_id from account a join source o on o.id = a.source_id
+    where o.name = $1 and a.external_id = $2
 """
+_BY_ACCOUNT = f"{_MEMBERS} where m.id = ({_OF_ACCOUNT})"
+
+_LOCKED = f"{_MEMBERS} where m.id = $1 for no key update of m"
+_LOCKED_ACCOUNT = f"{_BY_ACCOUNT} for no key update of m"
 
 _ACCOUNTS = """
     select a.member_id, o.name, a.external_id from account a join source o on o.id = a.source_id

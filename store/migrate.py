@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import asyncpg
 
-from engagement import rules
+from engagement import rules, scenarios
 from store import db
 from store.db import StoreError
+from store.scenarios import begin
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -119,16 +120,21 @@ async def _upgrade(connection: asyncpg.Connection, url: str) -> None:
 
 
 async def _fill(connection: asyncpg.Connection, zone: str | None, now: datetime) -> None:
-    """Set what a new database starts with: zone, key for erased ids, active rule set."""
+    """Set what a new database starts with: zone, secrets, active rule set, running scenarios."""
     put = "insert into setting (key, value) values ($1, $2) on conflict do nothing"
     await connection.execute(put, "zone", zone or _FIRST_ZONE)
     await connection.execute(put, "erasure_key", secrets.token_hex(32))
+    await connection.execute(put, "holdout_salt", secrets.token_hex(32))
     fixed = await connection.fetchval("select value from setting where key = 'zone'")
     if zone is not None and zone != fixed:
         raise StoreError(
             f"the database's time zone is {fixed}, fixed by its first migration, and not {zone}: "
             "every day in it is a day of that zone. Unset IKUSEI_TIME_ZONE, or start a new database"
         )
+    if not await connection.fetchval("select exists (select from prompt_policy)"):
+        policy, running = scenarios.default()
+        texts = [scenarios.dump(scenario) for scenario in running]
+        await begin(connection, scenarios.dump_policy(policy), texts, now)
     if await connection.fetchval("select exists (select from rule_set where state = 'active')"):
         return
     default = rules.default()

@@ -15,14 +15,11 @@ from store.audit import COMMAND_LINE, Actor, Kind
 from store.db import Database, StoreError, Write, day_date
 from store.erasure import hide
 from store.listen import MERGES
+from store.members import UnknownMember
 from store.record_counters import rise
 from store.rules import ActiveRules
 
 _CALLED: Final = {Role.STAFF: "staff", Role.BOT: "a bot"}
-
-
-class UnknownMember(StoreError):
-    """There is no such member, or they were merged away or erased."""
 
 
 class NotAllowed(StoreError):

@@ -17,7 +17,7 @@ from schema.ids import to_id
 from schema.schema import schema
 from schema.scopes import stated
 from schema.words import Scope
-from store import goals, keys, people, rules
+from store import goals, keys, members, people, rules
 from store.audit import Actor
 from store.db import Database, day_number
 from tests.schema.asking import NOW, Asker, community, likes, seed
@@ -341,7 +341,7 @@ async def test_an_entry_is_written_for_the_lock_that_a_name_signs(
     await ask(called('lockStatus(member: "{ann}", status: FAN, reason: "a")', names))
     found = await ask("query ($i: ID!) { member(id: $i) { locks { by } } }", i=names["ann"])
     assert found["member"]["locks"] == [{"by": "tests"}]
-    with pytest.raises(people.UnknownMember):
+    with pytest.raises(members.UnknownMember):
         await people.lock_status(
             ask.database, 9_999, Status.FAN, until_day=None, reason="r", now=NOW
         )

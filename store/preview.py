@@ -1,0 +1,158 @@
+"""What members would be shown at a moment, also of the past: decided and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from engagement.prompt import Choice, Running
+from engagement.words import STATUSES, Status
+from store import consent, explained, members, population
+from store.candidates import pool
+from store.db import Database, Read
+from store.deciding import Decider, Visit
+from store.members import MemberRow
+from store.prompts import BACK, Prompt, earlier_of, language_of, prompt_of
+from store.rules import ActiveRules
+from store.scenarios import InForce
+
+#: Members for whom candidates are gathered at once.
+_CHUNK: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What a member would be shown: the prompt of the winner, whatever its arm; or none.
+
+    The choice says why, scenario by scenario.
+    """
+
+    member: MemberRow
+    status: Status
+    choice: Choice
+    prompt: Prompt | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is previewed: the end of ``day`` (or ``moment`` of it), on a surface, in a language."""
+
+    day: int
+    moment: datetime
+    surface: str
+    language: str | None = None
+
+
+async def preview(
+    database: Database,
+    connection: Read,
+    chosen: Sequence[int],
+    active: ActiveRules,
+    force: InForce,
+    asked: Asked,
+) -> list[Previewed]:
+    """What members would be shown, in their order; whoever was not there yet is left out."""
+    found: list[Previewed] = []
+    for low in range(0, len(chosen), _CHUNK):
+        part = chosen[low : low + _CHUNK]
+        found += await _part(database, connection, part, active, force, asked)
+    return found
+
+
+async def _part(
+    database: Database,
+    connection: Read,
+    chosen: Sequence[int],
+    active: ActiveRules,
+    force: InForce,
+    asked: Asked,
+) -> list[Previewed]:
+    rows = await members.by_ids(connection, chosen)
+    placed = await explained.stood_at(connection, chosen, active, day=asked.day)
+    said = {row["member_id"]: row for row in await connection.fetch(_SAID, chosen)}
+    since = asked.moment - BACK
+    offers = await connection.fetch(_OFFERS, chosen, since, asked.moment)
+    earlier = {row["member_id"]: [earlier_of(one) for one in row["earlier"]] for row in offers}
+    visit = Visit(asked.moment, asked.day, asked.surface, None)
+    deciders: list[tuple[Decider, consent.Said]] = []
+    for number in chosen:
+        stood = placed[number]
+        if stood is not None and number in rows:
+            told = dict(said[number]["consent"]) if number in said else {}
+            one = Decider(rows[number], stood, active, force, visit)
+            deciders.append((one, consent.said(told)))
+    situations = [
+        (one, one.situation(own, earlier.get(one.row.id, ()), database.zone))
+        for one, own in deciders
+    ]
+    kinds = frozenset(kind for one, member in situations for kind in one.wanted(member))
+    candidates = await pool.gathered(
+        connection,
+        [one.row.id for one, _ in situations],
+        active,
+        kinds,
+        moment=asked.moment,
+        day=asked.day,
+    )
+    found: list[Previewed] = []
+    for one, member in situations:
+        wanted = one.wanted(member)
+        own_candidates = [c for c in candidates.get(one.row.id, ()) if c.kind in wanted]
+        own_candidates += await one.next_step(connection, wanted)
+        choice = one.choose(replace(member, candidates=own_candidates))
+        shown = await _shown(connection, one, choice, asked)
+        found.append(Previewed(one.row, one.status, choice, shown))
+    return found
+
+
+async def _shown(connection: Read, decider: Decider, choice: Choice, asked: Asked) -> Prompt | None:
+    if choice.winner is None or choice.candidate is None:
+        return None
+    return await prompt_of(
+        connection,
+        choice.winner.scenario,
+        decider.variant(choice.winner.scenario),
+        choice.candidate,
+        language_of(asked.language, decider.row.lang),
+        asked.moment + timedelta(minutes=decider.force.policy.reserve_minutes),
+    )
+
+
+async def sample(
+    connection: Read, active: ActiveRules, *, day: int, today: int, each: int
+) -> list[int]:
+    """Up to ``each`` members of each status on a day: drawn by a hash, the same every time."""
+    if day == today:
+        people = await population.live(connection, active, today=today)
+    else:
+        people = await population.at(connection, active, day=day)
+    chosen: list[int] = []
+    for code in range(len(STATUSES)):
+        own = people.ids[people.status == code].tolist()
+        chosen += sorted(own, key=_lot)[:each]
+    return chosen
+
+
+def alone(force: InForce, only: Running) -> InForce:
+    """What decisions would be made by if no other scenario ran."""
+    return replace(force, running=(only,))
+
+
+def _lot(number: int) -> bytes:
+    return sha256(str(number).encode()).digest()
+
+
+_SAID = """
+    select member_id, jsonb_agg(jsonb_build_array(kind, allowed)) as consent from consent
+    where member_id = any($1::int[]) group by member_id
+"""
+
+_OFFERS = """
+    select o.member_id, jsonb_agg(jsonb_build_array(o.at, s.key, o.kind, o.surface, o.session,
+        o.arm, o.shown_at, o.dismissed_at, o.snoozed_at) order by o.id) as earlier
+    from offer o join scenario s on s.id = o.scenario_id
+    where o.member_id = any($1::int[]) and o.at > $2 and o.at <= $3 group by o.member_id
+"""

@@ -1,0 +1,364 @@
+"""Offers: what a member is shown now, decided in one transaction and kept with its reasons.
+
+A member's decisions come one after the other, as each locks the member: two devices that ask at the
+same time cannot be given more than the caps allow. What became of a prompt is told by
+``acknowledge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+
+from engagement.holdout import Arm
+from engagement.messages import render
+from engagement.prompt import Candidate, Choice, Earlier, Reason, Situation, Step
+from engagement.scenario import KINDS, Kind, Scenario, Texts
+from engagement.words import STATUSES
+from store import consent, explained, members, rules, scenarios
+from store.candidates import pool
+from store.db import Database, Read, StoreError, Write
+from store.deciding import Decider, Visit
+from store.members import AccountRow, MemberRow
+from store.scenarios import InForce
+
+#: How long an offer is looked back upon: no cool-down is longer.
+BACK: Final = timedelta(days=91)
+#: Of the locks under which it is counted to how many an item was offered.
+_ITEM: Final = 0x696B7569
+
+
+class Outcome(StrEnum):
+    """What a member did with a prompt."""
+
+    SHOWN = "shown"
+    FOLLOWED = "followed"
+    DISMISSED = "dismissed"
+    SNOOZED = "snoozed"
+    NOT_INTERESTED = "not_interested"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The post that a prompt is about."""
+
+    source: str
+    external_id: str
+    title: str | None
+    venue: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is shown: its texts in one language, and until when it may be."""
+
+    kind: Kind
+    language: str
+    texts: Texts
+    item: Item | None
+    valid_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A decision: the prompt, or None with the reason why there is none."""
+
+    id: int
+    prompt: Prompt | None
+    reason: Reason | None
+
+
+class UnknownOffer(StoreError):
+    """There is no such offer of this member in which a prompt was shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks for a prompt: for which surface, in which visit, in which language (None: theirs).
+
+    Without a ``session`` every call is a visit of its own.
+    """
+
+    who: int | AccountRow
+    surface: str
+    session: str | None
+    language: str | None
+    now: datetime
+
+
+async def offer(database: Database, request: Request) -> Offer:
+    """Decide what a member is shown, and keep the decision; the same visit gets the same again.
+
+    Raises members.UnknownMember.
+    """
+    return await database.in_write(partial(_offer, database, request))
+
+
+async def _offer(database: Database, request: Request, connection: Write) -> Offer:
+    row = await members.locked(connection, request.who)
+    active = await rules.active(database, connection)
+    earliest = request.now - BACK
+    kept = await connection.fetchrow(_KEPT, row.id, request.surface, request.session, earliest)
+    assert kept is not None
+    force = await scenarios.in_force(database, connection, kept["policy_id"], kept["running"])
+    said = consent.said(dict(kept["consent"]))
+    if kept["again"] is not None:
+        return await _again(connection, request, row, force, said, _Kept(*kept["again"]))
+    today = database.day(request.now)
+    placed = (await explained.stood(connection, [row.kept], active, today=today))[row.id]
+    visit = Visit(request.now, today, request.surface, request.session)
+    decider = Decider(row, placed, active, force, visit)
+    earlier = [earlier_of(one) for one in kept["earlier"]]
+    member = decider.situation(said, earlier, database.zone)
+    wanted = decider.wanted(member)
+    if wanted:
+        most = force.policy.members_per_item
+        found = await pool.kept(connection, row.id, wanted, now=request.now, most_offered=most)
+        found += await decider.next_step(connection, wanted)
+        member = replace(member, candidates=found)
+    return await _decide(connection, request, decider, member)
+
+
+async def _decide(
+    connection: Write, request: Request, decider: Decider, member: Situation
+) -> Offer:
+    """Choose until what is chosen can be kept: its item may have been pushed to its last."""
+    language = language_of(request.language, decider.row.lang)
+    while True:
+        choice = decider.choose(member)
+        number = await _keep(connection, request, decider, choice, language)
+        winner, candidate = choice.winner, choice.candidate
+        if number is None:
+            assert candidate is not None
+            member = replace(member, candidates=_without(member.candidates, candidate, decider))
+        elif winner is None or candidate is None or choice.arm is not Arm.SHOWN:
+            return Offer(number, None, choice.reason)
+        else:
+            valid = request.now + timedelta(minutes=decider.force.policy.reserve_minutes)
+            variant = decider.variant(winner.scenario)
+            shown = await prompt_of(
+                connection, winner.scenario, variant, candidate, language, valid
+            )
+            return Offer(number, shown, None)
+
+
+def _without(candidates: Sequence[Candidate], full: Candidate, decider: Decider) -> list[Candidate]:
+    """The candidates, knowing that one of their items is pushed to enough."""
+    most = decider.force.policy.members_per_item
+    return [
+        replace(one, offered=most) if one.post_id == full.post_id else one for one in candidates
+    ]
+
+
+async def _keep(
+    connection: Write, request: Request, decider: Decider, choice: Choice, language: str
+) -> int | None:
+    """Write the decision; returns its number, None where its item is pushed to enough."""
+    winner, candidate = choice.winner, choice.candidate
+    scenario = None if winner is None else winner.scenario
+    post_id = None if candidate is None else candidate.post_id
+    most = None
+    if scenario is not None and scenario.is_of.spread and post_id is not None:
+        most = decider.force.policy.members_per_item
+        await connection.execute(_LOCK_ITEM, _ITEM, post_id)
+    number: int | None = await connection.fetchval(
+        _WRITE,
+        request.now,
+        decider.row.id,
+        decider.force.policy_id,
+        None if winner is None else winner.id,
+        post_id,
+        decider.period,
+        STATUSES.index(decider.status),
+        None if scenario is None else KINDS.index(scenario.kind),
+        choice.arm,
+        None if scenario is None else decider.variant(scenario),
+        request.surface,
+        request.session,
+        language,
+        choice.reason,
+        {} if candidate is None else dict(candidate.values),
+        _trace(choice.told_for(decider.status)),
+        most,
+    )
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A decision as it was kept; ``answered``: the member did something with its prompt."""
+
+    id: int
+    scenario_id: int | None
+    post_id: int | None
+    arm: int | None
+    variant: int | None
+    reason: str | None
+    told: Mapping[str, str | int]
+    answered: bool
+
+
+async def _again(
+    connection: Write,
+    request: Request,
+    row: MemberRow,
+    force: InForce,
+    said: consent.Said,
+    kept: _Kept,
+) -> Offer:
+    """The decision of this visit once more, where it still holds."""
+    if kept.arm != Arm.SHOWN:
+        return Offer(kept.id, None, None if kept.reason is None else Reason(kept.reason))
+    if kept.answered:
+        return Offer(kept.id, None, Reason.ANSWERED)
+    scenario = next((o.scenario for o in force.running if o.id == kept.scenario_id), None)
+    if scenario is None:
+        return Offer(kept.id, None, Reason.NOT_RUNNING)
+    if not said.allows(scenario.kind, assumed=force.policy.assume_consent):
+        return Offer(kept.id, None, Reason.NO_CONSENT)
+    candidate = Candidate(scenario.kind, kept.post_id, values=kept.told)
+    if kept.post_id is not None:
+        now_so = await pool.now_so(connection, row.id, candidate, now=request.now)
+        # It was this very decision that may have shown it.
+        if not replace(now_so, shown=False).is_fresh:
+            return Offer(kept.id, None, Reason.STALE_ITEM)
+    language = language_of(request.language, row.lang)
+    valid = request.now + timedelta(minutes=force.policy.reserve_minutes)
+    assert kept.variant is not None
+    shown = await prompt_of(connection, scenario, kept.variant, candidate, language, valid)
+    return Offer(kept.id, shown, None)
+
+
+async def prompt_of(
+    connection: Read | Write,
+    scenario: Scenario,
+    variant: int,
+    candidate: Candidate,
+    language: str,
+    valid_until: datetime,
+) -> Prompt:
+    """A prompt as it is shown."""
+    item = None
+    if candidate.post_id is not None:
+        found = await connection.fetchrow(_ITEM_OF, candidate.post_id)
+        item = None if found is None else Item(**found)
+    texts = render(scenario.variants[variant].texts[language], language, candidate.values)
+    return Prompt(scenario.kind, language, texts, item, valid_until)
+
+
+async def acknowledge(
+    database: Database,
+    number: int,
+    outcome: Outcome,
+    *,
+    of: AccountRow | None,
+    by: str,
+    now: datetime,
+) -> None:
+    """Keep what a member did with a prompt; the first time that it is told counts.
+
+    Whatever was done to it, it was seen. NOT_INTERESTED withdraws the consent to its kind. With
+    ``of`` the offer must be theirs. Raises UnknownOffer.
+    """
+    account = (None, None) if of is None else (of.source, of.external_id)
+
+    async def work(connection: Write) -> None:
+        row = await connection.fetchrow(_ACKNOWLEDGE[outcome], number, now, *account)
+        if row is None:
+            raise UnknownOffer("there is no such offer in which a prompt was shown")
+        if outcome is Outcome.NOT_INTERESTED and row["refused_at"] == now:
+            kind = KINDS[row["kind"]]
+            await consent.put(connection, row["member_id"], kind, allowed=False, by=by, now=now)
+
+    await database.in_write(work)
+
+
+def language_of(asked: str | None, own: str | None) -> str:
+    """The language of a prompt: the one that is asked for, else the member's, else English."""
+    return asked or ("ja" if own is not None and own.lower().startswith("ja") else "en")
+
+
+def earlier_of(row: Sequence[Any]) -> Earlier:
+    """An offer as _KEPT tells it."""
+    at, key, kind, surface, session, arm, *outcomes = row
+    return Earlier(
+        datetime.fromisoformat(at),
+        key,
+        KINDS[kind],
+        surface,
+        session,
+        Arm(arm),
+        *(None if one is None else datetime.fromisoformat(one) for one in outcomes),
+    )
+
+
+def _trace(steps: Sequence[Step]) -> list[list[Any]]:
+    """What is kept of a trace: [number of the scenario, reason, post, detail] of each."""
+    return [[step.scenario.id, step.reason, step.post_id, step.detail] for step in steps]
+
+
+# Everything that a decision is made from, but for the member, the rules and the candidates.
+_KEPT = f"""
+    select {scenarios.STAMP},
+        coalesce((
+            select jsonb_agg(jsonb_build_array(c.kind, c.allowed)) from consent c
+            where c.member_id = $1), '[]') as consent,
+        coalesce((
+            select jsonb_agg(jsonb_build_array(o.at, s.key, o.kind, o.surface, o.session, o.arm,
+                o.shown_at, o.dismissed_at, o.snoozed_at) order by o.id)
+            from offer o join scenario s on s.id = o.scenario_id
+            where o.member_id = $1 and o.at > $4), '[]') as earlier,
+        (
+            select jsonb_build_array(o.id, o.scenario_id, o.post_id, o.arm, o.variant, o.reason,
+                o.told, coalesce(o.followed_at, o.dismissed_at, o.snoozed_at, o.refused_at)
+                    is not null)
+            from offer o
+            where o.member_id = $1 and o.surface = $2 and o.session = $3) as again
+"""
+
+_LOCK_ITEM = "select pg_advisory_xact_lock($1, $2)"
+
+_WRITE = """
+    insert into offer (at, member_id, policy_id, scenario_id, post_id, period, status, kind, arm,
+        variant, surface, session, lang, reason, told, trace)
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+    where $17::int is null or $17 > (
+        select count(distinct o.member_id) from offer o
+        where o.post_id = $5 and o.at > $1::timestamptz - interval '7 days'
+            and o.member_id <> $2)
+    returning id
+"""
+
+_ITEM_OF = """
+    select o.name as source, p.external_id, coalesce(p.title, r.title) as title, t.venue
+    from post p
+    join source o on o.id = p.source_id
+    join action_type t on t.id = p.type_id
+    left join post r on r.id = p.root_id
+    where p.id = $1
+"""
+
+
+def _acknowledging(column: str) -> str:
+    seen = "shown_at = coalesce(shown_at, $2)"
+    done = "" if column == "shown_at" else f", {column} = coalesce({column}, $2)"
+    return f"""
+        update offer set {seen}{done}
+        where id = $1 and arm = 0 and ($3::text is null or member_id = (
+            select a.member_id from account a join source o on o.id = a.source_id
+            where o.name = $3 and a.external_id = $4::text))
+        returning member_id, kind, refused_at
+    """
+
+
+_ACKNOWLEDGE: Final = {
+    Outcome.SHOWN: _acknowledging("shown_at"),
+    Outcome.FOLLOWED: _acknowledging("followed_at"),
+    Outcome.DISMISSED: _acknowledging("dismissed_at"),
+    Outcome.SNOOZED: _acknowledging("snoozed_at"),
+    Outcome.NOT_INTERESTED: _acknowledging("refused_at"),
+}
