@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -214,7 +214,7 @@ def steps_missing(step: NextStep, points: int) -> int:
 Draw = Callable[[Scenario], Arm]
 #: Whether the member is of a scenario's audience.
 Among = Callable[[Scenario], bool]
-#: Whether a scenario is for those who stand, and move, like the member.
+#: How high each status stands.
 Ranks = Mapping[Status, int]
 
 
@@ -230,7 +230,9 @@ def choose(
     """Decide what ``member`` is shown.
 
     Of several prompts that could be, the one of the highest priority wins, then that of the better
-    candidate, then that of the first key. ``ranks`` say how high each status stands.
+    candidate, then that of the first key. The trace has a step for every scenario that runs: those
+    that could not be by their keys, the winner, and whom it beat. Nothing depends on the order in
+    which scenarios, candidates and earlier offers come.
     """
     usage = _Usage(policy, member)
     steps: list[Step] = []
@@ -281,8 +283,8 @@ def _unfit(scenario: Scenario, member: Situation, ranks: Ranks, among: Among) ->
 def fits(scenario: Scenario, status: Status, falls: Status | None, ranks: Ranks) -> bool:
     """Whether a scenario is for members of ``status``, who will fall to ``falls``.
 
-    One for a fall is for those who fall at least so far; one for a rise, or for a status, is left
-    to those who do not fall only where nothing else says so: both may apply.
+    One for a fall is for those who fall so far or further. One for a rise, or for everybody of a
+    status, is also for those who fall: priorities say which of them comes first.
     """
     if scenario.status is not status:
         return False
@@ -300,13 +302,18 @@ def _candidate(
         return None, Reason.NO_CANDIDATE, None
     fresh = [one for one in own if one.is_fresh]
     if not fresh:
-        return own[0], Reason.STALE_ITEM, f"{len(own)} looked at"
+        return _best(own), Reason.STALE_ITEM, f"{len(own)} looked at"
     if scenario.is_of.spread:
         spare = [one for one in fresh if one.offered < policy.members_per_item]
         if not spare:
-            return fresh[0], Reason.CAP_ITEM, f"{fresh[0].offered} of {policy.members_per_item}"
+            best = _best(fresh)
+            return best, Reason.CAP_ITEM, f"{best.offered} of {policy.members_per_item}"
         fresh = spare
-    return max(fresh, key=lambda one: (one.score, one.post_id or 0)), None, None
+    return _best(fresh), None, None
+
+
+def _best(candidates: Sequence[Candidate]) -> Candidate:
+    return max(candidates, key=lambda one: (one.score, one.post_id or 0))
 
 
 class _Usage:
@@ -316,8 +323,10 @@ class _Usage:
         self._policy = policy
         self._member = member
         reserve = timedelta(minutes=policy.reserve_minutes)
-        self._all = [one for one in member.earlier if one.counts(member.now, reserve)]
+        # Times of one zone are subtracted as the clock on the wall shows them, in summer and winter.
+        self._now = member.now.astimezone(UTC)
         self._today = member.now.astimezone(member.zone).date()
+        self._all = [one for one in member.earlier if one.counts(self._now, reserve)]
 
     def refusal(self, scenario: Scenario) -> tuple[Reason | None, str | None]:
         """Why caps, rest or load forbid a scenario, with the numbers; None where nothing does."""
@@ -355,7 +364,12 @@ class _Usage:
             (
                 Reason.COOLDOWN,
                 scenario.cool_down_days,
-                [one.counted_at for one in self._all if one.key == scenario.key],
+                # "Remind me later" is sooner than the cool-down, or it would be no use.
+                [
+                    one.counted_at
+                    for one in self._all
+                    if one.key == scenario.key and one.snoozed_at is None
+                ],
             ),
             (
                 Reason.SNOOZED,
@@ -377,15 +391,16 @@ class _Usage:
             ),
         )
         for reason, days, times in rests:
-            if times and self._member.now - max(times) < timedelta(days=days):
-                return reason, f"for {days} days from {max(times).date()}"
+            if times and self._now - max(times) < timedelta(days=days):
+                begun = max(times).astimezone(self._member.zone).date()
+                return reason, f"for {days} days from {begun}"
         return None
 
     def _loaded(self, scenario: Scenario) -> tuple[Reason, str] | None:
         if not scenario.is_of.ask:
             return None
         asked = sum(
-            TRAITS[one.kind].ask and self._member.now - one.counted_at < _WEEK for one in self._all
+            TRAITS[one.kind].ask and self._now - one.counted_at < _WEEK for one in self._all
         )
         most = self._policy.asks_per_week
         return (Reason.EXPERT_LOAD, f"{asked} of {most} in a week") if asked >= most else None

@@ -132,10 +132,10 @@ class Variant:
 class Scenario:
     """For a status, or an edge: which prompt, toward which action, with which caps.
 
-    With ``to`` above ``status`` it helps members up, with one below (or from newcomer to member) it
-    is for those who are about to fall there or further; without, it is for everybody of the status. ``goal`` are action types
-    (venue, verb), one of which is what the prompt is for. Days are those of the community's
-    calendar, both ends included. ``audience`` are conditions as of a segment.
+    With ``to`` above ``status`` it helps members up; with one below, or from newcomer to member, it
+    is for those who are about to fall there or further; without, it is for everybody of the status.
+    ``goal`` are action types (venue, verb), one of which is what the prompt is for. Days are those
+    of the community's calendar, both ends included. ``audience`` are conditions as of a segment.
     """
 
     key: str

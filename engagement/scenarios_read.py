@@ -175,6 +175,7 @@ _VARIANT: Final = {
     "share": Key(whole(1, 100), required=False),
     **{language: Key(anything) for language in LANGUAGES},
 }
+_VARIANT_OF_SEVERAL: Final = {**_VARIANT, "share": Key(whole(1, 100))}
 
 
 def _read_policy(value: object, path: Path, found: Found) -> Policy:
@@ -256,21 +257,23 @@ def _read_variants(
     if not isinstance(value, list) or not 1 <= len(value) <= _MAX_VARIANTS:
         found.append((path, f"expected 1 to {_MAX_VARIANTS} tables, each headed [[…messages]]"))
         return ()
+    before = len(found)
+    one = len(value) == 1
     variants: list[Variant] = []
     for number, table in enumerate(value):
         place: Path = (*path, number)
-        kept = read_table(table, place, _VARIANT, found)
+        kept = read_table(table, place, _VARIANT if one else _VARIANT_OF_SEVERAL, found)
         texts: dict[str, Texts] = {
             language: _read_texts(kept[language], (*place, language), kind, found)
             for language in LANGUAGES
             if language in kept
         }
-        name = kept.get("name", "only" if len(value) == 1 else f"message_{number + 1}")
+        name = kept.get("name", "only" if one else f"message_{number + 1}")
         if any(name == other.name for other in variants):
             found.append(((*place, "name"), f"is {name!r} again; expected each name once"))
-        variants.append(Variant(name, kept.get("share", 100 if len(value) == 1 else 0), texts))
-    total = sum(one.share for one in variants)
-    if total != 100:
+        variants.append(Variant(name, kept.get("share", 100), texts))
+    total = sum(variant.share for variant in variants)
+    if len(found) == before and total != 100:
         found.append((path, f"have shares that make {total} percent; expected 100"))
     return tuple(variants)
 
