@@ -586,6 +586,9 @@ class OfferRow(Table, table=True):
             postgresql_where=text("session is not null"),
         ),
         Index("ix_offer_member_id", "member_id", "id"),
+        Index(
+            "ix_offer_item", "member_id", "post_id", postgresql_where=text("post_id is not null")
+        ),
         Index("ix_offer_post_id", "post_id", "at", postgresql_where=text("post_id is not null")),
         Index(
             "ix_offer_scenario_id", "scenario_id", postgresql_where=text("scenario_id is not null")

@@ -19,6 +19,8 @@ from store.db import Read
 
 #: What answers something, by its verb; a site may send these without posts.
 RESPONSES: Final = ("answer", "comment", "reply")
+#: What closes a question, by its verb, done to a post of its thread.
+CLOSING: Final = ("best_answer", "self_accept", "confirm_solved")
 #: What is written by itself and waits for no response.
 PAGES: Final = ("wiki", "wiki_excerpt", "write_faq", "mark_duplicate", "suggest_edit")
 

@@ -120,6 +120,13 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_offer")),
     )
+    op.create_index(
+        "ix_offer_item",
+        "offer",
+        ["member_id", "post_id"],
+        unique=False,
+        postgresql_where=sa.text("post_id is not null"),
+    )
     op.create_index("ix_offer_member_id", "offer", ["member_id", "id"], unique=False)
     op.create_index(
         "ix_offer_post_id",
@@ -167,6 +174,9 @@ def downgrade() -> None:
         "ix_offer_post_id", table_name="offer", postgresql_where=sa.text("post_id is not null")
     )
     op.drop_index("ix_offer_member_id", table_name="offer")
+    op.drop_index(
+        "ix_offer_item", table_name="offer", postgresql_where=sa.text("post_id is not null")
+    )
     op.drop_table("offer")
     op.drop_table("consent")
     op.drop_index(

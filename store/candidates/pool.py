@@ -1,0 +1,264 @@
+"""The candidates of a member, each with what has become of its post.
+
+Due work keeps them; what is looked up here is what may have changed since: whether the post can
+still be read, is answered or closed, and what the member, and prompts, have done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import numpy as np
+
+from engagement.prompt import Candidate
+from engagement.scenario import KINDS, TRAITS, Kind
+from store.candidates.feeder import EVERYBODY, LONGEST_DAYS, Found
+from store.db import Read, Write, day_number
+from store.threads import CLOSING, RESPONSES
+
+#: Candidates of a kind that a decision is given, and among how many of the best they are looked
+#: for.
+EACH: Final = 5
+_LOOKED_AT: Final = 40
+#: Offers of a post in the last week that are counted: whoever pushes a post to more members has no
+#: use for a limit.
+_COUNTED: Final = 1_000
+#: Posts of others in a thread that are counted.
+_ENOUGH: Final = 10
+#: Characters that stand for a post without a title.
+_EXCERPT: Final = 200
+
+
+async def kept(
+    connection: Read | Write,
+    member_id: int,
+    kinds: Collection[Kind],
+    *,
+    now: datetime,
+    most_offered: int | None = None,
+) -> list[Candidate]:
+    """The best EACH of a kind that can still be shown; where there is none, the best of all.
+
+    What was offered to ``most_offered`` other members in the last seven days is taken only where
+    there is nothing else.
+    """
+    wanted = _codes(kinds)
+    if not wanted:
+        return []
+    rows = await connection.fetch(
+        _KEPT, *_arguments(now, [member_id]), member_id, wanted, most_offered
+    )
+    # Where fewer than EACH are fresh, the best one comes once more, whatever became of it.
+    found: dict[Kind, dict[int | None, Candidate]] = {}
+    for one in map(_candidate, rows):
+        those = found.setdefault(one.kind, {})
+        if not those or one.is_fresh:
+            those.setdefault(one.post_id, one)
+    return [one for those in found.values() for one in those.values()]
+
+
+async def looked_up(
+    connection: Read, kind: Kind, rows: Found, *, moment: datetime
+) -> list[tuple[int, Candidate]]:
+    """What is so of candidates at ``moment``, each with the member that it is looked at for."""
+    columns = (rows.member, rows.post, rows.score, rows.count)
+    members = np.unique(rows.member).tolist()
+    found = await connection.fetch(
+        *(_LOOKED_UP, *_arguments(moment, members), KINDS.index(kind)),
+        *(None if column is None else column.tolist() for column in columns),
+    )
+    return [(row["member_id"], _candidate(row)) for row in found]
+
+
+def best(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """What ``kept`` gives of all the candidates of a member."""
+    chosen: list[Candidate] = []
+    by_kind: dict[Kind, dict[int | None, Candidate]] = {}
+    for one in sorted(candidates, key=_rank):
+        by_kind.setdefault(one.kind, {}).setdefault(one.post_id, one)
+    for those in by_kind.values():
+        ranked = list(those.values())[:_LOOKED_AT]
+        chosen += [one for one in ranked if one.is_fresh][:EACH] or ranked[:1]
+    return chosen
+
+
+def _rank(one: Candidate) -> tuple[float, int]:
+    return -one.score, -(one.post_id or 0)
+
+
+def _codes(kinds: Collection[Kind]) -> list[int]:
+    return sorted(KINDS.index(kind) for kind in kinds if TRAITS[kind].has_item)
+
+
+def _arguments(now: datetime, members: Sequence[int]) -> tuple[Any, ...]:
+    """The arguments that both statements begin with."""
+    # Any zone will do: a day too many is no matter.
+    since = day_number(now.astimezone(UTC).date()) - LONGEST_DAYS - 2
+    return now, now - timedelta(days=7), list(members), since, list(RESPONSES), list(CLOSING)
+
+
+def _candidate(row: asyncpg.Record) -> Candidate:
+    kind = KINDS[row["kind"]]
+    told = {"venue": row["venue"], "title": row["title"]} | row["told"]
+    return Candidate(
+        kind=kind,
+        post_id=row["post_id"],
+        score=row["score"],
+        values={name: told[name] for name in ("venue", *sorted(TRAITS[kind].variables))},
+        visible=row["visible"],
+        own=row["own"],
+        closed=row["closed"],
+        met=row["met"],
+        shown=row["shown"],
+        answers=row["answers"],
+        offered=row["offered"],
+    )
+
+
+def _of(trait: str) -> str:
+    """The kinds that have a trait, as a list in SQL."""
+    return ", ".join(str(KINDS.index(kind)) for kind in KINDS if getattr(TRAITS[kind], trait))
+
+
+_LIMITS: Final = " ".join(
+    f"when {KINDS.index(kind)} then {traits.most_answers}"
+    for kind, traits in TRAITS.items()
+    if traits.most_answers is not None
+)
+_LIMITED: Final = ", ".join(
+    str(KINDS.index(kind)) for kind, traits in TRAITS.items() if traits.most_answers is not None
+)
+
+# What the members have written and done since their candidates can have been written at the
+# earliest: it is read once, however many candidates there are.
+_DONE = """
+    with wrote as materialized (
+        select author_id, coalesce(root_id, parent_id, id) as thread_id from post
+        where author_id = any($3::int[]) and day >= $4 and written_at <= $1
+    ), did as materialized (
+        select actor_id, post_id from action
+        where actor_id = any($3::int[]) and day >= $4 and post_id is not null and state = 0
+            and occurred_at <= $1
+    )
+"""
+
+# Answers are what others wrote in the thread of the post p, whose opening is o, or sent as an
+# answer without a post. So many are enough to know that they are too many.
+_ANSWERS = f"""
+    select count(*)::int from (
+        select w.author_id from post w
+        where w.root_id = coalesce(p.root_id, p.parent_id, p.id) and w.state = 'visible'
+            and w.written_at <= $1
+            and w.author_id is distinct from p.author_id
+            and not exists (select from member b where b.id = w.author_id and b.role = 'bot')
+        union all
+        select a.actor_id from action a left join post w on w.id = a.wrote_id
+        where a.post_id = coalesce(p.root_id, p.parent_id, p.id) and a.state = 0
+            and a.occurred_at <= $1
+            and a.actor_id is distinct from p.author_id
+            and case when a.wrote_id is null
+                then a.type_id in (select id from action_type where verb = any($5::text[]))
+                else w.root_id is null and w.state = 'visible' and w.written_at <= $1 end
+            and not exists (select from member b where b.id = a.actor_id and b.role = 'bot')
+        limit {_ENOUGH}
+    ) answers
+"""
+
+_CLOSED = """
+    exists (
+        select from action a
+        where a.post_id = p.id and a.state = 0 and a.occurred_at <= $1
+            and a.type_id in (select id from action_type where verb = any($6::text[]))
+    ) or exists (
+        select from post w join action a on a.post_id = w.id
+        where w.root_id = p.id and a.state = 0 and a.occurred_at <= $1
+            and a.type_id in (select id from action_type where verb = any($6::text[]))
+    ) or exists (
+        select from action w join action a on a.post_id = w.wrote_id
+        where w.post_id = p.id and a.state = 0 and a.occurred_at <= $1
+            and a.type_id in (select id from action_type where verb = any($6::text[]))
+    )
+"""
+
+_SHOWN = """
+    exists (
+        select from offer e
+        where e.member_id = c.member_id and e.post_id = c.post_id and e.at <= $1
+            and (e.arm > 0 or e.shown_at is not null) and e.snoozed_at is null
+    )
+"""
+
+_OFFERED = f"""
+    select count(distinct e.member_id)::int from (
+        select member_id from offer
+        where post_id = c.post_id and at > $2 and at <= $1 and arm is not null
+            and member_id <> c.member_id
+        limit {_COUNTED}
+    ) e
+"""
+
+# What is so of the candidate c; what its kind does not ask for is not looked up.
+_SO = f"""
+    select t.venue,
+        coalesce(
+            nullif(p.title, ''), nullif(o.title, ''),
+            case when p.format = 'plain' then nullif(trim(left(p.text, {_EXCERPT})), '') end,
+            t.venue
+        ) as title,
+        p.state = 'visible' and p.written_at <= $1 and (o.state = 'visible') is not false
+            and m.erased_at is null as visible,
+        (p.author_id = c.member_id) is true as own,
+        (c.member_id, coalesce(p.root_id, p.parent_id, p.id)) in (table wrote)
+            or (c.member_id, p.id) in (table did) as met,
+        case when c.kind in ({_of("needs_open")}) then {_CLOSED} else false end as closed,
+        case when c.kind in ({_LIMITED}) then ({_ANSWERS}) else 0 end as answers,
+        {_SHOWN} as shown,
+        case when c.kind in ({_of("spread")}) then ({_OFFERED}) else 0 end as offered
+    from post p join action_type t on t.id = p.type_id
+    left join post o on o.id = coalesce(p.root_id, p.parent_id)
+    left join member m on m.id = p.author_id
+    where p.id = c.post_id
+"""
+
+_LOOKED_UP = f"""
+    {_DONE}
+    select c.*, so.* from (
+        select member_id, $7::smallint as kind, post_id, score,
+            case when count is null then '{{}}' else jsonb_build_object('count', count) end as told
+        from unnest($8::int[], $9::int[], $10::real[], $11::int[])
+            as k(member_id, post_id, score, count)
+    ) c cross join lateral ({_SO}) so
+"""
+
+# As Candidate.is_fresh.
+_FRESH = f"""
+    so.visible and not so.shown
+    and case when c.kind in ({_of("own")}) then so.own else not so.own and not so.met end
+    and not so.closed and (so.answers <= case c.kind {_LIMITS} end) is not false
+    and (so.offered < $9) is not false
+"""
+
+# The best of a kind, which are gone through until there are enough.
+_BEST = f"""
+    select $7::int as member_id, d.kind, d.post_id, d.score, d.told from (
+        select distinct on (post_id) kind, post_id, score, told from candidate
+        where member_id in ({EVERYBODY}, $7) and kind = k.kind
+        order by post_id, score desc
+    ) d order by d.score desc, d.post_id desc limit {_LOOKED_AT}
+"""
+
+_KEPT = f"""
+    {_DONE}
+    select it.* from unnest($8::smallint[]) k(kind) cross join lateral (
+        (
+            select c.*, so.* from ({_BEST}) c cross join lateral ({_SO}) so
+            where {_FRESH} order by c.score desc, c.post_id desc limit {EACH}
+        ) union all (
+            select c.*, so.* from ({_BEST}) c cross join lateral ({_SO}) so
+            order by c.score desc, c.post_id desc limit 1
+        ) limit {EACH}
+    ) it
+"""
