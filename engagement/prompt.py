@@ -323,7 +323,7 @@ class _Usage:
         self._policy = policy
         self._member = member
         reserve = timedelta(minutes=policy.reserve_minutes)
-        # Times of one zone are subtracted as the clock on the wall shows them, in summer and winter.
+        # Times of one zone are subtracted as clocks on the wall show them, in summer and winter.
         self._now = member.now.astimezone(UTC)
         self._today = member.now.astimezone(member.zone).date()
         self._all = [one for one in member.earlier if one.counts(self._now, reserve)]

@@ -183,7 +183,7 @@ async def fold_to(
 
 
 async def distinct(
-    connection: Read, asked: Sequence[At], rules: ActiveRules
+    connection: Read | Write, asked: Sequence[At], rules: ActiveRules
 ) -> dict[At, Mapping[Index, int]]:
     """How many distinct counterparts each member has in the window that ends on the day.
 

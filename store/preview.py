@@ -11,7 +11,7 @@ from typing import Final
 from engagement.prompt import Choice, Running
 from engagement.words import STATUSES, Status
 from store import consent, explained, members, population
-from store.candidates import pool
+from store.candidates.gathered import gathered
 from store.db import Database, Read
 from store.deciding import Decider, Visit
 from store.members import MemberRow
@@ -89,7 +89,7 @@ async def _part(
         for one, own in deciders
     ]
     kinds = frozenset(kind for one, member in situations for kind in one.wanted(member))
-    candidates = await pool.gathered(
+    candidates = await gathered(
         connection,
         [one.row.id for one, _ in situations],
         active,

@@ -31,11 +31,12 @@ def command(
     ] = None,
 ) -> None:
     """Run the document with every scope and print its answer as JSON; code 1 if it has errors."""
-    raise typer.Exit(run(_query(_read(document), _parse(variables), operation)))
+    raise typer.Exit(run(_query(document, variables, operation)))
 
 
-async def _query(text: str, variables: dict[str, Any] | None, operation: str | None) -> int:
-    answer = await answer_query(Settings.load(), Request(text, operation, variables))
+async def _query(name: str, variables: str | None, operation: str | None) -> int:
+    request = Request(_read(name), operation, _parse(variables))
+    answer = await answer_query(Settings.load(), request)
     try:
         print_json(answer)
     except TypeError:

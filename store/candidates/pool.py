@@ -7,6 +7,7 @@ still be read, is answered or closed, and what the member, and prompts, have don
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -61,7 +62,7 @@ async def kept(
 
 
 async def looked_up(
-    connection: Read, kind: Kind, rows: Found, *, moment: datetime
+    connection: Read | Write, kind: Kind, rows: Found, *, moment: datetime
 ) -> list[tuple[int, Candidate]]:
     """What is so of candidates at ``moment``, each with the member that it is looked at for."""
     columns = (rows.member, rows.post, rows.score, rows.count)
@@ -71,6 +72,17 @@ async def looked_up(
         *(None if column is None else column.tolist() for column in columns),
     )
     return [(row["member_id"], _candidate(row)) for row in found]
+
+
+async def now_so(
+    connection: Read | Write, member_id: int, one: Candidate, *, now: datetime
+) -> Candidate:
+    """One candidate of a member once more, with what has become of its post by now."""
+    row = Found(
+        np.array([member_id]), np.array([one.post_id or 0]), np.array([one.score]), np.zeros(1, int)
+    )
+    found = await looked_up(connection, one.kind, row, moment=now)
+    return found[0][1] if found else replace(one, visible=False)
 
 
 def best(candidates: Iterable[Candidate]) -> list[Candidate]:

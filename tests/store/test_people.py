@@ -10,9 +10,9 @@ import pytest
 from engagement.words import STATUSES, Role, Side, Status
 from sources.records import MemberRecord, ViewsRecord
 from store.db import Database
+from store.members import UnknownMember
 from store.people import (
     NotAllowed,
-    UnknownMember,
     end_lock,
     erase_member,
     lock_status,
