@@ -16,7 +16,7 @@ _KEY: Final = "demo"
 #: action types, which other processes remember.
 _STAYS: Final = (
     *("alembic_version", "setting", "rule_set", "api_key", "audit_entry"),
-    *("source", "action_type"),
+    *("source", "action_type", "scenario", "prompt_policy"),
 )
 
 

@@ -258,6 +258,16 @@ _MERGE = (
     "update action set target_id = $1 where target_id = $2",
     "update hold set member_id = $1 where member_id = $2",
     "update counter set member_id = $1 where member_id = $2",
+    """update offer set session = null where member_id = $2 and (surface, session) in (
+            select surface, session from offer where member_id = $1)""",
+    "update offer set member_id = $1 where member_id = $2",
+    # A no that either of them has said is a no.
+    """insert into consent (member_id, kind, allowed, at, by)
+        select $1, kind, allowed, at, by from consent where member_id = $2
+        on conflict (member_id, kind) do update set
+            allowed = consent.allowed and excluded.allowed,
+            at = greatest(consent.at, excluded.at)""",
+    "delete from consent where member_id = $2 and $1::int is not null",
     "delete from refold where member_id = $2 and $1::int is not null",
     "delete from standing where member_id = $2 and $1::int is not null",
     "update member set merged_into = $1 where id = $2",
@@ -299,6 +309,9 @@ _ERASE = (
     """update post set title = null, text = null
         where author_id = $1 and $2::timestamptz is not null""",
     "update hold set reason = 'erased' where member_id = $1 and $2::timestamptz is not null",
+    # That a prompt was shown, and what came of it, keeps counting; which visit it was does not.
+    "update offer set session = null where member_id = $1 and $2::timestamptz is not null",
+    "delete from consent where member_id = $1 and $2::timestamptz is not null",
     # Only the day of joining stays: from it on their standing is folded.
     """update member set
             seen_day = least(seen_day, (joined_at at time zone (

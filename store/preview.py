@@ -15,7 +15,7 @@ from store.candidates.gathered import gathered
 from store.db import Database, Read
 from store.deciding import Decider, Visit
 from store.members import MemberRow
-from store.prompts import BACK, Prompt, earlier_of, language_of, prompt_of
+from store.prompts import BACK, Prompt, earlier_of, item_of, language_of, prompt_of
 from store.rules import ActiveRules
 from store.scenarios import InForce
 
@@ -111,11 +111,11 @@ async def _part(
 async def _shown(connection: Read, decider: Decider, choice: Choice, asked: Asked) -> Prompt | None:
     if choice.winner is None or choice.candidate is None:
         return None
-    return await prompt_of(
-        connection,
+    return prompt_of(
         choice.winner.scenario,
         decider.variant(choice.winner.scenario),
         choice.candidate,
+        await item_of(connection, choice.candidate),
         language_of(asked.language, decider.row.lang),
         asked.moment + timedelta(minutes=decider.force.policy.reserve_minutes),
     )

@@ -14,6 +14,8 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
+import asyncpg
+
 from engagement.holdout import Arm
 from engagement.messages import render
 from engagement.prompt import Candidate, Choice, Earlier, Reason, Situation, Step
@@ -130,20 +132,18 @@ async def _decide(
     language = language_of(request.language, decider.row.lang)
     while True:
         choice = decider.choose(member)
-        number = await _keep(connection, request, decider, choice, language)
+        kept = await _keep(connection, request, decider, choice, language)
         winner, candidate = choice.winner, choice.candidate
-        if number is None:
+        if kept is None:
             assert candidate is not None
             member = replace(member, candidates=_without(member.candidates, candidate, decider))
         elif winner is None or candidate is None or choice.arm is not Arm.SHOWN:
-            return Offer(number, None, choice.reason)
+            return Offer(kept["id"], None, choice.reason)
         else:
             valid = request.now + timedelta(minutes=decider.force.policy.reserve_minutes)
             variant = decider.variant(winner.scenario)
-            shown = await prompt_of(
-                connection, winner.scenario, variant, candidate, language, valid
-            )
-            return Offer(number, shown, None)
+            shown = prompt_of(winner.scenario, variant, candidate, _item(kept), language, valid)
+            return Offer(kept["id"], shown, None)
 
 
 def _without(candidates: Sequence[Candidate], full: Candidate, decider: Decider) -> list[Candidate]:
@@ -156,8 +156,8 @@ def _without(candidates: Sequence[Candidate], full: Candidate, decider: Decider)
 
 async def _keep(
     connection: Write, request: Request, decider: Decider, choice: Choice, language: str
-) -> int | None:
-    """Write the decision; returns its number, None where its item is pushed to enough."""
+) -> asyncpg.Record | None:
+    """Write the decision; its number and item, None where that is pushed to enough already."""
     winner, candidate = choice.winner, choice.candidate
     scenario = None if winner is None else winner.scenario
     post_id = None if candidate is None else candidate.post_id
@@ -165,7 +165,7 @@ async def _keep(
     if scenario is not None and scenario.is_of.spread and post_id is not None:
         most = decider.force.policy.members_per_item
         await connection.execute(_LOCK_ITEM, _ITEM, post_id)
-    number: int | None = await connection.fetchval(
+    return await connection.fetchrow(
         _WRITE,
         request.now,
         decider.row.id,
@@ -181,11 +181,10 @@ async def _keep(
         request.session,
         language,
         choice.reason,
-        {} if candidate is None else dict(candidate.values),
+        _told(candidate),
         _trace(choice.told_for(decider.status)),
         most,
     )
-    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,28 +225,40 @@ async def _again(
         # It was this very decision that may have shown it.
         if not replace(now_so, shown=False).is_fresh:
             return Offer(kept.id, None, Reason.STALE_ITEM)
+        candidate = replace(now_so, values={**now_so.values, **kept.told})
     language = language_of(request.language, row.lang)
     valid = request.now + timedelta(minutes=force.policy.reserve_minutes)
     assert kept.variant is not None
-    shown = await prompt_of(connection, scenario, kept.variant, candidate, language, valid)
+    item = await item_of(connection, candidate)
+    shown = prompt_of(scenario, kept.variant, candidate, item, language, valid)
     return Offer(kept.id, shown, None)
 
 
-async def prompt_of(
-    connection: Read | Write,
+def prompt_of(
     scenario: Scenario,
     variant: int,
     candidate: Candidate,
+    item: Item | None,
     language: str,
     valid_until: datetime,
 ) -> Prompt:
     """A prompt as it is shown."""
-    item = None
-    if candidate.post_id is not None:
-        found = await connection.fetchrow(_ITEM_OF, candidate.post_id)
-        item = None if found is None else Item(**found)
     texts = render(scenario.variants[variant].texts[language], language, candidate.values)
     return Prompt(scenario.kind, language, texts, item, valid_until)
+
+
+async def item_of(connection: Read | Write, candidate: Candidate) -> Item | None:
+    """The post that a candidate is about."""
+    if candidate.post_id is None:
+        return None
+    row = await connection.fetchrow(_ITEM_OF, candidate.post_id)
+    return None if row is None else _item(row)
+
+
+def _item(row: asyncpg.Record) -> Item | None:
+    if row["external_id"] is None:
+        return None
+    return Item(row["source"], row["external_id"], row["title"], row["venue"])
 
 
 async def acknowledge(
@@ -296,6 +307,12 @@ def earlier_of(row: Sequence[Any]) -> Earlier:
     )
 
 
+def _told(candidate: Candidate | None) -> dict[str, str | int]:
+    """What its message tells and no post does: a title is looked up as it then is."""
+    values = {} if candidate is None else candidate.values
+    return {name: value for name, value in values.items() if name not in {"title", "venue"}}
+
+
 def _trace(steps: Sequence[Step]) -> list[list[Any]]:
     """What is kept of a trace: [number of the scenario, reason, post, detail] of each."""
     return [[step.scenario.id, step.reason, step.post_id, step.detail] for step in steps]
@@ -322,24 +339,28 @@ _KEPT = f"""
 
 _LOCK_ITEM = "select pg_advisory_xact_lock($1, $2)"
 
-_WRITE = """
-    insert into offer (at, member_id, policy_id, scenario_id, post_id, period, status, kind, arm,
-        variant, surface, session, lang, reason, told, trace)
-    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
-    where $17::int is null or $17 > (
-        select count(distinct o.member_id) from offer o
-        where o.post_id = $5 and o.at > $1::timestamptz - interval '7 days'
-            and o.member_id <> $2)
-    returning id
+# What tells a post to the site: columns, and what they are of beside the post p.
+_ITEM_COLUMNS = "so.name as source, p.external_id, coalesce(p.title, r.title) as title, t.venue"
+_ITEM_TABLES = """
+    left join source so on so.id = p.source_id
+    left join action_type t on t.id = p.type_id
+    left join post r on r.id = p.root_id
 """
 
-_ITEM_OF = """
-    select o.name as source, p.external_id, coalesce(p.title, r.title) as title, t.venue
-    from post p
-    join source o on o.id = p.source_id
-    join action_type t on t.id = p.type_id
-    left join post r on r.id = p.root_id
-    where p.id = $1
+_ITEM_OF = f"select {_ITEM_COLUMNS} from post p {_ITEM_TABLES} where p.id = $1"
+
+_WRITE = f"""
+    with written as (
+        insert into offer (at, member_id, policy_id, scenario_id, post_id, period, status, kind,
+            arm, variant, surface, session, lang, reason, told, trace)
+        select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+        where $17::int is null or $17 > (
+            select count(distinct o.member_id) from offer o
+            where o.post_id = $5 and o.at > $1::timestamptz - interval '7 days'
+                and o.member_id <> $2)
+        returning id, post_id
+    )
+    select w.id, {_ITEM_COLUMNS} from written w left join post p on p.id = w.post_id {_ITEM_TABLES}
 """
 
 
