@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -43,6 +43,29 @@ class Found:
             None if self.count is None else self.count[chosen],
         )
 
+    def asked_about(self, asked: Asked) -> Found:
+        """Those of the members that are asked about."""
+        if asked.members is None:
+            return self
+        return self.of(np.isin(self.member, np.array(sorted(asked.members), np.int64)))
+
+
+def joined(parts: Sequence[Found], *, per_member: int) -> Found:
+    """The best of several lots for each member, without counts."""
+    none = np.zeros(0, np.int64)
+    member = np.concatenate([none, *(part.member for part in parts)])
+    post = np.concatenate([none, *(part.post for part in parts)])
+    score = np.concatenate([np.zeros(0), *(part.score for part in parts)])
+    order = np.lexsort((-post, -score, member))
+    ordered = member[order]
+    rank = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return Found(member, post, score).of(order[rank < per_member])
+
+
+def from_zero_to_one(value: Floats, *, half: float) -> Floats:
+    """Values from 0 on as scores: ``half`` is worth 0.5, and no value 1."""
+    return value / (value + half)
+
 
 def columns(rows: Sequence[tuple[float, ...]], *, counts: bool = False) -> Found:
     """Rows of member, post, score and, where the kind ``counts``, count."""
@@ -56,7 +79,8 @@ class Asked:
     """What a feeder is asked: the candidates as of ``moment``, which is on ``day``.
 
     Nothing that happened later may be seen, so that the past can be previewed. ``members`` are
-    those that are asked about, None: everybody.
+    those that are asked about, None: everybody. ``remembered`` is what feeders that are asked one
+    after the other share, by its type.
     """
 
     connection: Read | Write
@@ -64,6 +88,7 @@ class Asked:
     day: int
     moment: datetime
     members: Collection[int] | None = None
+    remembered: dict[type[Any], Any] = field(default_factory=dict)
 
 
 #: Finds the candidates of one kind: those of the members that are asked about, and those for

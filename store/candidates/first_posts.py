@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from store.candidates.feeder import EVERYBODY, Asked, Found, columns
-from store.threads import PAGES
+from store.candidates.lookup import answers
+from store.threads import PAGES, RESPONSES
 
 #: Days for which somebody is welcomed, and posts of others from which on others have done it.
 _DAYS: Final = 7
@@ -17,12 +18,13 @@ _MOST: Final = 40
 async def feed(asked: Asked) -> Found:
     """The first posts ever of their authors; the newer, the better."""
     rows = await asked.connection.fetch(
-        _FIRST, asked.day, asked.moment, _DAYS, list(PAGES), _WELCOMED, _MOST
+        *(_FIRST, asked.day, asked.moment, _DAYS),
+        *(list(PAGES), list(RESPONSES), _WELCOMED, _MOST),
     )
     return columns([(EVERYBODY, row["id"], 1 - row["age"] / _DAYS) for row in rows])
 
 
-_FIRST = """
+_FIRST = f"""
     select p.id, extract(epoch from $2 - p.written_at)::float8 / 86400 as age
     from post p join action_type t on t.id = p.type_id and t.verb <> all($4::text[])
     join member m on m.id = p.author_id and m.role = 'member' and m.state = 'active'
@@ -35,10 +37,6 @@ _FIRST = """
                 and (e.day < p.day
                     or (e.day = p.day and (e.written_at, e.id) < (p.written_at, p.id)))
         )
-        and (
-            select count(*) from post w
-            where w.root_id = coalesce(p.root_id, p.parent_id, p.id) and w.state = 'visible'
-                and w.written_at <= $2 and w.author_id is distinct from p.author_id
-        ) < $5
-    order by p.written_at desc, p.id desc limit $6
+        and ({answers("$2", "$5")}) < $6
+    order by p.written_at desc, p.id desc limit $7
 """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +16,7 @@ from store import rules
 from store.candidates.feeder import Asked, Found
 from store.candidates.registry import FEEDERS
 from store.db import Database, Read, Write
+from store.rules import ActiveRules
 
 #: They are made anew so long after the last time where something was recorded since, and after
 #: the other in any case: what is viewed, hidden or edited has no number.
@@ -80,8 +81,13 @@ async def keep(
     if not always and made is not None and not made.is_due(now, day, names, recorded):
         return None
     total = Kept(0, 0, 0)
+    remembered: dict[type[Any], Any] = {}
     for kind in wanted:
-        part = await database.in_write(partial(_one_kind, database, kind, day=day, now=now))
+
+        def asked(connection: Write, active: ActiveRules) -> Asked:
+            return Asked(connection, active, day, now, remembered=remembered)
+
+        part = await database.in_write(partial(_one_kind, database, kind, asked))
         if part is None:
             return None
         total = Kept(*(map(sum, zip(astuple(total), astuple(part), strict=True))))
@@ -91,7 +97,10 @@ async def keep(
 
 
 async def _one_kind(
-    database: Database, kind: Kind, connection: Write, *, day: int, now: datetime
+    database: Database,
+    kind: Kind,
+    asked: Callable[[Write, ActiveRules], Asked],
+    connection: Write,
 ) -> Kept | None:
     """Find the candidates of a kind and keep them; None where another process is at it.
 
@@ -101,8 +110,7 @@ async def _one_kind(
     if not await connection.fetchval(_ALONE, _MAKING):
         return None
     active = await rules.active(database, connection)
-    found = await FEEDERS[kind](Asked(connection, active, day, now))
-    return await _replace(connection, kind, found)
+    return await _replace(connection, kind, await FEEDERS[kind](asked(connection, active)))
 
 
 async def _made(connection: Read) -> _Made | None:

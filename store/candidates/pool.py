@@ -17,6 +17,7 @@ import numpy as np
 from engagement.prompt import Candidate
 from engagement.scenario import KINDS, TRAITS, Kind
 from store.candidates.feeder import EVERYBODY, LONGEST_DAYS, Found
+from store.candidates.lookup import answers, closed
 from store.db import Read, Write, day_number
 from store.threads import CLOSING, RESPONSES
 
@@ -27,8 +28,6 @@ _LOOKED_AT: Final = 40
 #: Offers of a post in the last week that are counted: whoever pushes a post to more members has no
 #: use for a limit.
 _COUNTED: Final = 1_000
-#: Posts of others in a thread that are counted.
-_ENOUGH: Final = 10
 #: Characters that stand for a post without a title.
 _EXCERPT: Final = 200
 
@@ -157,44 +156,6 @@ _DONE = """
     )
 """
 
-# Answers are what others wrote in the thread of the post p, whose opening is o, or sent as an
-# answer without a post. So many are enough to know that they are too many.
-_ANSWERS = f"""
-    select count(*)::int from (
-        select w.author_id from post w
-        where w.root_id = coalesce(p.root_id, p.parent_id, p.id) and w.state = 'visible'
-            and w.written_at <= $1
-            and w.author_id is distinct from p.author_id
-            and not exists (select from member b where b.id = w.author_id and b.role = 'bot')
-        union all
-        select a.actor_id from action a left join post w on w.id = a.wrote_id
-        where a.post_id = coalesce(p.root_id, p.parent_id, p.id) and a.state = 0
-            and a.occurred_at <= $1
-            and a.actor_id is distinct from p.author_id
-            and case when a.wrote_id is null
-                then a.type_id in (select id from action_type where verb = any($5::text[]))
-                else w.root_id is null and w.state = 'visible' and w.written_at <= $1 end
-            and not exists (select from member b where b.id = a.actor_id and b.role = 'bot')
-        limit {_ENOUGH}
-    ) answers
-"""
-
-_CLOSED = """
-    exists (
-        select from action a
-        where a.post_id = p.id and a.state = 0 and a.occurred_at <= $1
-            and a.type_id in (select id from action_type where verb = any($6::text[]))
-    ) or exists (
-        select from post w join action a on a.post_id = w.id
-        where w.root_id = p.id and a.state = 0 and a.occurred_at <= $1
-            and a.type_id in (select id from action_type where verb = any($6::text[]))
-    ) or exists (
-        select from action w join action a on a.post_id = w.wrote_id
-        where w.post_id = p.id and a.state = 0 and a.occurred_at <= $1
-            and a.type_id in (select id from action_type where verb = any($6::text[]))
-    )
-"""
-
 _SHOWN = """
     exists (
         select from offer e
@@ -225,8 +186,8 @@ _SO = f"""
         (p.author_id = c.member_id) is true as own,
         (c.member_id, coalesce(p.root_id, p.parent_id, p.id)) in (table wrote)
             or (c.member_id, p.id) in (table did) as met,
-        case when c.kind in ({_of("needs_open")}) then {_CLOSED} else false end as closed,
-        case when c.kind in ({_LIMITED}) then ({_ANSWERS}) else 0 end as answers,
+        c.kind in ({_of("needs_open")}) and ({closed("$1", "$6")}) as closed,
+        case when c.kind in ({_LIMITED}) then ({answers("$1", "$5")}) else 0 end as answers,
         {_SHOWN} as shown,
         case when c.kind in ({_of("spread")}) then ({_OFFERED}) else 0 end as offered
     from post p join action_type t on t.id = p.type_id
