@@ -14,11 +14,15 @@ _LENGTH: Final = b"content-length: "
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a round gave: requests a second, and the bodies in no certain order."""
+    """What a round gave: requests a second, the bodies and the waits in no certain order.
+
+    ``waits`` are seconds from sending a request to the end of its answer.
+    """
 
     per_second: float
     seconds: float
     bodies: list[bytes]
+    waits: list[float]
 
 
 async def run_load(port: int, requests: Sequence[bytes], *, connections: int) -> Load:
@@ -29,8 +33,11 @@ async def run_load(port: int, requests: Sequence[bytes], *, connections: int) ->
     waiting = iter(requests)
     loop = asyncio.get_running_loop()
     bodies: list[bytes] = []
+    waits: list[float] = []
     clients = [
-        (await loop.create_connection(lambda: _Client(waiting, bodies), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: _Client(waiting, bodies, waits), "127.0.0.1", port))[
+            1
+        ]
         for _ in range(connections)
     ]
     begin = time.perf_counter()
@@ -43,15 +50,17 @@ async def run_load(port: int, requests: Sequence[bytes], *, connections: int) ->
         for client in clients:
             client.close()
     seconds = time.perf_counter() - begin
-    return Load(len(bodies) / seconds, seconds, bodies)
+    return Load(len(bodies) / seconds, seconds, bodies, waits)
 
 
 class _Client(asyncio.Protocol):
     """One connection: sends the next request when the answer to the last one is complete."""
 
-    def __init__(self, waiting: Iterator[bytes], bodies: list[bytes]) -> None:
+    def __init__(self, waiting: Iterator[bytes], bodies: list[bytes], waits: list[float]) -> None:
         self._waiting = waiting
         self._bodies = bodies
+        self._waits = waits
+        self._sent = 0.0
         self._received = b""
         self._transport: asyncio.Transport | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -71,6 +80,7 @@ class _Client(asyncio.Protocol):
         if request is None:
             self.done.set_result(None)
         else:
+            self._sent = time.perf_counter()
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -87,6 +97,7 @@ class _Client(asyncio.Protocol):
             return
         self._received = b""
         self._bodies.append(body)
+        self._waits.append(time.perf_counter() - self._sent)
         self.send()
 
     def close(self) -> None:

@@ -98,6 +98,12 @@ def api_(members: Members = 1_000, requests: Requests = 2_000, json: Json = Fals
 
 
 @app.command()
+def offer(actions: Actions = 1_000_000, members: Members = 100_000, json: Json = False) -> None:
+    """Deciding what a member is shown against a route that reads a standing and inserts a row."""
+    _tell([partial(_offer, actions, members)], json)
+
+
+@app.command()
 def refuse(json: Json = False) -> None:
     """The CPU that refusing hostile documents takes."""
     _tell([_refuse], json)
@@ -115,6 +121,7 @@ def all_(json: Json = False) -> None:
     works: list[Work] = [
         _refuse,
         partial(_api, 1_000, 2_000),
+        partial(_offer, 1_000_000, 100_000),
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
         partial(_simulate, 1_000_000),
@@ -173,6 +180,12 @@ async def _api(members: int, requests: int) -> Document:
 
     server = Settings.load().database_url
     return await bench_api(server=server, members=members, requests=requests)
+
+
+async def _offer(actions: int, members: int) -> Document:
+    from bench.offer import bench_offer  # noqa: PLC0415
+
+    return await _watched(bench_offer, actions, members)
 
 
 async def _refuse() -> Document:

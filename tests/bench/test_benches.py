@@ -12,6 +12,7 @@ from bench.api import bench_api
 from bench.data import generate
 from bench.history import NoData, bench_history
 from bench.ingest import bench_ingest
+from bench.offer import bench_offer
 from bench.read import bench_read
 from bench.rescore import bench_rescore
 from bench.result import Document, document, missed, table
@@ -88,6 +89,16 @@ async def test_simulate_compares_equals() -> None:
 async def test_rescore_compares_equals(server: Embedded) -> None:
     outcome = await bench_rescore(server=server.url, members=1_000, actions=10_000)
     _check(outcome, "tallies_vs_actions_at_most")
+
+
+@pytest.mark.slow
+async def test_offer_compares_equals(server: Embedded) -> None:
+    outcome = await bench_offer(
+        server=server.url, members=1_000, actions=10_000, posts=100, requests=50, rounds=1, crowd=20
+    )
+    _check(outcome, "offer_vs_handwritten_rps_at_least")
+    assert outcome["figures"]["recorded_beside"] > 0
+    assert outcome["figures"]["decided_shown"] > 0
 
 
 SHARED = Path(
