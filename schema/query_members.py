@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
@@ -21,7 +22,7 @@ from schema.ids import Big, from_cursor, from_id, member_number, post_number, to
 from schema.node import Node
 from schema.offers import offer_of
 from schema.rule_sets import rule_set_of
-from schema.scenarios import scenario_of
+from schema.scenarios import policy_of, scenario_of
 from schema.scopes import BOTH, MANAGER, MEMBER, OWN, Needs, needs
 from schema.subscription import newest_cursor
 from schema.types import (
@@ -36,9 +37,12 @@ from schema.types import (
 )
 from schema.words import PostState, Role, Status
 from store import actions, listing, members, offers, posts, rules, scenarios
+from store.db import Read
 from store.listing import Wanted
 from store.members import MemberRow, Order
 
+#: The last number that most things can have.
+_LAST: Final = 2**31 - 1
 #: What looking for a part of any name costs, in objects.
 _SEARCH = 20
 
@@ -90,29 +94,15 @@ class PostFilter:
 @strawberry.type
 class MemberQueries:
     @strawberry.field(
-        description="Whatever has this id: a member, post, action, rule set, scenario or offer."
+        description="Whatever has this id: a member, post, action, rule set, scenario, offer or "
+        "policy of prompts."
     )
     async def node(self, info: Asked, id: strawberry.ID) -> Node | None:
-        kinds = ("Member", "Post", "Action", "RuleSet", "Scenario", "Offer")
-        kind, number = from_id(id, *kinds)
-        small = min(number, 2**31 - 1)
+        kind, number = from_id(id, "Member", *_FOUND)
         if kind == "Member":
-            return await _member(info, small)
+            return await _member(info, min(number, _LAST))
         async with info.context.read() as (connection_, _):
-            if kind == "Post":
-                post = (await posts.by_ids(connection_, [small])).get(small)
-                return None if post is None else post_of(post, Siblings([post]))
-            if kind == "Action":
-                action = (await actions.by_ids(connection_, [number])).get(number)
-                return None if action is None else action_of(action, Siblings([action]))
-            if kind == "Offer":
-                offer = await offers.by_number(connection_, number)
-                return None if offer is None else offer_of(offer, Siblings([offer]))
-            if kind == "Scenario":
-                scenario = await scenarios.version(connection_, small)
-                return None if scenario is None else scenario_of(scenario)
-            version = await rules.version(connection_, small)
-            return None if version is None else rule_set_of(version)
+            return await _FOUND[kind](connection_, number)
 
     @strawberry.field(
         description="One member, by `id`, by `source` and `externalId`, or by `name`: written so, "
@@ -277,3 +267,44 @@ def _only(found: list[MemberRow], name: str) -> MemberRow | None:
             "`members(filter: {search: …})`",
         )
     return found[0] if found else None
+
+
+async def _post(connection_: Read, number: int) -> Node | None:
+    row = (await posts.by_ids(connection_, [min(number, _LAST)])).get(number)
+    return None if row is None else post_of(row, Siblings([row]))
+
+
+async def _action(connection_: Read, number: int) -> Node | None:
+    row = (await actions.by_ids(connection_, [number])).get(number)
+    return None if row is None else action_of(row, Siblings([row]))
+
+
+async def _rule_set(connection_: Read, number: int) -> Node | None:
+    row = await rules.version(connection_, min(number, _LAST))
+    return None if row is None else rule_set_of(row)
+
+
+async def _scenario(connection_: Read, number: int) -> Node | None:
+    row = await scenarios.version(connection_, min(number, _LAST))
+    return None if row is None else scenario_of(row)
+
+
+async def _offer(connection_: Read, number: int) -> Node | None:
+    row = await offers.by_number(connection_, number)
+    return None if row is None else offer_of(row, Siblings([row]))
+
+
+async def _policy(connection_: Read, number: int) -> Node | None:
+    found = await scenarios.policy_by_number(connection_, min(number, _LAST))
+    return None if found is None else policy_of((number, found))
+
+
+#: How what is no member is found by the number in its id, by kind.
+_FOUND: Final[Mapping[str, Callable[[Read, int], Awaitable[Node | None]]]] = {
+    "Post": _post,
+    "Action": _action,
+    "RuleSet": _rule_set,
+    "Scenario": _scenario,
+    "Offer": _offer,
+    "PromptPolicy": _policy,
+}

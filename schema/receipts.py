@@ -13,14 +13,14 @@ import strawberry
 from schema.context import Asked, Recorded
 from schema.records import MOST, given, read, source_fault
 from schema.scalars import Count
-from schema.scopes import BOTH, needs
+from schema.scopes import ALL, BOTH, needs
 from sources.parse import Fault
 from sources.records import Record
 from store import receipt
 from store.record import record
 
 
-@needs(*BOTH)
+@needs(*ALL)
 @strawberry.interface(description="Why a mutation did nothing.")
 class Problem:
     code: str = strawberry.field(description="Stable; docs/reference/error-codes.md lists all.")

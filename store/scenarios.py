@@ -241,6 +241,12 @@ async def policy(connection: Read) -> tuple[int, Policy]:
     return row["id"], load_policy(row["toml"])
 
 
+async def policy_by_number(connection: Read, number: int) -> Policy | None:
+    """The policy with a number, in force or not."""
+    text = await connection.fetchval(_POLICY_TEXT, number)
+    return None if text is None else load_policy(text)
+
+
 async def save_policy(
     database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
 ) -> int:

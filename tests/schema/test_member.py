@@ -91,6 +91,30 @@ OWN = {
     "MoveEdge": {"node": [], "cursor": []},
     "PageInfo": {"hasNextPage": [], "endCursor": [], "hasPreviousPage": [], "startCursor": []},
     "Move": {"day": [], "before": [], "after": [], "cause": []},
+    "Mutation": {
+        "offerPrompt": ["externalId", "language", "member", "session", "source", "surface"],
+        "acknowledgePrompt": ["offer", "outcome"],
+        "setConsent": ["allowed", "externalId", "kind", "member", "source"],
+    },
+    "Offered": {"offer": [], "prompt": []},
+    # Not why: a member cannot tell that they are held out.
+    "NothingOffered": {"offer": []},
+    "NotPossible": {"code": [], "message": []},
+    "Acknowledged": {"offer": [], "outcome": []},
+    "ConsentSet": {"all": [], "refused": []},
+    "Prompt": {
+        "kind": [],
+        "language": [],
+        "title": [],
+        "body": [],
+        "why": [],
+        "action": [],
+        "item": [],
+        "validUntil": [],
+        "optOut": [],
+        "optOutAll": [],
+    },
+    "PromptItem": {"source": [], "externalId": [], "title": [], "venue": []},
 }
 #: Types that tell of a person, or lead to one.
 PEOPLE = {"Member", "Post", "Action", "Node", "MemberConnection", "AuditEntry"}

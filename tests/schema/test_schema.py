@@ -28,14 +28,18 @@ from graphql import (
     is_required_input_field,
 )
 
+from engagement.scenario import Kind
+from engagement.scenarios import dump
 from schema.errors import CODES, PROBLEMS
-from schema.ids import to_cursor
+from schema.ids import to_cursor, to_id
 from schema.schema import schema
 from schema.scopes import denied, stated
 from schema.words import Scope
 from sources.records import MemberRecord, PostRecord, Record
+from store.candidates.keeping import keep
 from store.members import AccountRow
 from tests.schema.asking import NOW, Asker, at, community, likes, seed
+from tests.store import prompting
 
 SDL = Path(__file__).resolve().parents[2] / "schema" / "schema.graphql"
 CORE: GraphQLSchema = schema._schema
@@ -150,6 +154,9 @@ class Walker:
         self.ask = ask
         self.ids: dict[str, str] = {}
         self.toml = ""
+        self.scenario = ""
+        #: Whom prompts and consent are asked for; a member asks for themself.
+        self.who = 'source: "site", externalId: "spare38", '
         self.spare: list[str] = []
         self.goals: list[str] = []
         self._numbers = count()
@@ -184,6 +191,7 @@ class Walker:
             m=self.ids["Member"],
         )
         self.toml = found["ruleSet"]["toml"]
+        await self._prompt()
         spare = await self.ask('{ members(first: 40, filter: {search: "Spare"}) { nodes { id } } }')
         self.spare = [one["id"] for one in spare["members"]["nodes"]]
         self.ids["Action"] = found["member"]["actions"]["nodes"][0]["id"]
@@ -194,6 +202,24 @@ class Walker:
         )
         # The lock is over by now: who is locked has no next step.
         self.ask = replace(self.ask, now=NOW + timedelta(days=2))
+
+    async def _prompt(self) -> None:
+        """Somebody's first post, which newcomers are shown."""
+        late = MemberRecord("site", "later", joined=at(1), name="Later")
+        post = PostRecord("site", "first", "forum", "topic", at(0.5), author="later", title="Hello")
+        await seed(self.ask.database, [late, post])
+        (number,) = await prompting.run(
+            self.ask.database, prompting.scenario(priority=1_000), now=NOW
+        )
+        self.scenario = dump(prompting.scenario("another"))
+        await keep(self.ask.database, list(Kind), now=NOW, always=True)
+        self.ids["Scenario"] = to_id("Scenario", number)
+        offered = await self.ask(
+            """mutation { offerPrompt(source: "site", externalId: "spare39", surface: "home",
+            session: "w") { ... on Offered { offer } } }"""
+        )
+        self.ids["PromptPolicy"] = await self._id("promptPolicy")
+        self.ids["Offer"] = offered["offerPrompt"]["offer"]
 
     async def _id(self, call: str) -> str:
         (found,) = (await self.ask(f"{{ {call} {{ id }} }}")).values()
@@ -237,6 +263,17 @@ class Walker:
             ("cancelActivation", target): f"id: {json.dumps(self.ids.get('RuleSet'))}",
             ("saveRuleSet", target): f"toml: {json.dumps(self.toml)}",
             ("saveRuleSet", "RuleProblem"): 'toml: "x"',
+            ("offerPrompt", target): f'{self.who}surface: "home", session: "w{number}"',
+            ("offerPrompt", "NothingOffered"): f'{self.who}surface: "elsewhere", '
+            f'session: "w{number}"',
+            ("acknowledgePrompt", target): f"offer: {json.dumps(self.ids.get('Offer'))}, "
+            "outcome: SHOWN",
+            ("setConsent", target): f"{self.who}allowed: true",
+            ("saveScenario", target): f"toml: {json.dumps(self.scenario)}",
+            ("saveScenario", "ScenarioProblem"): 'toml: "x"',
+            ("setScenarioState", target): f"id: {json.dumps(self.ids.get('Scenario'))}, "
+            "state: RUNNING",
+            ("savePromptPolicy", target): 'toml: "holdout_percent = 0"',
             ("diff", target): f"to: {json.dumps(self.ids.get('RuleSet'))}",
             ("compareRuleSets", target): f"ids: [{json.dumps(self.ids.get('RuleSet'))}]",
             ("simulate", target): "enter: {support: 4}",
@@ -301,7 +338,8 @@ async def test_every_field_can_be_refused(walker: Walker, monkeypatch: pytest.Mo
 async def test_every_field_is_refused_to_whom_it_does_not_concern(
     walker: Walker, scopes: set[Scope]
 ) -> None:
-    member = AccountRow("site", "fan") if scopes == {Scope.MEMBER} else None
+    member = AccountRow("site", "spare38") if scopes == {Scope.MEMBER} else None
+    walker.who = "" if member else walker.who
     asker = replace(walker.ask, scopes=frozenset(scopes), member=member)
     closed = {field for field, needed in stated(CORE).items() if not needed & scopes}
     for name in OBJECTS:
@@ -372,13 +410,25 @@ async def test_scopes_are_those_of_the_design() -> None:
     ):
         assert ("Query", query) in site
         assert ("Query", query) not in manager
-    for mutation in ("lockStatus", "endLock", "saveRuleSet", "activateRuleSet", "cancelActivation"):
+    for mutation in (
+        "lockStatus",
+        "endLock",
+        "saveRuleSet",
+        "activateRuleSet",
+        "cancelActivation",
+        "saveScenario",
+        "setScenarioState",
+        "savePromptPolicy",
+    ):
         assert ("Mutation", mutation) in site
         assert ("Mutation", mutation) not in manager
     member = denied(CORE, frozenset({Scope.MEMBER}))
     open_ = {name for type_, name in set(stated(CORE)) - member if type_ == "Query"}
     assert open_ == {"me", "standingCursor"}
-    assert not [name for type_, name in set(stated(CORE)) - member if type_ == "Mutation"]
+    may = {name for type_, name in set(stated(CORE)) - member if type_ == "Mutation"}
+    assert may == {"offerPrompt", "acknowledgePrompt", "setConsent"}
+    assert ("Mutation", "setConsent") not in manager
+    assert ("Mutation", "offerPrompt") in manager
     everything = denied(CORE, frozenset())
     assert set(stated(CORE)) == set(everything)
 

@@ -206,7 +206,8 @@ async def whole(database: Database) -> str:
     tables = await rows(
         database,
         "select tablename as name from pg_tables where schemaname = 'public' "
-        "and tablename not in ('rule_set', 'setting', 'alembic_version')",
+        "and tablename not in ('rule_set', 'scenario', 'prompt_policy', 'setting', "
+        "'alembic_version')",
     )
     parts = []
     for table in tables:
