@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from store.candidates.feeder import EVERYBODY, Asked, Found, columns
-from store.candidates.lookup import answers
+from store.candidates.lookup import KNOWN, answers
 from store.threads import PAGES, RESPONSES
 
 #: Days for which somebody is welcomed, and posts of others from which on others have done it.
@@ -25,6 +25,7 @@ async def feed(asked: Asked) -> Found:
 
 
 _FIRST = f"""
+    with {KNOWN.format(responses="$5", closing="$5")}
     select p.id, extract(epoch from $2 - p.written_at)::float8 / 86400 as age
     from post p join action_type t on t.id = p.type_id and t.verb <> all($4::text[])
     join member m on m.id = p.author_id and m.role = 'member' and m.state = 'active'
@@ -37,6 +38,6 @@ _FIRST = f"""
                 and (e.day < p.day
                     or (e.day = p.day and (e.written_at, e.id) < (p.written_at, p.id)))
         )
-        and ({answers("$2", "$5")}) < $6
+        and ({answers("$2")}) < $6
     order by p.written_at desc, p.id desc limit $7
 """

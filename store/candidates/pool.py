@@ -17,7 +17,7 @@ import numpy as np
 from engagement.prompt import Candidate
 from engagement.scenario import KINDS, TRAITS, Kind
 from store.candidates.feeder import EVERYBODY, LONGEST_DAYS, Found
-from store.candidates.lookup import answers, closed
+from store.candidates.lookup import KNOWN, answers, closed
 from store.db import Read, Write, day_number
 from store.threads import CLOSING, RESPONSES
 
@@ -144,15 +144,15 @@ _LIMITED: Final = ", ".join(
 )
 
 # What the members have written and done since their candidates can have been written at the
-# earliest: it is read once, however many candidates there are.
-_DONE = """
-    with wrote as materialized (
+# earliest: it is read once, however many candidates there are. What was done to no post stays in:
+# a condition on it would have PostgreSQL read all of the index of those that were.
+_DONE = f"""
+    with {KNOWN.format(responses="$5", closing="$6")}, wrote as materialized (
         select author_id, coalesce(root_id, parent_id, id) as thread_id from post
         where author_id = any($3::int[]) and day >= $4 and written_at <= $1
     ), did as materialized (
-        select actor_id, post_id from action
-        where actor_id = any($3::int[]) and day >= $4 and post_id is not null and state = 0
-            and occurred_at <= $1
+        select actor_id, coalesce(post_id, 0) from action
+        where actor_id = any($3::int[]) and day >= $4 and state = 0 and occurred_at <= $1
     )
 """
 
@@ -173,7 +173,8 @@ _OFFERED = f"""
     ) e
 """
 
-# What is so of the candidate c; what its kind does not ask for is not looked up.
+# What is so of the candidate c; what its kind does not ask for is not looked up. The offset has
+# it worked out once, whoever asks.
 _SO = f"""
     select t.venue,
         coalesce(
@@ -186,14 +187,14 @@ _SO = f"""
         (p.author_id = c.member_id) is true as own,
         (c.member_id, coalesce(p.root_id, p.parent_id, p.id)) in (table wrote)
             or (c.member_id, p.id) in (table did) as met,
-        c.kind in ({_of("needs_open")}) and ({closed("$1", "$6")}) as closed,
-        case when c.kind in ({_LIMITED}) then ({answers("$1", "$5")}) else 0 end as answers,
+        c.kind in ({_of("needs_open")}) and ({closed("$1")}) as closed,
+        case when c.kind in ({_LIMITED}) then ({answers("$1")}) else 0 end as answers,
         {_SHOWN} as shown,
         case when c.kind in ({_of("spread")}) then ({_OFFERED}) else 0 end as offered
     from post p join action_type t on t.id = p.type_id
     left join post o on o.id = coalesce(p.root_id, p.parent_id)
     left join member m on m.id = p.author_id
-    where p.id = c.post_id
+    where p.id = c.post_id offset 0
 """
 
 _LOOKED_UP = f"""

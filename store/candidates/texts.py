@@ -14,7 +14,7 @@ from engagement.points import Ints
 from engagement.survival import Floats
 from store import facts
 from store.candidates.feeder import LONGEST_DAYS, Asked
-from store.candidates.lookup import answers, closed
+from store.candidates.lookup import KNOWN, answers, closed
 from store.db import Read, Write
 from store.threads import CLOSING, PAGES, RESPONSES
 
@@ -173,7 +173,8 @@ _ITEMS: Final = _opening("0")
 _NEWEST: Final = f"{_ITEMS} order by p.written_at desc, p.id desc limit $7"
 
 _WAITING: Final = f"""
-    {_opening(f"({answers('$2', '$7')})")} and not ({closed("$2", "$8")})
+    with {KNOWN.format(responses="$7", closing="$8")}
+    {_opening(f"({answers('$2')})")} and not ({closed("$2")})
 """
 
 # The newest of each; the texts themselves are fetched when that is decided.
