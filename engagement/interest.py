@@ -37,13 +37,12 @@ _MERGED: Final = 1_000_000
 _NOISE: Final = re.compile(r"https?://\S+|<[^>]*>")
 _WORD: Final = re.compile("[0-9a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u052f]{2,}")
 _RUN: Final = re.compile("[\u3005\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff]{2,}")
-_NUMBER: Final = re.compile("[0-9]+")
 
 
 def words(text: str) -> frozenset[str]:
     """The words of a text, tags and addresses aside; whole numbers are none."""
     known = unicodedata.normalize("NFKC", html.unescape(_NOISE.sub(" ", text[:MOST_READ]))).lower()
-    found = {word for word in _WORD.findall(known) if not _NUMBER.fullmatch(word)}
+    found = {word for word in _WORD.findall(known) if not word.isdecimal()}
     for run in _RUN.findall(known):
         found.update(map("".join, pairwise(run)))
     return frozenset(found)
@@ -106,7 +105,7 @@ class Reading:
         who = np.repeat(np.array(members, np.int64), [len(row) for row in numbers])
         self._documents += len(members)
         self._having += np.bincount(flat, minlength=self._vocabulary.size)
-        self._members.append(np.unique(np.array(members, np.int64)))
+        self._members.append(_distinct(np.array(members, np.int64)))
         self._new.append(who * size + flat)
         self._pending += len(flat)
         if self._pending > max(_MERGED, len(self._pairs)):
@@ -114,7 +113,7 @@ class Reading:
 
     def _merge(self) -> None:
         """Take in what came since; seldom enough that it costs little in all."""
-        self._pairs = np.unique(np.concatenate([self._pairs, *self._new]))
+        self._pairs = _distinct(np.concatenate([self._pairs, *self._new]))
         self._new, self._pending = [], 0
 
     def interests(self) -> Interests:
@@ -127,7 +126,7 @@ class Reading:
         documents = self._documents + len(self._vocabulary.items)
         informative = having <= max(COMMON * documents, _FEW)
         idf = np.where(informative, np.log(documents / np.maximum(having, 1)), 0.0)
-        member = np.unique(np.concatenate([*self._members, np.zeros(0, np.int64)]))
+        member = _distinct(np.concatenate([*self._members, np.zeros(0, np.int64)]))
         who, word = np.divmod(self._pairs, max(size, 1))
         told = idf[word] > 0
         who, word = who[told], word[told]
@@ -179,6 +178,17 @@ def nearest(
     rank = np.arange(len(member)) - np.searchsorted(member, member)
     kept = rank < per_member
     return Matches(item_[kept], member[kept], value[kept])
+
+
+def _distinct(values: Ints) -> Ints:
+    """The values without repeats, ascending.
+
+    They are sorted: tens of millions of them that are nearly all different fit no hash table well.
+    """
+    values = np.sort(values)
+    first = np.ones(len(values), np.bool_)
+    first[1:] = values[1:] != values[:-1]
+    return values[first]
 
 
 def _told(item: Ints, interests: Interests, place: Ints, size: int) -> Floats:
