@@ -116,16 +116,18 @@ class Reading:
         self._pairs = _distinct(np.concatenate([self._pairs, *self._new]))
         self._new, self._pending = [], 0
 
-    def interests(self) -> Interests:
-        """Who used which words. The items themselves are documents too."""
+    def interests(self, of_all: Interests | None = None) -> Interests:
+        """Who used which words.
+
+        Where this is a part of what members wrote, ``of_all`` is of all of it: what a word tells is
+        the same everywhere.
+        """
         self._merge()
-        size = self._vocabulary.size
-        having = self._having.copy()
-        for item in self._vocabulary.items:
-            having[item] += 1
-        documents = self._documents + len(self._vocabulary.items)
-        informative = having <= max(COMMON * documents, _FEW)
-        idf = np.where(informative, np.log(documents / np.maximum(having, 1)), 0.0)
+        size, having = self._vocabulary.size, np.maximum(self._having, 1)
+        informative = having <= max(COMMON * self._documents, _FEW)
+        idf = np.where(informative, np.log(max(self._documents, 1) / having), 0.0)
+        if of_all is not None:
+            idf = of_all.idf
         member = _distinct(np.concatenate([*self._members, np.zeros(0, np.int64)]))
         who, word = np.divmod(self._pairs, max(size, 1))
         told = idf[word] > 0

@@ -268,6 +268,7 @@ _MERGE = (
             allowed = consent.allowed and excluded.allowed,
             at = greatest(consent.at, excluded.at)""",
     "delete from consent where member_id = $2 and $1::int is not null",
+    "delete from candidate where member_id = $2 and $1::int is not null",
     "delete from refold where member_id = $2 and $1::int is not null",
     "delete from standing where member_id = $2 and $1::int is not null",
     "update member set merged_into = $1 where id = $2",
@@ -312,6 +313,7 @@ _ERASE = (
     # That a prompt was shown, and what came of it, keeps counting; which visit it was does not.
     "update offer set session = null where member_id = $1 and $2::timestamptz is not null",
     "delete from consent where member_id = $1 and $2::timestamptz is not null",
+    "delete from candidate where member_id = $1 and $2::timestamptz is not null",
     # Only the day of joining stays: from it on their standing is folded.
     """update member set
             seen_day = least(seen_day, (joined_at at time zone (

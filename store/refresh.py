@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from engagement.words import Cause
-from store import erasure, names, rules, standings
+from store import erasure, names, rules, scenarios, standings
 from store.announce import announce
+from store.candidates import keeping
 from store.db import Database, Write
 from store.record import finish
 from store.record_retractions import apply_waiting
@@ -24,10 +25,15 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class RefreshReport:
-    """What one refresh did: members looked at, and retractions that found their action."""
+    """What one refresh did.
+
+    Members looked at, retractions that found their action, and candidates of prompts that are new,
+    changed or gone.
+    """
 
     members: int
     retractions: int
+    candidates: int
 
 
 async def refresh(
@@ -54,7 +60,15 @@ async def refresh(
             members += done
             if done and progress is not None:
                 progress(members, max(total, members))
-    return RefreshReport(members, retractions)
+    return RefreshReport(members, retractions, await _keep_candidates(database, clock()))
+
+
+async def _keep_candidates(database: Database, now: datetime) -> int:
+    """What prompts can be about, of the kinds that running scenarios want."""
+    async with database.read() as connection:
+        force = await scenarios.now_in_force(database, connection)
+    kept = await keeping.keep(database, force.kinds, now=now)
+    return 0 if kept is None else kept.written + kept.removed
 
 
 async def _due_in_all(database: Database, now: datetime) -> int:

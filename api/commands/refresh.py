@@ -15,7 +15,8 @@ def command(json: Json = False) -> None:
     """Bring every standing to today, and do all else that is due.
 
     Retractions whose action has come are applied, rule sets whose day has come are put in force,
-    and what answers questions about other bars is made anew.
+    what prompts can be about is looked for, and what answers questions about other bars is made
+    anew.
 
     `ikusei serve` and `ikusei work` do the same by themselves; this is for a run from a timer, or
     for waiting until nothing is due. Safe to interrupt and to run twice at once.
@@ -35,9 +36,11 @@ async def _refresh(json: bool) -> None:
             {
                 "members": report.members,
                 "retractions": report.retractions,
+                "candidates": report.candidates,
                 "seconds": round(time.monotonic() - started, 1),
             }
         )
         return
     print(f"Members looked at: {report.members:,}")
     print(f"Retractions that found their action: {report.retractions:,}")
+    print(f"Candidates of prompts that are new, changed or gone: {report.candidates:,}")

@@ -52,17 +52,12 @@ class _Made:
 
     def is_due(self, now: datetime, day: int, kinds: list[str], recorded: int) -> bool:
         """Whether they are to be made anew."""
-        if set(kinds) - set(self.kinds) or now < self.at:
+        if kinds != self.kinds or now < self.at:
             return True
         age = now - self.at
         if age < timedelta(seconds=_SHARE * self.seconds):
             return False
-        return (
-            day != self.day
-            or age >= _SELDOM
-            or (recorded != self.recorded and age >= _OFTEN)
-            or set(kinds) != set(self.kinds)
-        )
+        return day != self.day or age >= _SELDOM or (recorded != self.recorded and age >= _OFTEN)
 
 
 async def keep(
@@ -78,6 +73,8 @@ async def keep(
     async with database.read() as connection:
         made = await _made(connection)
         recorded: int = await connection.fetchval(_RECORDED)
+    if made is None and not wanted:
+        return None
     if not always and made is not None and not made.is_due(now, day, names, recorded):
         return None
     total = Kept(0, 0, 0)

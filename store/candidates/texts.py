@@ -121,7 +121,8 @@ async def _read(asked: Asked) -> Texts:
             if row["today"]:
                 key = (row["author_id"], row["venue"])
                 today[key] = today.get(key, 0) + 1
-    return Texts(items, everywhere.interests(), on_ideas.interests(), today)
+    of_all = everywhere.interests()
+    return Texts(items, of_all, on_ideas.interests(of_all), today)
 
 
 async def _rows(asked: Asked, about: About) -> Sequence[Any]:

@@ -139,7 +139,7 @@ async def test_refresh_does_nothing_twice(database: Database) -> None:
     await pass_days(database, 75)
     before = await snapshot(database), await value(database, "select count(*) from transition")
     report = await refresh(database, now=later(75))
-    assert report == RefreshReport(members=0, retractions=0)
+    assert report == RefreshReport(members=0, retractions=0, candidates=0)
     after = await snapshot(database), await value(database, "select count(*) from transition")
     assert after == before
 
