@@ -33,6 +33,8 @@ MOST_VALUE: Final = 120
 #: Braces that open in a pattern. Each may stand in the one before, and the parser, the check and
 #: the formatter all go down by recursion.
 MOST_BRACES: Final = 40
+#: Lines of a pattern: the parser takes the square of them.
+MOST_LINES: Final = 60
 _MOST_DIGITS: Final = 9
 #: Controls, marks of direction and what else has no width; joiners stay, as words and emoji of
 #: several parts need them.
@@ -56,8 +58,9 @@ def check(pattern: str, allowed: frozenset[str]) -> None:
     """
     if unseen := _UNSEEN.search(pattern.replace("\n", "")):
         raise BadPattern(f"has the character U+{ord(unseen[0][0]):04X}; expected what can be seen")
-    if pattern.count("{") > MOST_BRACES:
-        raise BadPattern(f"opens {pattern.count('{')} braces; at most {MOST_BRACES} are allowed")
+    for sign, what, most in (("{", "braces", MOST_BRACES), ("\n", "line ends", MOST_LINES)):
+        if (have := pattern.count(sign)) > most:
+            raise BadPattern(f"has {have} {what}; at most {most} are allowed")
     used = _Used()
     used.visit(_read(pattern))
     if used.refused:

@@ -16,7 +16,7 @@ import tomli_w
 from engagement import toml_file
 from engagement.scenario import PARTS, Caps, Policy, Scenario
 from engagement.scenarios_read import read_file, read_policy, read_scenario
-from engagement.toml_file import Mistakes
+from engagement.toml_file import Mistake, Mistakes
 
 #: Characters of one scenario.
 MAX_CHARACTERS: Final = 200_000
@@ -34,6 +34,8 @@ def load_file(text: str) -> tuple[Policy, tuple[Scenario, ...]]:
 @functools.lru_cache(maxsize=1024)
 def load(text: str) -> Scenario:
     """The one scenario written in ``text``; raises ScenarioErrors."""
+    if len(text) > MAX_CHARACTERS:
+        raise ScenarioErrors((Mistake("", 1, f"is longer than {MAX_CHARACTERS} characters"),))
     return toml_file.read(text, read_scenario, ScenarioErrors)
 
 
