@@ -71,7 +71,8 @@ class Candidate:
     ``score`` is taken. ``answers`` are the posts of others in its thread; ``closed``: the asker has
     accepted an answer; ``met``: the member answered it, reacted to it, or read it; ``shown``: an
     earlier prompt showed it to them; ``offered``: to how many other members it was offered in the
-    last seven days.
+    last seven days. ``scenario`` is the key of the one that it was made for, None for all of its
+    kind: which step is next, and in what it is counted, is the scenario's to say.
     """
 
     kind: Kind
@@ -85,6 +86,7 @@ class Candidate:
     shown: bool = False
     answers: int = 0
     offered: int = 0
+    scenario: str | None = None
 
     @property
     def is_fresh(self) -> bool:
@@ -297,7 +299,11 @@ def _candidate(
     scenario: Scenario, policy: Policy, member: Situation
 ) -> tuple[Candidate | None, Reason | None, str | None]:
     """The best candidate that is fresh and not pushed to too many, or why there is none."""
-    own = [one for one in member.candidates if one.kind is scenario.kind]
+    own = [
+        one
+        for one in member.candidates
+        if one.kind is scenario.kind and one.scenario in {None, scenario.key}
+    ]
     if not own:
         return None, Reason.NO_CANDIDATE, None
     fresh = [one for one in own if one.is_fresh]
@@ -340,10 +346,14 @@ class _Usage:
             ),
             (scenario.caps, [one for one in self._all if one.key == scenario.key], " of it"),
         )
-        for caps, offers, where in limits:
-            for reason, most, have in self._counted(caps, offers):
-                if most is not None and have >= most:
-                    return reason, f"{have} of {most}{where}"
+        refusals = [
+            (reason, f"{have} of {most}{where}")
+            for caps, offers, where in limits
+            for reason, most, have in self._counted(caps, offers)
+            if most is not None and have >= most
+        ]
+        if refusals:
+            return min(refusals, key=lambda one: _ORDER[one[0]])
         return self._resting(scenario) or self._loaded(scenario) or (None, None)
 
     def _counted(
@@ -351,13 +361,18 @@ class _Usage:
     ) -> tuple[tuple[Reason, int | None, int], ...]:
         session = self._member.session
         here = [one for one in offers if session is not None and one.session == session]
-        days = [one.counted_at.astimezone(self._member.zone).date() for one in offers]
+        days = [self._counted_at(one).astimezone(self._member.zone).date() for one in offers]
         week = self._today.isocalendar()[:2]
         return (
             (Reason.CAP_SESSION, caps.session, len(here)),
             (Reason.CAP_DAY, caps.day, sum(day == self._today for day in days)),
             (Reason.CAP_WEEK, caps.week, sum(day.isocalendar()[:2] == week for day in days)),
         )
+
+    def _counted_at(self, one: Earlier) -> datetime:
+        """When an offer counts; one that may yet be seen counts now, also past midnight."""
+        pending = one.arm is Arm.SHOWN and one.shown_at is None
+        return self._now if pending else one.counted_at
 
     def _resting(self, scenario: Scenario) -> tuple[Reason, str] | None:
         rests = (
@@ -366,7 +381,7 @@ class _Usage:
                 scenario.cool_down_days,
                 # "Remind me later" is sooner than the cool-down, or it would be no use.
                 [
-                    one.counted_at
+                    self._counted_at(one)
                     for one in self._all
                     if one.key == scenario.key and one.snoozed_at is None
                 ],
@@ -400,7 +415,7 @@ class _Usage:
         if not scenario.is_of.ask:
             return None
         asked = sum(
-            TRAITS[one.kind].ask and self._now - one.counted_at < _WEEK for one in self._all
+            TRAITS[one.kind].ask and self._now - self._counted_at(one) < _WEEK for one in self._all
         )
         most = self._policy.asks_per_week
         return (Reason.EXPERT_LOAD, f"{asked} of {most} in a week") if asked >= most else None
