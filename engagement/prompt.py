@@ -290,9 +290,15 @@ def fits(scenario: Scenario, status: Status, falls: Status | None, ranks: Ranks)
     """
     if scenario.status is not status:
         return False
-    if scenario.to is None or ranks[scenario.to] > ranks[status]:
+    if scenario.to is None or not is_fall(status, scenario.to, ranks):
         return True
     return falls is not None and ranks[falls] <= ranks[scenario.to]
+
+
+def is_fall(status: Status, to: Status, ranks: Ranks) -> bool:
+    """Whether a move leads down; the end of a newcomer's month is one, though it ends no lower."""
+    ended = status is Status.NEWCOMER and to is Status.MEMBER
+    return ended or ranks[to] < ranks[status]
 
 
 def _candidate(

@@ -11,10 +11,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from engagement import holdout
 from engagement.history import RANKS
 from engagement.holdout import Arm
-from engagement.prompt import Candidate, Choice, Earlier, Situation, choose, fits, steps_missing
+from engagement.prompt import (
+    Candidate,
+    Choice,
+    Earlier,
+    Situation,
+    choose,
+    fits,
+    is_fall,
+    steps_missing,
+)
 from engagement.scenario import KINDS, Kind, Scenario
 from engagement.status import untouched
-from engagement.words import INDICES, STATUSES, Role, Side, Status
+from engagement.words import INDICES, STATUSES, Index, Role, Side, Status
 from store import explained
 from store.attributes import told_of
 from store.consent import Said
@@ -91,24 +100,36 @@ class Decider:
     async def next_step(
         self, connection: Read | Write, wanted: Collection[Kind]
     ) -> list[Candidate]:
-        """That the member is only steps away from their next status, where they are."""
+        """That the member is only steps away from their next status, where they are.
+
+        Each scenario counts them in the action type that stands first in its goal, which is the one
+        that its message speaks of.
+        """
         if Kind.NEXT_STEP not in wanted:
             return []
         step = self.placed.explained(self.active, self.visit.today).next
         if step is None or step.target is None:
             return []
-        points = self._points(step.status)
         near = self.force.policy.near_steps
-        if not points or step.missing_x100 > near * points * 100:
-            return []
-        if step.asks_people:
+        worth = {
+            key: points
+            for key, points in self._counted_in(step.status, step.target.index).items()
+            if step.missing_x100 <= near * points * 100
+        }
+        if worth and step.asks_people:
             at = (self.row.id, self.visit.today)
             people = await explained.distinct(connection, [at], self.active)
             step = step.with_people(people[at].get(step.target.index, 0))
-        count = steps_missing(step, points)
-        if not 1 <= count <= near:
-            return []
-        return [Candidate(Kind.NEXT_STEP, values={"count": count, "status": step.status.value})]
+        counts = {key: steps_missing(step, points) for key, points in worth.items()}
+        return [
+            Candidate(
+                Kind.NEXT_STEP,
+                values={"count": count, "status": step.status.value},
+                scenario=key,
+            )
+            for key, count in counts.items()
+            if 1 <= count <= near
+        ]
 
     def choose(self, member: Situation) -> Choice:
         """The decision in a situation; nothing is kept."""
@@ -151,22 +172,21 @@ class Decider:
         }
         return all(one.holds({one.column: told_of(told, one.column)}) for one in conditions)
 
-    def _points(self, status: Status) -> int:
-        """The most that one goal action of a scenario about the next step is worth."""
-        worth = {
-            row.key: row.points for row in self.active.rules.catalog if row.earns is Side.GIVEN
+    def _counted_in(self, to: Status, index: Index) -> Mapping[str, int]:
+        """What one action is worth in which scenarios about the step to ``to`` count, by key."""
+        points = {
+            row.key: row.points
+            for row in self.active.rules.catalog
+            if row.earns is Side.GIVEN and row.index is index and row.points
         }
-        return max(
-            (
-                worth.get(goal, 0)
-                for one in self.force.running
-                if one.scenario.kind is Kind.NEXT_STEP
-                and one.scenario.status is self.status
-                and one.scenario.to is status
-                for goal in one.scenario.goal
-            ),
-            default=0,
-        )
+        return {
+            one.key: points[one.goal[0]]
+            for one in (running.scenario for running in self.force.running)
+            if one.kind is Kind.NEXT_STEP
+            and one.status is self.status
+            and one.to is to
+            and one.goal[0] in points
+        }
 
     def _falls(self) -> Status | None:
         """Where the member falls in a while by themself; asked only if a scenario is about that."""
@@ -174,13 +194,13 @@ class Decider:
         if state is None or not any(
             one.scenario.status is state.status
             and one.scenario.to is not None
-            and _RANK[one.scenario.to] < _RANK[state.status]
+            and is_fall(state.status, one.scenario.to, _RANK)
             for one in self.force.running
         ):
             return None
         days = self.force.policy.falling_days
         later = untouched(state, self.active.rules, self.placed.holds, days=days)
-        return later if _RANK[later] < _RANK[state.status] else None
+        return later if is_fall(state.status, later, _RANK) else None
 
 
 def _zone(own: str | None, community: ZoneInfo) -> ZoneInfo:

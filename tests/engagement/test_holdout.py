@@ -76,6 +76,7 @@ def p_of_independence(one: Sequence[bool], other: Sequence[bool]) -> float:
     return math.erfc(math.sqrt(square / 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("percent", [0, 1, 5, 10, 50])
 def test_shares_are_as_planned(percent: int) -> None:
     for everything in (0, 5):
@@ -110,6 +111,7 @@ def test_whoever_is_held_out_of_everything_is_so_in_all_scenarios() -> None:
     assert within(both, 0.25, len(kept))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", [(100,), (50, 50), (1, 99), (20, 30, 50), (10,) * 10])
 def test_variants_have_their_shares_in_each_arm(shares: tuple[int, ...]) -> None:
     places = [variant(SALT, Q4, member, "one", shares) for member in range(1, MEMBERS + 1)]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engagement.holdout import Arm
-from engagement.prompt import Candidate, Choice, Reason, fits
+from engagement.prompt import Candidate, Choice, Reason, fits, is_fall
 from engagement.scenario import KINDS, TRAITS, Caps, Kind, Scenario
 from engagement.words import STATUSES, Status
 from tests.engagement.prompting import (
@@ -173,6 +173,15 @@ def test_whom_an_edge_is_for(
     assert fits(one, status, falls, RANK) is fit
     for other in set(STATUSES) - {status}:
         assert not fits(one, other, falls, RANK)
+
+
+def test_what_is_a_fall() -> None:
+    falls = {(a, b) for a in STATUSES for b in STATUSES if is_fall(a, b, RANK)}
+    assert (Status.NEWCOMER, Status.MEMBER) in falls
+    assert (Status.MEMBER, Status.NEWCOMER) not in falls
+    assert falls - {(Status.NEWCOMER, Status.MEMBER)} == {
+        (a, b) for a in STATUSES for b in STATUSES if RANK[a] > RANK[b]
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
