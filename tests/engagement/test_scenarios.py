@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
+import tomllib
 from collections.abc import Iterable
+from dataclasses import asdict, fields, replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from engagement import messages
 from engagement.history import RANKS
+from engagement.prompt import Reason
 from engagement.scenario import (
     KINDS,
     LANGUAGES,
@@ -207,13 +210,13 @@ def test_the_checksum_is_of_what_is_meant() -> None:
     same = "# mine\n" + changed('kind = "un', 'priority = 100\nkind = "un')
     assert checksum(load(same)) == checksum(before)
     others = [
-        dataclasses.replace(before, to=None),
-        dataclasses.replace(before, priority=1),
-        dataclasses.replace(before, cool_down_days=8),
-        dataclasses.replace(before, holdout_percent=11),
-        dataclasses.replace(before, caps=Caps(day=0)),
-        dataclasses.replace(before, ends=date(2026, 2, 1)),
-        dataclasses.replace(before, audience=("lang=ja",)),
+        replace(before, to=None),
+        replace(before, priority=1),
+        replace(before, cool_down_days=8),
+        replace(before, holdout_percent=11),
+        replace(before, caps=Caps(day=0)),
+        replace(before, ends=date(2026, 2, 1)),
+        replace(before, audience=("lang=ja",)),
     ]
     assert len({checksum(one) for one in (before, *others)}) == len(others) + 1
 
@@ -427,3 +430,35 @@ def test_a_hostile_pattern_is_shown_or_refused_at_once(name: str, pattern: str) 
     # Some milliseconds in truth: this only tells a bounded time from one that blows up.
     assert time.process_time() - began < 5
     assert len(told) <= 4_000
+
+
+# --- the page for managers ---------------------------------------------------------------------
+
+
+def test_the_page_on_scenarios_tells_what_is_so() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/scenarios.md").read_text(encoding="utf-8")
+    example, plural = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    one = load(example)
+    assert one.variants[0].share == 100
+    body = tomllib.loads(plural)["body"]
+    assert messages.shown(body, "en", {"title": "T", "count": 1}).endswith(
+        "a day. Even a hint would be a start."
+    )
+
+    def rows(heading: str) -> set[str]:
+        """The words in the first column of the table under a heading."""
+        part = page.split(f"## {heading}\n", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+        cells = re.findall(r"^\| (`[^|]*) \|", part, re.MULTILINE)
+        return {word for cell in cells for word in re.findall(r"`([\w.]+)`", cell)}
+
+    assert rows("What is in a scenario") == {field.name for field in fields(Scenario)} - {
+        "variants"
+    } | {"messages"}
+    assert rows("What a prompt is about") == {kind.value for kind in KINDS}
+    assert rows("How it is decided") == {reason.value for reason in Reason}
+    policy = {field.name for field in fields(Policy)} - {"surfaces"}
+    assert rows("The policy") == policy | {"surfaces.NAME"}
+    for name in ("priority", "cool_down_days"):
+        assert f"| `{name}` | {getattr(load(SMALL), name)} |" in page
+    for name, value in asdict(Policy()).items():
+        assert name in {"caps", "surfaces"} or f"| `{name}` | {str(value).lower()} |" in page
