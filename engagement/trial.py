@@ -1,0 +1,77 @@
+"""Who is on which side of a trial, and who came to its outcome, by intention to treat.
+
+A member is where their first decision put them, also where the prompt was not seen, and stays
+there; later decisions are no further members. Times are whole numbers of one unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engagement.points import Bools, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Firsts:
+    """The rows of members' first decisions, ascending by member.
+
+    ``mixed`` are members who were seen on both sides (two accounts that became one), who are on
+    neither.
+    """
+
+    row: Ints
+    mixed: Ints
+
+
+def first_decisions(member: Ints, at: Ints, held: Ints) -> Firsts:
+    """Whose first decision which row is; ``held`` is 1 where they were held out, and else 0."""
+    order = np.lexsort((at, member))
+    who = member[order]
+    begin = np.flatnonzero(np.append(True, who[1:] != who[:-1])[: len(who)])
+    times = np.diff(np.append(begin, len(who)))
+    sides = np.add.reduceat(held[order], begin) if len(begin) else begin
+    mixed = (sides > 0) & (sides < times)
+    return Firsts(order[begin[~mixed]], who[begin[mixed]])
+
+
+def came(member: Ints, at: Ints, actor: Ints, when: Ints, within: int) -> Bools:
+    """For which (member, at) the member acted after it, and at most ``within`` later.
+
+    ``actor`` and ``when`` are the actions, in any order.
+    """
+    after = following(member, at, actor, when)
+    return (after >= 0) & (np.append(when, 0)[after] - at <= within)
+
+
+def following(member: Ints, at: Ints, actor: Ints, when: Ints) -> Ints:
+    """For each (member, at) the row of the member's first action after it; −1 where none is."""
+    n = len(member)
+    who = np.concatenate([member, actor])
+    # At the same moment an action is no later one, and comes first.
+    acted = np.arange(len(who)) >= n
+    order = np.lexsort((~acted, np.concatenate([at, when]), who))
+    actions = np.flatnonzero(acted[order])
+    place = np.empty(len(who), np.int64)
+    place[order] = np.arange(len(who))
+    next_ = np.searchsorted(actions, place[:n])
+    row = np.append(order[actions], -1)[next_] - n
+    found = row >= 0
+    found[found] = actor[row[found]] == member[found]
+    return np.where(found, row, -1)
+
+
+def counted(member: Ints, day: Ints, actor: Ints, on: Ints, within: int) -> Ints:
+    """For each (member, day) on how many of the ``within`` days after it the member acted.
+
+    ``actor`` and ``on`` are days on which somebody acted, in any order, each once.
+    """
+    order = np.lexsort((on, actor))
+    first, span = int(min(day.min(initial=0), on.min(initial=0))), 1 << 32
+    keys = actor[order] * span + (on[order] - first)
+    start = member * span + (day - first)
+    found: Ints = np.searchsorted(keys, start + within, "right") - np.searchsorted(
+        keys, start, "right"
+    )
+    return found
