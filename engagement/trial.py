@@ -47,19 +47,13 @@ def came(member: Ints, at: Ints, actor: Ints, when: Ints, within: int) -> Bools:
 
 def following(member: Ints, at: Ints, actor: Ints, when: Ints) -> Ints:
     """For each (member, at) the row of the member's first action after it; −1 where none is."""
-    n = len(member)
-    who = np.concatenate([member, actor])
-    # At the same moment an action is no later one, and comes first.
-    acted = np.arange(len(who)) >= n
-    order = np.lexsort((~acted, np.concatenate([at, when]), who))
-    actions = np.flatnonzero(acted[order])
-    place = np.empty(len(who), np.int64)
-    place[order] = np.arange(len(who))
-    next_ = np.searchsorted(actions, place[:n])
-    row = np.append(order[actions], -1)[next_] - n
-    found = row >= 0
-    found[found] = actor[row[found]] == member[found]
-    return np.where(found, row, -1)
+    moments, place = np.unique(np.concatenate([at, when]), return_inverse=True)
+    order = np.lexsort((when, actor))
+    # Members and places of moments in one number, which keeps the order of both.
+    keys = actor[order] * len(moments) + place[len(at) :][order]
+    after = np.searchsorted(keys, member * len(moments) + place[: len(at)], "right")
+    row = np.append(order, -1)[after]
+    return np.where((row >= 0) & (np.append(actor, -1)[row] == member), row, -1)
 
 
 def counted(member: Ints, day: Ints, actor: Ints, on: Ints, within: int) -> Ints:

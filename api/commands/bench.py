@@ -70,6 +70,17 @@ def simulate(
 
 
 @app.command()
+def lift(
+    worlds: Annotated[
+        int, typer.Option(min=100, help="How many worlds of each kind there are.")
+    ] = 3_000,
+    json: Json = False,
+) -> None:
+    """How often the figures of lift hold, in made-up worlds with a known effect and without one."""
+    _tell([partial(_lift, worlds)], json)
+
+
+@app.command()
 def history(
     actions: Annotated[
         int, typer.Option(min=10_000, help="How many actions there are.")
@@ -125,6 +136,7 @@ def all_(json: Json = False) -> None:
         partial(_read, 1_000_000, 20_000),
         partial(_rescore, 2_000_000, 40_000),
         partial(_simulate, 1_000_000),
+        partial(_lift, 3_000),
         partial(_soak, 30.0),
         # At its full size it alone takes forty minutes where the disk is slow.
         partial(_ingest, 1_000_000, 50_000, 2_000),
@@ -161,6 +173,13 @@ async def _simulate(members: int) -> Document:
     from bench.simulate import bench_simulate  # noqa: PLC0415
 
     return await bench_simulate(members=members)
+
+
+async def _lift(worlds: int) -> Document:
+    from bench.lift import bench_lift  # noqa: PLC0415
+
+    with progress("worlds", total=2 * worlds) as advance:
+        return await bench_lift(worlds=worlds, advance=advance)
 
 
 async def _history(actions: int, members: int, cache: Path | None) -> Document:

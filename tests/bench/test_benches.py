@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from bench.api import bench_api
 from bench.data import generate
 from bench.history import NoData, bench_history
 from bench.ingest import bench_ingest
+from bench.lift import bench_lift
 from bench.offer import bench_offer
 from bench.read import bench_read
 from bench.rescore import bench_rescore
 from bench.result import Document, document, missed, table
 from bench.simulate import bench_simulate
+from bench.worlds import Plan, draw
 from store.embedded import Embedded
 
 _KEYS = {"name", "baseline", "ratios", "targets", "checksums_equal", "figures"}
@@ -83,6 +86,45 @@ async def test_read_compares_equals(server: Embedded) -> None:
 async def test_simulate_compares_equals() -> None:
     name = "threshold_query_vs_numpy_select_{}_at_most"
     _check(await bench_simulate(members=20_000), name.format("sparse"), name.format("dense"))
+
+
+def test_a_world_has_the_effect_that_was_planted() -> None:
+    plan = Plan(members=400_000, held=0.5, pace=2.0).raised(0.03)
+    assert plan.rise == pytest.approx(0.03)
+    world = draw(plan, np.random.default_rng(3))
+    (did, shown), (anyway, held) = world.counts
+    assert shown + held == pytest.approx(plan.expected, rel=0.01)
+    assert held == pytest.approx(shown, rel=0.02)
+    assert anyway / held == pytest.approx(plan.base, abs=0.005)
+    assert did / shown - anyway / held == pytest.approx(0.03, abs=0.006)
+
+
+def test_the_worlds_share_no_code_with_what_is_held_against_them() -> None:
+    tree = ast.parse((Path(__file__).parents[2] / "bench" / "worlds.py").read_text("utf-8"))
+    names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    names |= {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
+    assert names == {"__future__", "dataclasses", "math", "numpy", "numpy.typing", "typing"}
+
+
+@pytest.mark.slow
+async def test_lift_counts_as_the_worlds_do() -> None:
+    outcome = await bench_lift(worlds=100)
+    _check(
+        outcome,
+        "false_positives_at_least",
+        "false_positives_at_most",
+        "coverage_at_least",
+        "coverage_at_most",
+        "found_at_least",
+        "split_alarms_at_most",
+    )
+    # Far from these in any hundred worlds: what is compared is what was planted.
+    assert outcome["ratios"]["coverage_at_least"] > 0.85
+    assert outcome["ratios"]["found_at_least"] > 0.6
+    figures = outcome["figures"]
+    assert figures["false_positives_of_every_decision"] > 0.15
 
 
 @pytest.mark.slow
