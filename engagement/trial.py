@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engagement.history import RANKS, Periods, next_of
 from engagement.points import Bools, Ints
 
 
@@ -34,6 +35,22 @@ def first_decisions(member: Ints, at: Ints, held: Ints) -> Firsts:
     sides = np.add.reduceat(held[order], begin) if len(begin) else begin
     mixed = (sides > 0) & (sides < times)
     return Firsts(order[begin[~mixed]], who[begin[mixed]])
+
+
+def under_plans(member: Ints, at: Ints, plan: Ints, held: Ints) -> dict[int, Firsts]:
+    """The first decisions under each plan, of the members who had their first of all under it.
+
+    Where a plan changes meanwhile, who was decided for under the earlier one is no new member for
+    the later one, whatever it would say of them.
+    """
+    alone = first_decisions(member, at, np.zeros_like(member)).row
+    begun = plan[alone][np.searchsorted(member[alone], member)]
+    found = {}
+    for one in np.unique(plan[alone]).tolist():
+        rows = np.flatnonzero((begun == one) & (plan == one))
+        firsts = first_decisions(member[rows], at[rows], held[rows])
+        found[one] = Firsts(rows[firsts.row], firsts.mixed)
+    return found
 
 
 def came(member: Ints, at: Ints, actor: Ints, when: Ints, within: int) -> Bools:
@@ -68,4 +85,29 @@ def counted(member: Ints, day: Ints, actor: Ints, on: Ints, within: int) -> Ints
     found: Ints = np.searchsorted(keys, start + within, "right") - np.searchsorted(
         keys, start, "right"
     )
+    return found
+
+
+def rose(own: Periods, member: Ints, day: Ints, least: int, within: int) -> Bools:
+    """Whether members (positions) stood at least at rank ``least`` at the end of a day.
+
+    These are the day itself, on which a decision was made for who stood lower, and the ``within``
+    days after it.
+    """
+    row = np.maximum(_row_at(own, member, day), own.first[member])
+    found = next_of(RANKS[own.status] >= least, row, own.first[member + 1])
+    return (found >= 0) & (np.append(own.start, 0)[found] <= day + within)
+
+
+def stayed(own: Periods, member: Ints, day: Ints, least: int, within: int) -> Bools:
+    """Whether members (positions) stand at least at rank ``least`` after ``within`` days."""
+    row = _row_at(own, member, day + within)
+    found: Bools = (row >= own.first[member]) & (RANKS[np.append(own.status, 0)[row]] >= least)
+    return found
+
+
+def _row_at(own: Periods, member: Ints, day: Ints) -> Ints:
+    """The period that each member was in at the end of a day of theirs, or the one before it."""
+    key = (own.member << 32) + own.start
+    found: Ints = np.searchsorted(key, (member << 32) + day, "right") - 1
     return found

@@ -8,8 +8,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement.history import RANKS
 from engagement.points import Ints
-from engagement.trial import came, counted, first_decisions, following
+from engagement.trial import (
+    came,
+    counted,
+    first_decisions,
+    following,
+    rose,
+    stayed,
+    under_plans,
+)
+from tests.engagement.lives import UNTIL, Life, history_of, lives
 
 _few = st.integers(0, 4)
 _acts = st.lists(st.tuples(_few, st.integers(-3, 30)), max_size=30)
@@ -67,3 +77,55 @@ def test_days_are_counted_after_the_day_of_the_decision(decided, here, within):
         sum(who == member and day < on <= day + within for who, on in here)
         for member, day in decided
     ]
+
+
+@given(
+    st.lists(st.tuples(_few, st.integers(0, 9), st.integers(0, 2), st.integers(0, 1)), max_size=30)
+)
+def test_under_a_later_plan_nobody_counts_again(decided):
+    rows = list({(row[0], row[1]): row for row in decided}.values())
+    found = under_plans(*_four(rows))
+    first = {
+        member: min((row for row in rows if row[0] == member), key=lambda row: row[1])
+        for member in {row[0] for row in rows}
+    }
+    for plan in range(3):
+        those = {member for member, row in first.items() if row[2] == plan}
+        sides = {
+            member: {row[3] for row in rows if row[0] == member and row[2] == plan}
+            for member in those
+        }
+        mixed = sorted(member for member in those if len(sides[member]) == 2)
+        if not those:
+            assert plan not in found
+            continue
+        assert found[plan].mixed.tolist() == mixed
+        expected = sorted(first[member] for member in those if member not in mixed)
+        assert [rows[i] for i in found[plan].row.tolist()] == expected
+
+
+def _four(rows: list[tuple[int, int, int, int]]) -> tuple[Ints, Ints, Ints, Ints]:
+    member, at, plan, held = _columns(rows, 4)
+    return member, at, plan, held
+
+
+@given(
+    st.lists(st.tuples(lives, st.integers(0, UNTIL)), min_size=1, max_size=9),
+    st.integers(-1, 5),
+    st.integers(0, 20),
+)
+def test_who_rose_and_who_stayed_is_seen_day_by_day(decided, least, within):
+    own = history_of([life for life, _ in decided]).own
+    member, day = np.arange(len(decided)), np.array([day for _, day in decided])
+    assert rose(own, member, day, least, within).tolist() == [
+        any(_stands(life, one, least) for one in range(day, min(day + within, UNTIL) + 1))
+        for life, day in decided
+    ]
+    after = [min(day + within, UNTIL) for _, day in decided]
+    assert stayed(own, member, day, least, within).tolist() == [
+        _stands(life, one, least) for (life, _), one in zip(decided, after, strict=True)
+    ]
+
+
+def _stands(life: Life, day: int, least: int) -> bool:
+    return day >= life.entry and bool(RANKS[life.on(day)] >= least)
