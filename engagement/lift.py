@@ -29,15 +29,17 @@ _NOTHING: Final = Estimate(None, None, None)
 
 
 class Outcome(StrEnum):
-    """What a scenario is to bring about.
+    """What is looked for after a decision.
 
     GOAL: its goal action (the primary outcome). STATUS: the next status (the secondary one).
-    CONTRACT: a business event of the venue `contract`.
+    CONTRACT: a contract was made or renewed, or somebody referred. CANCELLED: one was ended, which
+    no prompt is to bring about.
     """
 
     GOAL = "goal"
     STATUS = "status"
     CONTRACT = "contract"
+    CANCELLED = "cancelled"
 
 
 #: Days after a decision that belong to it.
@@ -45,6 +47,7 @@ HORIZON: Final[Mapping[Outcome, int]] = {
     Outcome.GOAL: 7,
     Outcome.STATUS: 30,
     Outcome.CONTRACT: 30,
+    Outcome.CANCELLED: 30,
 }
 
 

@@ -52,7 +52,7 @@ async def tallies(
     The shape is (6, tallies), in no order.
     """
     (row,) = await connection.fetch(_TALLIES, list(members), first, last)
-    return await _columns(row)
+    return await columns(row)
 
 
 async def earned(table: Ints, members: Sequence[int], rules: ActiveRules) -> Days:
@@ -110,7 +110,7 @@ async def pairs_of(
     ids = [m for m, want in zip(members, wanted, strict=True) if want]
     # Of a query that is asked for one row only, PostgreSQL makes no parallel plan.
     (row,) = await connection.fetch(_PAIRS, ids, given, received, first, last)
-    table = await _columns(row)
+    table = await columns(row)
     return await aside(table.shape[1], lambda: pairs_among(table, members, compiled))
 
 
@@ -134,8 +134,10 @@ def pairs_among(table: Ints, members: Sequence[int], compiled: Compiled) -> Pair
     return Pairs(start, day[order], index[order], who[order])
 
 
-async def _columns(row: Any) -> Ints:
+async def columns(row: Any) -> Ints:
     """The columns of whole numbers that a row of ``array_send`` has; empty where they are null.
+
+    Those of the first have 32 bits.
 
     As rows of their own, a hundred thousand numbers would be as many objects: most of the time.
     """
