@@ -51,6 +51,8 @@ class ReportOptions:
     limits: list[StatusDays] | None = strawberry.UNSET
     deflection: float | None = strawberry.UNSET
     contact_cost: float | None = strawberry.UNSET
+    scenario: str | None = strawberry.UNSET
+    quarter: str | None = strawberry.UNSET
     first: int | None = strawberry.UNSET
 
 

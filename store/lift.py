@@ -30,9 +30,10 @@ from engagement.scenario import KINDS, Scenario
 from engagement.survival import Estimate
 from engagement.trial import Firsts, came, counted, rose, stayed, under_plans
 from engagement.words import STATUSES, Status
-from store import facts, trials
+from store import consent, facts, trials
 from store.reports.report import Question, Sources
-from store.trials import ALL_KINDS, DAY_LONG, Decisions, Deeds, Plan, Refusals, Version, plan_of
+from store.scenarios import Version
+from store.trials import DAY_LONG, Decisions, Deeds, Plan, Refusals, plan_of
 
 _WEEK: Final = HORIZON[Outcome.GOAL]
 #: Days back in which somebody must have been here to be counted on.
@@ -85,10 +86,13 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """All that is read for the trials of some periods; ``types`` are numbers of action types."""
+    """All that is read for the trials of some periods; ``types`` are numbers of action types.
+
+    ``versions`` are those of scenarios by their ids, each with the day on which it ends.
+    """
 
     until: int
-    versions: Mapping[int, Version]
+    versions: Mapping[int, tuple[Version, int | None]]
     holdouts: Mapping[int, float]
     decisions: Decisions
     deeds: Deeds
@@ -99,18 +103,26 @@ class _Known:
     types: Mapping[tuple[str, str], int]
     history: History
 
+    def scenario(self, id_: int) -> Scenario:
+        """The scenario of a version."""
+        return self.versions[id_][0].scenario
+
     def types_of(self, goal: Sequence[tuple[str, str]]) -> list[int]:
         """The numbers of the action types that were ever recorded."""
         return [self.types[one] for one in goal if one in self.types]
 
 
-async def tried(sources: Sources, question: Question, periods: Sequence[int]) -> tuple[Tried, ...]:
+async def tried(
+    sources: Sources, question: Question, periods: Sequence[int], key: str | None = None
+) -> tuple[Tried, ...]:
     """What was tried in ``periods``, all prompts first, then the scenarios by their keys.
 
-    Scenarios that are open are told also where nobody had a decision yet.
+    Scenarios that are open are told also where nobody had a decision yet. With a ``key`` there is
+    this one only.
     """
     known = await _known(sources, question, periods)
-    return await facts.aside(len(known.decisions.member), lambda: tuple(_all(known, periods)))
+    size = len(known.decisions.member)
+    return await facts.aside(size, lambda: tuple(_all(known, periods, key)))
 
 
 async def _known(sources: Sources, question: Question, periods: Sequence[int]) -> _Known:
@@ -120,7 +132,7 @@ async def _known(sources: Sources, question: Question, periods: Sequence[int]) -
         versions = await trials.versions(sources.database, connection, until=until)
         made = await trials.decisions(sources.database, connection, periods, until=until)
         members = np.unique(made.member).tolist()
-        goals = {goal for version in versions.values() for goal in version.scenario.goal}
+        goals = {goal for version, _ in versions.values() for goal in version.scenario.goal}
         wanted = [types[one] for one in {*goals, *_CONTRACTS, *_CANCELLED} if one in types]
         first = int(made.day.min(initial=until))
         return _Known(
@@ -138,13 +150,14 @@ async def _known(sources: Sources, question: Question, periods: Sequence[int]) -
         )
 
 
-def _all(known: _Known, periods: Sequence[int]) -> Iterator[Tried]:
+def _all(known: _Known, periods: Sequence[int], only: str | None) -> Iterator[Tried]:
     made = known.decisions
-    for period in periods:
+    for period in () if only else periods:
         yield from _of_everything(known, period, np.flatnonzero(made.period == period))
     by_key: dict[str, list[Version]] = {}
-    for version in known.versions.values():
-        by_key.setdefault(version.scenario.key, []).append(version)
+    for version, _ in known.versions.values():
+        if only in {None, version.key}:
+            by_key.setdefault(version.key, []).append(version)
     in_trial = made.arm != Side.HELD_BY_ALL
     for _, own in sorted(by_key.items()):
         of_key = in_trial & np.isin(made.scenario, [version.id for version in own])
@@ -180,7 +193,8 @@ def _of_scenario(known: _Known, own: Sequence[Version], period: int, rows: Ints)
     for i, plan in enumerate(plans):
         firsts = found.get(i)
         if firsts is None:
-            if not any(version.open for version in versions[plan]) or plan.last < known.until:
+            # Told before the start, where one may still be to come.
+            if plan.last < known.until or not _is_open(known, versions[plan]):
                 continue
             firsts = Firsts(none, none)
         yield _tried(known, plan, versions[plan], Firsts(rows[firsts.row], firsts.mixed), rows)
@@ -209,7 +223,7 @@ def _tried(
         arm((1 - plan.held) * share, ~held & (message == i))
         for i, (_, share) in enumerate(plan.messages)
     )
-    trial = Trial(arm(plan.held, held), shown, _last(plan, versions))
+    trial = Trial(arm(plan.held, held), shown, _last(known, plan, versions))
     lifts = tuple(lift(trial, one, until=known.until) for one in outcomes)
     several = plan.messages if len(plan.messages) > 1 else ()
     dismissed = made.member[rows[made.dismissed[rows] == 1]]
@@ -235,10 +249,17 @@ def _tried(
     )
 
 
-def _last(plan: Plan, versions: Sequence[Version]) -> int:
+def _is_open(known: _Known, versions: Sequence[Version]) -> bool:
+    """Whether somebody may still have a decision for one of them, if it runs."""
+    ends = [known.versions[version.id][1] for version in versions]
+    return any(last is None or last >= known.until for last in ends)
+
+
+def _last(known: _Known, plan: Plan, versions: Sequence[Version]) -> int:
     """The last day on which somebody could have a first decision."""
-    ends = [plan.last if version.last is None else version.last for version in versions]
-    return min(plan.last, max(ends, default=plan.last))
+    ends = [known.versions[version.id][1] for version in versions]
+    latest = max((plan.last if last is None else last for last in ends), default=plan.last)
+    return min(plan.last, latest)
 
 
 def _reached(known: _Known, row: Ints) -> dict[Outcome, Bools]:
@@ -248,7 +269,7 @@ def _reached(known: _Known, row: Ints) -> dict[Outcome, Bools]:
     """
     found = {one: np.zeros(len(row), np.bool_) for one in (Outcome.GOAL, Outcome.STATUS)}
     for id_ in np.unique(known.decisions.scenario[row]).tolist():
-        scenario = known.versions[id_].scenario
+        scenario = known.scenario(id_)
         those = known.decisions.scenario[row] == id_
         types = known.types_of(scenario.goal)
         found[Outcome.GOAL][those] = _did(known, row[those], types, HORIZON[Outcome.GOAL])
@@ -274,9 +295,11 @@ def _stood(known: _Known, row: Ints, scenario: Scenario) -> Bools:
     there = np.append(ids, -1)[position] == made.member[row]
     position, day = position[there], made.day[row[there]]
     rank, within = _rank(scenario.status), HORIZON[Outcome.STATUS]
-    # Whoever is there is no longer dormant: the least that is above is one of the four statuses.
-    least = max(rank, 0) + 1 if scenario.to is None else _rank(scenario.to)
+    least = rank if scenario.to is None else _rank(scenario.to)
     found = np.zeros(len(row), np.bool_)
+    if least == rank:
+        # Whoever is there is not dormant: the next are the four statuses, also for the dormant.
+        least = max(rank, 0) + 1
     if rank < least <= _HIGHEST:
         found[there] = rose(own, position, day, least, within)
     else:
@@ -289,9 +312,9 @@ def _refused(known: _Known, row: Ints) -> Bools:
     made, refusals = known.decisions, known.refusals
     found = np.zeros(len(row), np.bool_)
     for id_ in np.unique(made.scenario[row]).tolist():
-        kind = KINDS.index(known.versions[id_].scenario.kind)
+        kind = KINDS.index(known.scenario(id_).kind)
         those = made.scenario[row] == id_
-        said = np.isin(refusals.kind, [ALL_KINDS, kind])
+        said = np.isin(refusals.kind, [consent.ALL, kind])
         found[those] = came(
             made.member[row[those]],
             made.at[row[those]],
@@ -329,7 +352,7 @@ def _spill(known: _Known, row: Ints, held: Bools) -> tuple[int, int]:
 
 
 def _goal(known: _Known, id_: int) -> tuple[tuple[str, str], ...]:
-    return known.versions[id_].scenario.goal
+    return known.scenario(id_).goal
 
 
 def _prospect(known: _Known, plan: Plan, so_far: int) -> Prospect | None:

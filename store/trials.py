@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-import asyncpg
 import numpy as np
 
 from engagement.holdout import first_day
-from engagement.holds import FAR
 from engagement.points import Ints
 from engagement.scenario import Kind, Scenario
-from engagement.scenarios import load, load_policy
+from engagement.scenarios import load_policy
 from engagement.words import Status
-from store import facts
+from store import facts, scenarios
 from store.db import Database, Read, day_number
+from store.scenarios import Version
 
 #: Microseconds: times are in them since 1970.
 DAY_LONG: Final = 86_400_000_000
-#: What is no kind in ``Refusals``: no prompts at all.
-ALL_KINDS: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of a scenario; ``last`` is the day on which it ended (None: it has not).
-
-    ``open`` says that it is a draft, runs, or is paused.
-    """
-
-    id: int
-    number: int
-    scenario: Scenario
-    open: bool
-    last: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,27 +88,29 @@ class Deeds:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refusals:
-    """Columns of who wanted no more prompts of a kind (its place in KINDS), or ALL_KINDS."""
+    """Columns of who wanted no more prompts of a kind; ``kind`` is as in the table of consents."""
 
     member: Ints
     kind: Ints
     at: Ints
 
 
-async def versions(database: Database, connection: Read, *, until: int) -> dict[int, Version]:
-    """All versions of scenarios that there were at the end of a day, by their ids."""
+async def versions(
+    database: Database, connection: Read, *, until: int
+) -> dict[int, tuple[Version, int | None]]:
+    """All versions of scenarios at the end of a day by their ids, with the days on which they end.
+
+    None stands for what has no end by then.
+    """
     end = database.end_of(until)
-    rows = await connection.fetch(_VERSIONS, end)
-    return {row["id"]: _version(database, row, end) for row in rows}
-
-
-def _version(database: Database, row: asyncpg.Record, end: datetime) -> Version:
-    scenario = load(row["toml"])
-    over: datetime | None = row["ended_at"]
-    last = None if over is None or over >= end else database.day(over)
-    if scenario.ends is not None:
-        last = min(day_number(scenario.ends), FAR if last is None else last)
-    return Version(row["id"], row["number"], scenario, over is None, last)
+    found: dict[int, tuple[Version, int | None]] = {}
+    for version in await scenarios.all_versions(connection):
+        if version.created_at < end:
+            over, ends = version.ended_at, version.scenario.ends
+            days = [database.day(over)] if over is not None and over < end else []
+            days += [day_number(ends)] if ends is not None else []
+            found[version.id] = (version, min(days, default=None))
+    return found
 
 
 async def holdouts(connection: Read) -> dict[int, float]:
@@ -194,10 +178,6 @@ async def active(connection: Read, *, first: int, until: int) -> Ints:
     (member,) = await facts.columns(row)
     return np.sort(member)
 
-
-_VERSIONS = """
-    select id, number, toml, ended_at from scenario where created_at < $1 order by id
-"""
 
 _DECISIONS = """
     select array_send(array_agg(k.id)),

@@ -256,6 +256,40 @@ def value(
 
 
 @app.command()
+def lift(
+    scenario: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Of this scenario only.")
+    ] = None,
+    quarter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUARTER", help="Such as 2026Q3 (default: that of the day, and the one before)."
+        ),
+    ] = None,
+    as_of: AsOf = None,
+    rules: Rules = None,
+    format: Formats = Format.TABLE,
+    output: Output = None,
+    json: Json = False,
+) -> None:
+    """Say what prompts brought about: members shown against members held out, with intervals.
+
+    A figure is withheld until its day, where too few are on a side, and where members are not
+    split as planned. See the page on how to prove lift.
+    """
+    _run(
+        "lift",
+        as_of,
+        format,
+        output,
+        json=json,
+        rules=rules,
+        scenario=scenario,
+        quarter=quarter,
+    )
+
+
+@app.command()
 def goals(
     as_of: AsOf = None,
     rules: Rules = None,

@@ -13,6 +13,7 @@ from store.reports import (
     goals,
     health,
     helpers,
+    lift,
     retention,
     routes,
     tiers,
@@ -36,6 +37,7 @@ class Name(StrEnum):
     HELPERS = "helpers"
     VENUES = "venues"
     VALUE = "value"
+    LIFT = "lift"
     DATA_HEALTH = "data-health"
 
 
@@ -129,6 +131,13 @@ REPORTS: Final[Mapping[Name, Kept]] = {
         frozenset({"period_days", "deflection", "contact_cost"}),
         by_rules=False,
         aside=_always,
+    ),
+    Name.LIFT: Kept(
+        lift.proven,
+        "What prompts brought about: members shown against members held out, with intervals.",
+        frozenset({"scenario", "quarter"}),
+        aside=_always,
+        folds=True,
     ),
     Name.DATA_HEALTH: Kept(
         health.health,

@@ -91,6 +91,8 @@ class Question:
     limits: Mapping[Status, int] = field(default_factory=dict)
     deflection: float | None = None
     contact_cost: float | None = None
+    scenario: str | None = None
+    quarter: str | None = None
     most: int = 20
 
     @property
