@@ -19,6 +19,7 @@ from schema.costs import about, costs
 from schema.flow import FlowReport, flow_report_of
 from schema.goals import Goal, goals_of
 from schema.history import AsIf, asked, found_of, history_of
+from schema.lift import LiftReport, lift_report_of
 from schema.measures import DayRange, days_of
 from schema.reports import DataHealth, TierReport, health_of, tier_report_of
 from schema.routes import RouteReport, routes_of
@@ -104,6 +105,26 @@ class ReportQueries:
             most=page_size(first),
         )
         return await routes_of(info, question)
+
+    @strawberry.field(
+        description="What prompts brought about: members shown against members held out.",
+        directives=costs(OF_ALL),
+    )
+    async def lift_report(
+        self,
+        info: Asked,
+        scenario: Annotated[
+            str | None, strawberry.argument(description="The key of one; else of all.")
+        ] = None,
+        period: Annotated[
+            str | None,
+            strawberry.argument(
+                description="A quarter such as 2026Q3; else that of the day and the one before."
+            ),
+        ] = None,
+        as_of: AsOfAll = None,
+    ) -> LiftReport:
+        return await lift_report_of(info, scenario, period, as_of)
 
     @strawberry.field(description="What was set to be reached.", directives=about(10))
     async def goals(self, info: Asked) -> list[Goal]:

@@ -31,9 +31,8 @@ from engagement.survival import Estimate
 from engagement.trial import Firsts, came, counted, rose, stayed, under_plans
 from engagement.words import STATUSES, Status
 from store import consent, facts, trials
-from store.reports.report import Question, Sources
-from store.scenarios import Version
-from store.trials import DAY_LONG, Decisions, Deeds, Plan, Refusals, plan_of
+from store.db import Database, Read
+from store.trials import DAY_LONG, Decisions, Deeds, Plan, Refusals, Version, plan_of
 
 _WEEK: Final = HORIZON[Outcome.GOAL]
 #: Days back in which somebody must have been here to be counted on.
@@ -86,13 +85,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """All that is read for the trials of some periods; ``types`` are numbers of action types.
-
-    ``versions`` are those of scenarios by their ids, each with the day on which it ends.
-    """
+    """All that is read for the trials of some periods; ``types`` are numbers of action types."""
 
     until: int
-    versions: Mapping[int, tuple[Version, int | None]]
+    versions: Mapping[int, Version]
     holdouts: Mapping[int, float]
     decisions: Decisions
     deeds: Deeds
@@ -105,7 +101,7 @@ class _Known:
 
     def scenario(self, id_: int) -> Scenario:
         """The scenario of a version."""
-        return self.versions[id_][0].scenario
+        return self.versions[id_].scenario
 
     def types_of(self, goal: Sequence[tuple[str, str]]) -> list[int]:
         """The numbers of the action types that were ever recorded."""
@@ -113,41 +109,40 @@ class _Known:
 
 
 async def tried(
-    sources: Sources, question: Question, periods: Sequence[int], key: str | None = None
+    database: Database,
+    connection: Read,
+    history: History,
+    types: Mapping[tuple[str, str], int],
+    periods: Sequence[int],
+    key: str | None = None,
 ) -> tuple[Tried, ...]:
     """What was tried in ``periods``, all prompts first, then the scenarios by their keys.
 
+    It is what is known at the end of the history; ``types`` are the numbers of action types.
     Scenarios that are open are told also where nobody had a decision yet. With a ``key`` there is
     this one only.
     """
-    known = await _known(sources, question, periods)
-    size = len(known.decisions.member)
-    return await facts.aside(size, lambda: tuple(_all(known, periods, key)))
-
-
-async def _known(sources: Sources, question: Question, periods: Sequence[int]) -> _Known:
-    history = await sources.history()
-    until, types = question.day, question.rules.types
-    async with sources.read() as connection:
-        versions = await trials.versions(sources.database, connection, until=until)
-        made = await trials.decisions(sources.database, connection, periods, until=until)
-        members = np.unique(made.member).tolist()
-        goals = {goal for version, _ in versions.values() for goal in version.scenario.goal}
-        wanted = [types[one] for one in {*goals, *_CONTRACTS, *_CANCELLED} if one in types]
-        first = int(made.day.min(initial=until))
-        return _Known(
-            until=until,
-            versions=versions,
-            holdouts=await trials.holdouts(connection),
-            decisions=made,
-            deeds=await trials.deeds(connection, members, wanted, first=first, until=until),
-            here=await trials.days_here(connection, members, first=first, until=until),
-            refusals=await trials.refusals(sources.database, connection, until=until),
-            active=await trials.active(connection, first=until - ACTIVE_DAYS + 1, until=until),
-            doers=await trials.doers(connection, wanted, first=until - _WEEK + 1, until=until),
-            types=types,
-            history=history,
-        )
+    until = history.until
+    versions = await trials.versions(database, connection, until=until)
+    made = await trials.decisions(database, connection, periods, until=until)
+    members = np.unique(made.member).tolist()
+    goals = {goal for version in versions.values() for goal in version.scenario.goal}
+    wanted = [types[one] for one in {*goals, *_CONTRACTS, *_CANCELLED} if one in types]
+    first = int(made.day.min(initial=until))
+    known = _Known(
+        until=until,
+        versions=versions,
+        holdouts=await trials.holdouts(connection),
+        decisions=made,
+        deeds=await trials.deeds(connection, members, wanted, first=first, until=until),
+        here=await trials.days_here(connection, members, first=first, until=until),
+        refusals=await trials.refusals(database, connection, until=until),
+        active=await trials.active(connection, first=until - ACTIVE_DAYS + 1, until=until),
+        doers=await trials.doers(connection, wanted, first=until - _WEEK + 1, until=until),
+        types=types,
+        history=history,
+    )
+    return await facts.aside(len(made.member), lambda: tuple(_all(known, periods, key)))
 
 
 def _all(known: _Known, periods: Sequence[int], only: str | None) -> Iterator[Tried]:
@@ -155,9 +150,9 @@ def _all(known: _Known, periods: Sequence[int], only: str | None) -> Iterator[Tr
     for period in () if only else periods:
         yield from _of_everything(known, period, np.flatnonzero(made.period == period))
     by_key: dict[str, list[Version]] = {}
-    for version, _ in known.versions.values():
-        if only in {None, version.key}:
-            by_key.setdefault(version.key, []).append(version)
+    for version in known.versions.values():
+        if only in {None, version.scenario.key}:
+            by_key.setdefault(version.scenario.key, []).append(version)
     in_trial = made.arm != Side.HELD_BY_ALL
     for _, own in sorted(by_key.items()):
         of_key = in_trial & np.isin(made.scenario, [version.id for version in own])
@@ -223,7 +218,7 @@ def _tried(
         arm((1 - plan.held) * share, ~held & (message == i))
         for i, (_, share) in enumerate(plan.messages)
     )
-    trial = Trial(arm(plan.held, held), shown, _last(known, plan, versions))
+    trial = Trial(arm(plan.held, held), shown, _last(plan, versions))
     lifts = tuple(lift(trial, one, until=known.until) for one in outcomes)
     several = plan.messages if len(plan.messages) > 1 else ()
     dismissed = made.member[rows[made.dismissed[rows] == 1]]
@@ -251,15 +246,13 @@ def _tried(
 
 def _is_open(known: _Known, versions: Sequence[Version]) -> bool:
     """Whether somebody may still have a decision for one of them, if it runs."""
-    ends = [known.versions[version.id][1] for version in versions]
-    return any(last is None or last >= known.until for last in ends)
+    return any(version.last is None or version.last >= known.until for version in versions)
 
 
-def _last(known: _Known, plan: Plan, versions: Sequence[Version]) -> int:
+def _last(plan: Plan, versions: Sequence[Version]) -> int:
     """The last day on which somebody could have a first decision."""
-    ends = [known.versions[version.id][1] for version in versions]
-    latest = max((plan.last if last is None else last for last in ends), default=plan.last)
-    return min(plan.last, latest)
+    ends = [plan.last if version.last is None else version.last for version in versions]
+    return min(plan.last, max(ends, default=plan.last))
 
 
 def _reached(known: _Known, row: Ints) -> dict[Outcome, Bools]:

@@ -11,14 +11,23 @@ import numpy as np
 from engagement.holdout import first_day
 from engagement.points import Ints
 from engagement.scenario import Kind, Scenario
-from engagement.scenarios import load_policy
+from engagement.scenarios import load, load_policy
 from engagement.words import Status
-from store import facts, scenarios
+from store import facts
 from store.db import Database, Read, day_number
-from store.scenarios import Version
 
 #: Microseconds: times are in them since 1970.
 DAY_LONG: Final = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of a scenario; ``last`` is the day on which it ends (None: it has no end)."""
+
+    id: int
+    number: int
+    scenario: Scenario
+    last: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +104,16 @@ class Refusals:
     at: Ints
 
 
-async def versions(
-    database: Database, connection: Read, *, until: int
-) -> dict[int, tuple[Version, int | None]]:
-    """All versions of scenarios at the end of a day by their ids, with the days on which they end.
-
-    None stands for what has no end by then.
-    """
+async def versions(database: Database, connection: Read, *, until: int) -> dict[int, Version]:
+    """All versions of scenarios that there were at the end of a day, by their ids."""
     end = database.end_of(until)
-    found: dict[int, tuple[Version, int | None]] = {}
-    for version in await scenarios.all_versions(connection):
-        if version.created_at < end:
-            over, ends = version.ended_at, version.scenario.ends
-            days = [database.day(over)] if over is not None and over < end else []
-            days += [day_number(ends)] if ends is not None else []
-            found[version.id] = (version, min(days, default=None))
+    found = {}
+    for row in await connection.fetch(_VERSIONS, end):
+        scenario, over = load(row["toml"]), row["ended_at"]
+        days = [database.day(over)] if over is not None and over < end else []
+        days += [day_number(scenario.ends)] if scenario.ends is not None else []
+        last = min(days, default=None)
+        found[row["id"]] = Version(row["id"], row["number"], scenario, last)
     return found
 
 
@@ -178,6 +182,10 @@ async def active(connection: Read, *, first: int, until: int) -> Ints:
     (member,) = await facts.columns(row)
     return np.sort(member)
 
+
+_VERSIONS = """
+    select id, number, toml, ended_at from scenario where created_at < $1 order by id
+"""
 
 _DECISIONS = """
     select array_send(array_agg(k.id)),

@@ -78,7 +78,11 @@ async def lifts(sources: Sources, question: Question) -> tuple[Tried, ...]:
     Without a quarter they are the one of the day and the one before. Raises NotAsked.
     """
     periods = _periods(question)
-    found = await tried(sources, question, periods, question.scenario)
+    history, types = await sources.history(), question.rules.types
+    async with sources.read() as connection:
+        found = await tried(
+            sources.database, connection, history, types, periods, question.scenario
+        )
     if question.scenario is not None and not found:
         quarters = " and ".join(map(period_name, periods))
         raise NotAsked(
