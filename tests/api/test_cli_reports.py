@@ -13,8 +13,10 @@ import pytest
 
 from api.commands._tables import Format, write_to, written
 from api.console import CommandError
+from store.db import connect
 from store.reports.report import Column, Kind, Report
 from tests.api.command_line import fails, ikusei, ikusei_into, told, works
+from tests.store.offering import community
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,28 @@ def test_helpers_as_json_csv_and_table(filled: str) -> None:
         name: value for name, value in same.items() if name != "as_of"
     }
     assert "contributor 貢献" in works("report", "helpers", database_url=filled)
+
+
+async def test_lift(url: str) -> None:
+    opened = await connect(url, least=0)
+    await community(opened)
+    await opened.close()
+    asked = ("report", "lift", "--scenario", "vote", "--quarter", "2026Q2")
+    now = {"database_url": url, "clock": "2026-08-15T12:00:00Z"}
+    report = told(*asked, **now)
+    assert report["totals"] == {"figures": 2, "withheld": 0}
+    goal, status = report["rows"]
+    assert (goal["outcome"], goal["lift"], goal["relative"]) == ("goal", 0.2, 2)
+    assert goal["lift_low"] > 0.05
+    assert status["lift"] == 0
+    table = works(*asked, **now)
+    assert "Lift: members who were shown prompts against those held out" in table
+    assert "vote      2026Q2   all      goal" in table
+    early = told(*asked, "--as-of", "2026-07-06", **now)
+    assert {row["withheld"] for row in early["rows"]} == {"early"}
+    assert all(row["lift"] is row["reached_held"] is None for row in early["rows"])
+    fails(ikusei("report", "lift", "--quarter", "Q2", **now), "expected one such as 2026Q3")
+    fails(ikusei("report", "lift", "--scenario", "votes", **now), "no scenario 'votes'")
 
 
 def test_venues(filled: str) -> None:

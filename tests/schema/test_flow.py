@@ -117,6 +117,9 @@ NONSENSE: list[tuple[str, dict[str, Any], str]] = [
     ("ROUTES", {"venue": "nowhere"}, "nobody began in the venue 'nowhere'; there are: qa"),
     ("ROUTES", {"joined": {"first": "2026-02-02", "last": "2026-02-01"}}, "before 2026-02-02"),
     ("STAGNATION", {"limits": [{"status": "FAN", "days": 0}]}, "`days` is 0"),
+    ("LIFT", {"quarter": "2026"}, "the quarter is '2026'; expected one such as 2026Q1"),
+    ("LIFT", {"scenario": "none"}, "there is no scenario 'none' with a decision in 2025Q4"),
+    ("LIFT", {"periodDays": 7}, "does not take `periodDays`; it takes quarter, scenario"),
 ]
 
 

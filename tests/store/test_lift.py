@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,114 +12,34 @@ from engagement import scenarios as texts
 from engagement.history import History
 from engagement.holdout import period_name, period_of
 from engagement.lift import difference, least_detectable
-from engagement.scenario import KINDS, Kind, Scenario, Variant
-from engagement.words import STATUSES, Status
-from sources.records import Precision, Record
+from engagement.scenario import Kind, Variant
+from engagement.words import Status
+from sources.records import Precision
 from store import consent, people, scenarios
 from store.db import Database
 from store.reports.lift import proven
 from store.reports.report import NotAsked, Report
 from tests.store.asking import asked, reported, row
-from tests.store.making import EVE, act, member, number, post, put, statements, undo, value
+from tests.store.making import EVE, act, number, post, put, statements, undo
+from tests.store.offering import (
+    BEGUN,
+    DAY,
+    DECIDED,
+    HELD,
+    LATER,
+    OVER,
+    SHOWN,
+    Decided,
+    begun,
+    community,
+    decide,
+    names,
+    people_of,
+    scenario,
+    vote,
+)
 
 pytestmark = pytest.mark.slow
-
-#: The scenario is begun, everybody has a decision, the quarter is over, all figures are due.
-BEGUN = datetime(2026, 4, 2, 9, tzinfo=UTC)
-DECIDED = datetime(2026, 4, 20, 12, tzinfo=UTC)
-OVER = datetime(2026, 6, 30, 23, tzinfo=UTC)
-LATER = datetime(2026, 8, 15, 12, tzinfo=UTC)
-HELD, SHOWN = 60, 240
-_DAY = timedelta(days=1)
-
-
-def scenario(**changes: Any) -> Scenario:
-    """A scenario for members, toward voting, that holds out a fifth."""
-    of_theirs = next(one for one in texts.default()[1] if one.kind is Kind.UNANSWERED_THREAD)
-    usual: dict[str, Any] = {
-        "key": "vote",
-        "status": Status.MEMBER,
-        "to": Status.SUPPORTER,
-        "goal": (("qa", "vote_up"),),
-        "holdout_percent": 20,
-        "audience": (),
-    }
-    return replace(of_theirs, **usual | changes)
-
-
-async def begun(database: Database, of: Scenario, now: datetime = BEGUN) -> int:
-    """The id of a version that runs from now on."""
-    saved = await scenarios.save(database, texts.dump(of), by=EVE, now=now)
-    await scenarios.set_state(database, saved.id, "running", by=EVE, now=now)
-    return saved.id
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A decision that had a winner."""
-
-    who: str
-    arm: int
-    scenario: int
-    at: datetime = DECIDED
-    variant: int = 0
-    dismissed: bool = False
-
-
-async def decide(database: Database, decided: Iterable[Decided]) -> None:
-    policy = await value(database, "select max(id) from prompt_policy")
-    rows = [
-        (
-            one.at,
-            await number(database, one.who),
-            policy,
-            one.scenario,
-            period_of(one.at.date()),
-            STATUSES.index(Status.MEMBER),
-            KINDS.index(Kind.UNANSWERED_THREAD),
-            one.arm,
-            one.variant,
-            one.at + timedelta(minutes=1) if one.dismissed else None,
-        )
-        for one in decided
-    ]
-
-    async with database.pool.acquire() as connection:
-        await connection.executemany(_OFFER, rows)
-
-
-_OFFER = """
-    insert into offer (at, member_id, policy_id, scenario_id, period, status, kind, arm, variant,
-        dismissed_at, surface, lang)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'home', 'en')
-"""
-
-
-def names(side: str, n: int) -> list[str]:
-    return [f"{side}{i}" for i in range(n)]
-
-
-def people_of(*ids: str) -> list[Record]:
-    return [member(id, joined=datetime(2025, 1, 1, tzinfo=UTC)) for id in ids]
-
-
-def vote(who: str, days: float, n: int = 0, **more: Any) -> Record:
-    """A vote so many days after the decision."""
-    return act(f"v-{who}-{n}", who, "vote_up", time=DECIDED + days * _DAY, **more)
-
-
-async def community(
-    database: Database, *, held: int = HELD, shown: int = SHOWN, of: Scenario | None = None
-) -> int:
-    """Members with one decision each; 6 of those held out vote after it, and 72 of those shown."""
-    id = await begun(database, of or scenario())
-    out, in_ = names("held", held), names("shown", shown)
-    await put(database, *people_of(*out, *in_), now=BEGUN)
-    await put(database, *(vote(who, 3) for who in (*out[:6], *in_[:72])), now=OVER)
-    await decide(
-        database, [*(Decided(who, 1, id) for who in out), *(Decided(who, 0, id) for who in in_)]
-    )
-    return id
 
 
 async def lift(database: Database, *, now: datetime = LATER, **more: Any) -> Report:
@@ -163,7 +82,7 @@ async def test_only_what_follows_in_time_counts(database: Database) -> None:
         vote(shown[1], 7 + minute),
         vote(shown[2], 1),
         undo("u1", f"v-{shown[2]}-0"),
-        act("other", shown[3], "comment", time=DECIDED + _DAY),
+        act("other", shown[3], "comment", time=DECIDED + DAY),
         vote(shown[4], 1, precision=Precision.LOWER_BOUND),
         # After a second decision: it is the first that counts.
         vote(shown[5], 21),
@@ -172,7 +91,7 @@ async def test_only_what_follows_in_time_counts(database: Database) -> None:
         vote(shown[7], 1, precision=Precision.DAY),
         now=OVER,
     )
-    await decide(database, [Decided(shown[5], 0, id, at=DECIDED + 20 * _DAY)])
+    await decide(database, [Decided(shown[5], 0, id, at=DECIDED + 20 * DAY)])
     found = goal_of(await lift(database))
     assert (found["members_shown"], found["reached_shown"]) == (SHOWN, 74)
 
@@ -198,7 +117,7 @@ async def test_where_nobody_may_fall_those_count_who_stayed(database: Database) 
     await community(database, of=scenario(status=Status.SUPPORTER, to=Status.MEMBER))
     kept = [*names("shown", 9), *names("held", 2)]
     await put(
-        database, *(vote(who, -1, n + 1) for who in kept for n in range(10)), now=DECIDED - _DAY / 2
+        database, *(vote(who, -1, n + 1) for who in kept for n in range(10)), now=DECIDED - DAY / 2
     )
     found = goal_of(await lift(database), outcome="status")
     assert (found["reached_shown"], found["reached_held"]) == (9, 2)
@@ -230,7 +149,7 @@ async def test_a_scenario_that_ended_is_due_earlier(database: Database) -> None:
 
 async def test_a_wrong_split_is_said_at_once(database: Database) -> None:
     await community(database, held=31)
-    for now in (DECIDED + _DAY, LATER):
+    for now in (DECIDED + DAY, LATER):
         report = await lift(database, now=now)
         own = [one for one in report.rows if one["scenario"] == "vote"]
         assert {one["withheld"] for one in own if one["quarter"] == "2026Q2"} == {"wrong_split"}
@@ -261,11 +180,11 @@ async def test_who_is_on_both_sides_is_on_neither(database: Database) -> None:
 
 async def test_a_changed_plan_is_another_figure(database: Database) -> None:
     first = await community(database)
-    second = await begun(database, scenario(holdout_percent=50), now=DECIDED + _DAY)
+    second = await begun(database, scenario(holdout_percent=50), now=DECIDED + DAY)
     assert second != first
     late = names("late", 80)
     await put(database, *people_of(*late), now=BEGUN)
-    after = DECIDED + 10 * _DAY
+    after = DECIDED + 10 * DAY
     await decide(
         database,
         [
@@ -309,7 +228,7 @@ async def test_messages_are_each_held_against_those_held_out(database: Database)
 
 async def test_harm_and_what_reaches_others_is_told_beside_it(database: Database) -> None:
     id = await community(database)
-    await decide(database, [Decided("shown9", 0, id, DECIDED + _DAY, dismissed=True)])
+    await decide(database, [Decided("shown9", 0, id, DECIDED + DAY, dismissed=True)])
     for who, kind, days in (
         ("shown1", None, 1.0),
         ("shown2", Kind.UNANSWERED_THREAD, 2.0),
@@ -317,7 +236,7 @@ async def test_harm_and_what_reaches_others_is_told_beside_it(database: Database
         ("shown4", None, 9.0),
         ("held1", None, 3.0),
     ):
-        when = DECIDED + days * _DAY
+        when = DECIDED + days * DAY
         me = await number(database, who)
         await consent.set_consent(database, me, kind, allowed=False, by="test", now=when)
     await put(
@@ -329,7 +248,7 @@ async def test_harm_and_what_reaches_others_is_told_beside_it(database: Database
         # Too late, and by somebody who was shown none.
         vote("shown8", 8, 3, post="of-held"),
         vote("held8", 2, 4, post="of-held"),
-        act("in", "held9", "login", venue="site", time=DECIDED + 2 * _DAY),
+        act("in", "held9", "login", venue="site", time=DECIDED + 2 * DAY),
         now=OVER,
     )
     report = await lift(database)
@@ -347,10 +266,10 @@ async def test_contracts_are_told_where_there_are_any(database: Database) -> Non
     await put(
         database,
         *(
-            act(f"c{who}", who, "contracted", venue="contract", time=DECIDED + 29 * _DAY)
+            act(f"c{who}", who, "contracted", venue="contract", time=DECIDED + 29 * DAY)
             for who in (*names("shown", 8), "held3")
         ),
-        act("late", "held4", "renewed", venue="contract", time=DECIDED + 31 * _DAY),
+        act("renewed", "held4", "renewed", venue="contract", time=DECIDED + 31 * DAY),
         now=OVER,
     )
     report = await lift(database)
@@ -370,16 +289,16 @@ async def test_all_prompts_together_are_another_comparison(database: Database) -
             # The first decision says which goal is theirs; a later one says nothing.
             *(Decided(who, 2, id) for who in none[:16]),
             *(Decided(who, 2, other) for who in none[16:]),
-            *(Decided(who, 2, other, DECIDED + _DAY) for who in none[:16]),
-            *(Decided(who, 0, other, DECIDED + _DAY) for who in names("shown", 40)),
+            *(Decided(who, 2, other, DECIDED + DAY) for who in none[:16]),
+            *(Decided(who, 0, other, DECIDED + DAY) for who in names("shown", 40)),
         ],
     )
     await put(
         database,
         vote(none[0], 2),
         vote(none[16], 2),
-        act("c1", none[17], "comment", time=DECIDED + 2 * _DAY),
-        act("c2", none[1], "comment", time=DECIDED + 2 * _DAY),
+        act("c1", none[17], "comment", time=DECIDED + 2 * DAY),
+        act("c2", none[1], "comment", time=DECIDED + 2 * DAY),
         now=OVER,
     )
     report = await lift(database)
@@ -400,8 +319,8 @@ async def test_what_can_be_found_is_told_before_the_start(database: Database) ->
     login = {"verb": "login", "venue": "site"}
     await put(
         database,
-        *(act(f"l-{who}", who, time=DECIDED - 20 * _DAY, **login) for who in some),
-        act("l-gone", "gone", time=DECIDED - 100 * _DAY, **login),
+        *(act(f"l-{who}", who, time=DECIDED - 20 * DAY, **login) for who in some),
+        act("l-gone", "gone", time=DECIDED - 100 * DAY, **login),
         *(vote(who, -1) for who in some[:10]),
         vote(some[10], -9),
         now=DECIDED,
@@ -412,7 +331,7 @@ async def test_what_can_be_found_is_told_before_the_start(database: Database) ->
     assert found["detectable"] == least_detectable(0.2, 0.2, 50)
     # Of an ended scenario nothing is expected.
     await scenarios.set_state(database, saved.id, "ended", by=EVE, now=DECIDED)
-    report = await lift(database, now=DECIDED + _DAY)
+    report = await lift(database, now=DECIDED + DAY)
     assert "vote" not in {one["scenario"] for one in report.rows}
 
 
