@@ -203,6 +203,11 @@ class Choice:
         ]
 
 
+def held_out(arm: Arm) -> Reason | None:
+    """Why what was chosen is not shown; None where it is."""
+    return _HELD.get(arm)
+
+
 def steps_missing(step: NextStep, points: int) -> int:
     """How many actions of ``points`` each, to other people and on other days, reach a next status.
 
@@ -261,7 +266,7 @@ def choose(
     (winner, candidate), *rest = left
     lost = [Step(one, Reason.LOST_ARBITRATION, other.post_id) for one, other in rest]
     arm = draw(winner.scenario)
-    reason = _HELD.get(arm)
+    reason = held_out(arm)
     steps += [Step(winner, reason, candidate.post_id), *lost]
     return Choice(winner, candidate, arm, reason, tuple(steps))
 

@@ -26,6 +26,7 @@ from store.db import Database
 from store.demo import Mark
 from store.keys import Scope
 from store.load import load
+from store.played import play
 
 #: The first query to try: the README shows its answer.
 QUERY: Final = (
@@ -204,6 +205,8 @@ async def _fill(database: Database, mark: Mark, now: datetime) -> None:
     recorded = report.of("recorded")
     said = ", ".join(f"{recorded.get(kind, 0):,} {kind}s" for kind in ("member", "post", "action"))
     say(f"Recorded: {said}.")
+    if await play(database, until=mark.until, seed=mark.seed, source=SOURCE):
+        say("It holds two experiments: `ikusei report lift` tells what they found.")
 
 
 async def _key(database: Database, place: Path, now: datetime) -> str:
