@@ -11,19 +11,23 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from tests.store.stale import Community, wrongs
 
 from api.database import open_database
 from api.settings import Settings
 from engagement.routes import GOALS
 from engagement.rules import default
+from engagement.scenario import KINDS, Kind
 from engagement.words import STATUS_OF_INDEX, STATUSES, Index, Side, Status
 from store import population, rules
+from store.candidates.gathered import gathered
 from store.db import day_date, day_number
 from store.history import history
 from store.moment import Newest, moment
@@ -314,6 +318,30 @@ async def _arrivals(imported: Imported, to: Status, most: int) -> list[tuple[Run
             again = [one for before, one in pairwise([(0, ""), *letters]) if before[1] != one[1]]
             found.append((way, again))
     return found
+
+
+@pytest.mark.xdist_group("urho")
+async def test_no_prompt_to_members_of_the_forum_is_about_what_is_stale(urho: Imported) -> None:
+    random = Random(3)
+    fresh: Counter[Kind] = Counter()
+    async with open_database(urho.settings_here()) as database:
+        community = await Community.read(database)
+        for _ in range(6):
+            day = day_number(date(2014, 6, 1)) + random.randrange(2500)
+            moment = database.end_of(day) - timedelta(seconds=random.uniform(1, 86_400))
+            async with database.read() as connection:
+                active = await rules.active(database, connection)
+                members = (await population.everybody(connection))[::3]
+                found = await gathered(
+                    *(connection, members, active, KINDS), moment=moment, day=database.day(moment)
+                )
+            for member, candidates in found.items():
+                for one in candidates:
+                    assert one.is_fresh <= (not wrongs(community, member, one, moment))
+                    fresh[one.kind] += one.is_fresh
+    assert all(
+        fresh[kind] > 0 for kind in (Kind.UNANSWERED_THREAD, Kind.FIRST_POST, Kind.WELCOME_BACK)
+    )
 
 
 @pytest.mark.xdist_group("urho")
