@@ -100,7 +100,7 @@ class Policy:
     dismiss_days: int = 14
     snooze_days: int = 3
     falling_days: int = 14
-    near_steps: int = 3
+    near_steps: int = 4
     caps: Caps = field(default_factory=lambda: Caps(session=1, day=2, week=5))
     surfaces: Mapping[str, Caps] = field(default_factory=dict)
 
