@@ -34,8 +34,8 @@ _COLUMNS: Final = (
     Column("outcome", Kind.TEXT, "outcome"),
     Column("members_shown", Kind.COUNT, "shown"),
     Column("members_held", Kind.COUNT, "held"),
-    Column("share_shown", Kind.SHARE, "share"),
-    Column("share_held", Kind.SHARE, "held"),
+    Column("share_shown", Kind.SHARE, "of shown"),
+    Column("share_held", Kind.SHARE, "of held"),
     *estimated("lift", Kind.SHARE, "lift"),
     Column("relative", Kind.SHARE, "relative"),
     Column("withheld", Kind.TEXT, "withheld"),
@@ -102,7 +102,7 @@ async def proven(sources: Sources, question: Question) -> Report:
         title="Lift: members who were shown prompts against those held out",
         columns=_COLUMNS,
         rows=rows,
-        totals={"figures": figures, "withheld": len(rows) - figures},
+        totals={"figures": figures, "figures_withheld": len(rows) - figures},
         notes=tuple(notes(found)),
     )
 

@@ -60,7 +60,7 @@ async def test_lift(url: str) -> None:
     asked = ("report", "lift", "--scenario", "vote", "--quarter", "2026Q2")
     now = {"database_url": url, "clock": "2026-08-15T12:00:00Z"}
     report = told(*asked, **now)
-    assert report["totals"] == {"figures": 2, "withheld": 0}
+    assert report["totals"] == {"figures": 2, "figures_withheld": 0}
     goal, status = report["rows"]
     assert (goal["outcome"], goal["lift"], goal["relative"]) == ("goal", 0.2, 2)
     assert goal["lift_low"] > 0.05

@@ -14,7 +14,7 @@ from engagement.words import STATUSES, Status
 from sources.records import Record
 from store import scenarios
 from store.db import Database
-from tests.store.making import EVE, act, member, number, put, value
+from tests.store.making import EVE, act, fetch, member, put, value
 
 #: The scenario is begun, everybody has a decision, the quarter is over, all figures are due.
 BEGUN = datetime(2026, 4, 2, 9, tzinfo=UTC)
@@ -59,11 +59,14 @@ class Decided:
 
 
 async def decide(database: Database, decided: Iterable[Decided]) -> None:
+    """Keep decisions as they are stored."""
     policy = await value(database, "select max(id) from prompt_policy")
+    accounts = await fetch(database, "select external_id, member_id from account")
+    numbers = {row["external_id"]: row["member_id"] for row in accounts}
     rows = [
         (
             one.at,
-            await number(database, one.who),
+            numbers[one.who],
             policy,
             one.scenario,
             period_of(one.at.date()),
@@ -75,7 +78,6 @@ async def decide(database: Database, decided: Iterable[Decided]) -> None:
         )
         for one in decided
     ]
-
     async with database.pool.acquire() as connection:
         await connection.executemany(_OFFER, rows)
 
