@@ -18,7 +18,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.store.stale import Community, wrongs
 
 from api.database import open_database
 from api.settings import Settings
@@ -33,6 +32,7 @@ from store.history import history
 from store.moment import Newest, moment
 from tests.api.command_line import HOUSE, ikusei, told, works
 from tests.api.followed import follow
+from tests.store.stale import Community, wrongs
 from tests.textbook import LETTERS, Runs, route_rows, way_of
 
 pytestmark = pytest.mark.slow

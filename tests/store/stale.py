@@ -108,4 +108,4 @@ def _answers(
         and a["occurred_at"] <= moment
         for a in community.actions[opening]
     )
-    return written + sent
+    return int(written + sent)
