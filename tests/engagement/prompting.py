@@ -276,8 +276,10 @@ class Textbook:
                 self.seen.append((past, self.member.now))
 
     def first(self) -> Reason | None:
-        """The first reason, in the order of the issue, that holds."""
-        for reason in list(Reason)[: list(Reason).index(Reason.LOST_ARBITRATION)]:
+        """The first reason that holds, in the order in which they are asked."""
+        order = list(Reason)
+        first, last = order.index(Reason.NOT_A_MEMBER), order.index(Reason.LOST_ARBITRATION)
+        for reason in order[first:last]:
             if self.holds(reason):
                 return reason
         return None
