@@ -186,7 +186,7 @@ class PromptMutations:
 
     @strawberry.mutation(
         description="Keep a scenario as a draft, the next version of its key; the same content as "
-        "the newest one gives that.",
+        "the newest one gives that, unless it has ended.",
         directives=[Needs(scopes=[*MANAGER])],
     )
     async def save_scenario(

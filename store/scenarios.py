@@ -148,9 +148,9 @@ async def current(connection: Read, key: str) -> Version | None:
 async def save(
     database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
 ) -> Version:
-    """Keep a scenario as a draft; the same content as the newest version of its key gives that one.
+    """Keep a scenario as a draft: the next version of its key.
 
-    Raises ScenarioErrors, naming every mistake.
+    The same content as the newest version gives that one, unless it has ended. Raises ScenarioErrors, naming every mistake.
     """
     scenario = load(toml)
 
@@ -189,7 +189,7 @@ async def _save(connection: Write, scenario: Scenario, *, by: Actor, now: dateti
     await connection.execute(_ALONE)
     newest = await connection.fetchrow(_NEWEST, scenario.key)
     print_ = checksum(scenario)
-    if newest is not None and newest["checksum"] == print_:
+    if newest is not None and newest["checksum"] == print_ and newest["state"] != "ended":
         return Version(**newest)
     number = 1 if newest is None else newest["number"] + 1
     row = await connection.fetchrow(

@@ -213,6 +213,9 @@ async def test_a_scenario_is_saved_run_paused_and_ended(ask: Asker) -> None:
     refused = (await ask(state, i=first["id"], s="RUNNING"))["setScenarioState"]
     assert refused["code"] == "NOT_POSSIBLE"
     assert "save a new version" in refused["message"]
+    await ask(state, i=second["id"], s="ENDED")
+    again = (await ask(save, t=other))["saveScenario"]["scenario"]
+    assert (again["version"], again["state"]) == (3, "DRAFT")
     unknown = dump(scenario("own", goal=(("qa", "sing"),), audience=("name=x",)))
     problem = (await ask(save, t=unknown))["saveScenario"]
     assert [one["place"] for one in problem["mistakes"]] == ["goal[0]", "audience[0]"]
