@@ -150,7 +150,8 @@ async def save(
 ) -> Version:
     """Keep a scenario as a draft: the next version of its key.
 
-    The same content as the newest version gives that one, unless it has ended. Raises ScenarioErrors, naming every mistake.
+    The same content as the newest version gives that one, unless it has ended. Raises
+    ScenarioErrors, naming every mistake.
     """
     scenario = load(toml)
 
