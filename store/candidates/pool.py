@@ -45,12 +45,10 @@ async def kept(
     What was offered to ``most_offered`` other members in the last seven days is taken only where
     there is nothing else.
     """
-    wanted = _codes(kinds)
+    wanted = sum(1 << KINDS.index(kind) for kind in set(kinds) if TRAITS[kind].has_item)
     if not wanted:
         return []
-    rows = await connection.fetch(
-        _KEPT, *_arguments(now, [member_id]), member_id, wanted, most_offered
-    )
+    rows = await connection.fetch(_KEPT, *_arguments(now, member_id), wanted, most_offered)
     # Where fewer than EACH are fresh, the best one comes once more, whatever became of it.
     found: dict[Kind, dict[int | None, Candidate]] = {}
     for one in map(_candidate, rows):
@@ -76,12 +74,15 @@ async def looked_up(
 async def now_so(
     connection: Read | Write, member_id: int, one: Candidate, *, now: datetime
 ) -> Candidate:
-    """One candidate of a member once more, with what has become of its post by now."""
-    row = Found(
-        np.array([member_id]), np.array([one.post_id or 0]), np.array([one.score]), np.zeros(1, int)
+    """One candidate of a member once more, with what has become of its post by now.
+
+    What its messages count is not known any more.
+    """
+    code = KINDS.index(one.kind)
+    row = await connection.fetchrow(
+        _NOW_SO, *_arguments(now, member_id), code, one.post_id, one.score
     )
-    found = await looked_up(connection, one.kind, row, moment=now)
-    return found[0][1] if found else replace(one, visible=False)
+    return replace(one, visible=False) if row is None else _candidate(row)
 
 
 def best(candidates: Iterable[Candidate]) -> list[Candidate]:
@@ -100,15 +101,11 @@ def _rank(one: Candidate) -> tuple[float, int]:
     return -one.score, -(one.post_id or 0)
 
 
-def _codes(kinds: Collection[Kind]) -> list[int]:
-    return sorted(KINDS.index(kind) for kind in kinds if TRAITS[kind].has_item)
-
-
-def _arguments(now: datetime, members: Sequence[int]) -> tuple[Any, ...]:
-    """The arguments that both statements begin with."""
+def _arguments(now: datetime, members: int | Sequence[int]) -> tuple[Any, ...]:
+    """The arguments that all statements begin with."""
     # Any zone will do: a day too many is no matter.
     since = day_number(now.astimezone(UTC).date()) - LONGEST_DAYS - 2
-    return now, now - timedelta(days=7), list(members), since, list(RESPONSES), list(CLOSING)
+    return now, now - timedelta(days=7), members, since, list(RESPONSES), list(CLOSING)
 
 
 def _candidate(row: asyncpg.Record) -> Candidate:
@@ -143,18 +140,24 @@ _LIMITED: Final = ", ".join(
     str(KINDS.index(kind)) for kind, traits in TRAITS.items() if traits.most_answers is not None
 )
 
+
 # What the members have written and done since their candidates can have been written at the
 # earliest: it is read once, however many candidates there are. What was done to no post stays in:
 # a condition on it would have PostgreSQL read all of the index of those that were.
-_DONE = f"""
-    with {KNOWN.format(responses="$5", closing="$6")}, wrote as materialized (
-        select author_id, coalesce(root_id, parent_id, id) as thread_id from post
-        where author_id = any($3::int[]) and day >= $4 and written_at <= $1
-    ), did as materialized (
-        select actor_id, coalesce(post_id, 0) from action
-        where actor_id = any($3::int[]) and day >= $4 and state = 0 and occurred_at <= $1
-    )
-"""
+def _done(of: str) -> str:
+    return f"""
+        with {KNOWN.format(responses="$5", closing="$6")}, wrote as materialized (
+            select author_id, coalesce(root_id, parent_id, id) as thread_id from post
+            where author_id {of} and day >= $4 and written_at <= $1
+        ), did as materialized (
+            select actor_id, coalesce(post_id, 0) from action
+            where actor_id {of} and day >= $4 and state = 0 and occurred_at <= $1
+        )
+    """
+
+
+_DONE_BY_ONE: Final = _done("= $3::int")
+_DONE_BY_SOME: Final = _done("= any($3::int[])")
 
 _SHOWN = """
     exists (
@@ -197,8 +200,16 @@ _SO = f"""
     where p.id = c.post_id offset 0
 """
 
+_NOW_SO = f"""
+    {_DONE_BY_ONE}
+    select c.*, so.* from (
+        select $3::int as member_id, $7::smallint as kind, $8::int as post_id, $9::real as score,
+            '{{"count": 0}}'::jsonb as told
+    ) c cross join lateral ({_SO}) so
+"""
+
 _LOOKED_UP = f"""
-    {_DONE}
+    {_DONE_BY_SOME}
     select c.*, so.* from (
         select member_id, $7::smallint as kind, post_id, score,
             case when count is null then '{{}}' else jsonb_build_object('count', count) end as told
@@ -212,21 +223,24 @@ _FRESH = f"""
     so.visible and not so.shown
     and case when c.kind in ({_of("own")}) then so.own else not so.own and not so.met end
     and not so.closed and (so.answers <= case c.kind {_LIMITS} end) is not false
-    and (so.offered < $9) is not false
+    and (so.offered < $8) is not false
 """
 
 # The best of a kind, which are gone through until there are enough.
 _BEST = f"""
-    select $7::int as member_id, d.kind, d.post_id, d.score, d.told from (
+    select $3::int as member_id, d.kind, d.post_id, d.score, d.told from (
         select distinct on (post_id) kind, post_id, score, told from candidate
-        where member_id in ({EVERYBODY}, $7) and kind = k.kind
+        where member_id in ({EVERYBODY}, $3) and kind = k.kind
         order by post_id, score desc
     ) d order by d.score desc, d.post_id desc limit {_LOOKED_AT}
 """
 
+# The kinds come as bits, and the member by themselves: of an array PostgreSQL guesses how many it
+# holds, finds a plan for the very one cheaper than for any, and plans anew with every decision,
+# which takes ten times as long as what is then done.
 _KEPT = f"""
-    {_DONE}
-    select it.* from unnest($8::smallint[]) k(kind) cross join lateral (
+    {_DONE_BY_ONE}
+    select it.* from generate_series(0, {len(KINDS) - 1}) k(kind) cross join lateral (
         (
             select c.*, so.* from ({_BEST}) c cross join lateral ({_SO}) so
             where {_FRESH} order by c.score desc, c.post_id desc limit {EACH}
@@ -235,4 +249,5 @@ _KEPT = f"""
             order by c.score desc, c.post_id desc limit 1
         ) limit {EACH}
     ) it
+    where ($7::int >> k.kind) & 1 = 1
 """
