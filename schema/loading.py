@@ -10,9 +10,10 @@ from engagement.explain import Standing
 from engagement.words import STATUSES
 from schema.context import Context, Siblings
 from schema.words import Cause, Side, Status
-from store import actions, announce, explained, members, posts
+from store import actions, announce, consent, explained, members, posts
 from store.actions import ActionRow
 from store.announce import Announced
+from store.consent import Said
 from store.members import AccountRow, LockRow, MemberRow
 from store.posts import PostRow
 
@@ -66,6 +67,16 @@ async def history(context: Context, group: Members, day: int) -> dict[int, list[
         return found
 
     return await group.once(("history", day), load)
+
+
+async def consents(context: Context, group: Members) -> dict[int, Said]:
+    """What a list's members have said to prompts."""
+
+    async def load() -> dict[int, Said]:
+        async with context.read() as (connection, _):
+            return await consent.of_all(connection, _ids(group))
+
+    return await group.once("consents", load)
 
 
 async def accounts(context: Context, group: Members) -> dict[int, list[AccountRow]]:

@@ -14,7 +14,7 @@ from engagement.prompt import Reason
 from engagement.scenario import Kind
 from schema.ids import to_id
 from schema.problems import NotPossible
-from schema.scopes import ALL, BOTH, Needs, needs
+from schema.scopes import ALL, BOTH, OWN, Needs, needs
 from schema.standing import Language
 from store import prompts
 from store.prompts import Outcome
@@ -87,6 +87,15 @@ class NothingOffered:
 class Acknowledged:
     offer: strawberry.ID
     outcome: Outcome
+
+
+@needs(*OWN)
+@strawberry.type(description="What a member allows of prompts.")
+class PromptConsent:
+    all: bool | None = strawberry.field(
+        description="What they said to all personal prompts; None where they said nothing."
+    )
+    refused: list[Kind] = strawberry.field(description="Kinds that they refused one by one.")
 
 
 @needs(*ALL)

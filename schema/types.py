@@ -20,6 +20,7 @@ from schema.context import Asked, Siblings, asked_day
 from schema.costs import about, costs
 from schema.ids import Big, from_cursor, to_cursor, to_id
 from schema.node import Node
+from schema.prompts import PromptConsent
 from schema.records import AccountState, TextFormat
 from schema.scalars import Count
 from schema.scopes import MANAGER, OWN, Needs, needs
@@ -165,6 +166,11 @@ class Member(Node):
             cursor=lambda m: to_cursor("history", m[0]),
             after=after,
         )
+
+    @strawberry.field(description="What they allow of prompts.", directives=_OWN)
+    async def prompt_consent(self, info: Asked) -> PromptConsent:
+        said = (await loading.consents(info.context, self.group))[self.row.id]
+        return PromptConsent(all=said.all, refused=list(said.refused))
 
     @strawberry.field(
         description="Changes of status as they were announced, newest first. None for staff and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -42,7 +42,15 @@ def said(rows: Mapping[int, bool]) -> Said:
 
 async def of(connection: Read | Write, member_id: int) -> Said:
     """What a member has said."""
-    return said({row["kind"]: row["allowed"] for row in await connection.fetch(_OF, member_id)})
+    return (await of_all(connection, [member_id]))[member_id]
+
+
+async def of_all(connection: Read | Write, members: Sequence[int]) -> dict[int, Said]:
+    """What members have said, by member."""
+    found: dict[int, dict[int, bool]] = {member: {} for member in members}
+    for row in await connection.fetch(_OF, list(found)):
+        found[row["member_id"]][row["kind"]] = row["allowed"]
+    return {member: said(own) for member, own in found.items()}
 
 
 async def set_consent(
@@ -82,7 +90,7 @@ async def put(
     await connection.execute(_PUT, member_id, code, allowed, now, by)
 
 
-_OF = "select kind, allowed from consent where member_id = $1"
+_OF = "select member_id, kind, allowed from consent where member_id = any($1::int[])"
 _PUT = """
     insert into consent (member_id, kind, allowed, at, by) values ($1, $2, $3, $4, $5)
     on conflict (member_id, kind) do update set

@@ -72,7 +72,7 @@ async def _part(
 ) -> list[Previewed]:
     rows = await members.by_ids(connection, chosen)
     placed = await explained.stood_at(connection, chosen, active, day=asked.day)
-    said = {row["member_id"]: row for row in await connection.fetch(_SAID, chosen)}
+    said = await consent.of_all(connection, chosen)
     since = asked.moment - BACK
     offers = await connection.fetch(_OFFERS, chosen, since, asked.moment)
     earlier = {row["member_id"]: [earlier_of(one) for one in row["earlier"]] for row in offers}
@@ -81,9 +81,8 @@ async def _part(
     for number in chosen:
         stood = placed[number]
         if stood is not None and number in rows:
-            told = dict(said[number]["consent"]) if number in said else {}
             one = Decider(rows[number], stood, active, force, visit)
-            deciders.append((one, consent.said(told)))
+            deciders.append((one, said[number]))
     situations = [
         (one, one.situation(own, earlier.get(one.row.id, ()), database.zone))
         for one, own in deciders
@@ -144,11 +143,6 @@ def alone(force: InForce, only: Running) -> InForce:
 def _lot(number: int) -> bytes:
     return sha256(str(number).encode()).digest()
 
-
-_SAID = """
-    select member_id, jsonb_agg(jsonb_build_array(kind, allowed)) as consent from consent
-    where member_id = any($1::int[]) group by member_id
-"""
 
 _OFFERS = """
     select o.member_id, jsonb_agg(jsonb_build_array(o.at, s.key, o.kind, o.surface, o.session,

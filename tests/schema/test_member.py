@@ -55,7 +55,9 @@ OWN = {
         "externalId": ["source"],
         "standing": ["asOf"],
         "history": ["after", "asOf", "first"],
+        "promptConsent": [],
     },
+    "PromptConsent": {"all": [], "refused": []},
     "Account": {"source": [], "externalId": []},
     "Standing": {
         "status": [],

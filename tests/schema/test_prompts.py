@@ -104,6 +104,10 @@ async def test_a_member_asks_for_themself_and_for_nobody_else(site: Asker) -> No
     assert consent["setConsent"] == {"all": None, "refused": []}
     assert (await ann(OWN, s="u"))["offerPrompt"]["__typename"] == "Offered"
     assert (await ann(CONSENT, a=False))["setConsent"] == {"all": False, "refused": []}
+    assert (await ann("{ me { promptConsent { all refused } } }"))["me"]["promptConsent"] == {
+        "all": False,
+        "refused": [],
+    }
     assert (await ann(OWN, s="v"))["offerPrompt"]["__typename"] == "NothingOffered"
     stranger = as_member(site, "stranger")
     assert (await stranger(CONSENT, a=False))["setConsent"] == {"code": "UNKNOWN_MEMBER"}
