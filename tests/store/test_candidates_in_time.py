@@ -69,5 +69,20 @@ async def test_what_a_member_is_given_does_not_depend_on_who_is_asked_about(
             assert _told(alone[member]) == _told(everybody[member])
 
 
+@pytest.mark.parametrize("kinds", [KINDS, [Kind.FIRST_POST]])
+async def test_the_plan_is_kept(lively: Database, kinds: list[Kind]) -> None:
+    """PostgreSQL plans five times to see what that is worth, and no more."""
+    await keep(lively, KINDS, now=UNTIL, always=True)
+    await lively.pool.execute("analyze")
+    async with lively.read() as connection:
+        for member in (await population.everybody(connection))[:20]:
+            await kept(connection, member, kinds, now=UNTIL)
+        (row,) = await connection.fetch(
+            "select custom_plans, generic_plans from pg_prepared_statements "
+            "where statement like '%generate_series%' and statement not like '%pg_prepared%'"
+        )
+    assert tuple(row) == (5, 15)
+
+
 def _told(candidates: list[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda one: (one.kind, -one.score, one.post_id or 0))
