@@ -208,9 +208,10 @@ class Walker:
         late = MemberRecord("site", "later", joined=at(1), name="Later")
         post = PostRecord("site", "first", "forum", "topic", at(0.5), author="later", title="Hello")
         await seed(self.ask.database, [late, post])
-        (number,) = await prompting.run(
-            self.ask.database, prompting.scenario(priority=1_000), now=NOW
-        )
+        (one,) = prompting.scenario().variants
+        two = tuple(replace(one, name=name, share=50) for name in ("one", "other"))
+        shown = prompting.scenario(priority=1_000, variants=two)
+        (number,) = await prompting.run(self.ask.database, shown, now=NOW)
         self.scenario = dump(prompting.scenario("another"))
         await keep(self.ask.database, list(Kind), now=NOW, always=True)
         self.ids["Scenario"] = to_id("Scenario", number)
