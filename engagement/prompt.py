@@ -68,7 +68,8 @@ class Candidate:
     """Something that a prompt can be about, and what has become of it by now.
 
     ``post_id`` is None where it is about no post; of candidates of a kind the one with the highest
-    ``score`` is taken. ``answers`` are the posts of others in its thread; ``closed``: the asker has
+    ``score`` is taken. ``visible``: it can be read, by anybody and in the member's language.
+    ``answers`` are the posts of others in its thread; ``closed``: the asker has
     accepted an answer; ``met``: the member answered it, reacted to it, or read it; ``shown``: an
     earlier prompt showed it to them; ``offered``: to how many other members it was offered in the
     last seven days. ``scenario`` is the key of the one that it was made for, None for all of its

@@ -176,6 +176,12 @@ _OFFERED = f"""
     ) e
 """
 
+# Where it is known of both, a post in a language that is not the member's cannot be read.
+_READABLE = """
+    left(coalesce(p.lang, o.lang), 2)
+        = left((select reader.lang from member reader where reader.id = c.member_id), 2)
+"""
+
 # What is so of the candidate c; what its kind does not ask for is not looked up. The offset has
 # it worked out once, whoever asks.
 _SO = f"""
@@ -186,7 +192,7 @@ _SO = f"""
             t.venue
         ) as title,
         p.state = 'visible' and p.written_at <= $1 and (o.state = 'visible') is not false
-            and m.erased_at is null as visible,
+            and m.erased_at is null and ({_READABLE}) is not false as visible,
         (p.author_id = c.member_id) is true as own,
         (c.member_id, coalesce(p.root_id, p.parent_id, p.id)) in (table wrote)
             or (c.member_id, p.id) in (table did) as met,

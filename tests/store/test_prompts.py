@@ -101,6 +101,19 @@ async def test_the_same_visit_gets_nothing_once_it_no_longer_holds(community: Da
     assert (await ask(community, "eve", session="s")).reason is Reason.ANSWERED
 
 
+async def test_nobody_is_shown_what_is_not_in_their_language(community: Database) -> None:
+    await put(
+        community,
+        member("ann", lang="en-GB"),
+        *(
+            post(f"p{n}", author, "topic", venue="forum", lang="ja", time=ago(1 + n / 10))
+            for n, author in enumerate(("bob", "cid", "dan"))
+        ),
+    )
+    assert (await ask(community)).reason is Reason.STALE_ITEM
+    assert (await ask(community, "eve")).prompt is not None
+
+
 async def test_consent_is_asked_first_and_holds_at_once(community: Database) -> None:
     ann = AccountRow("site", "ann")
     first = await ask(community, session="s")
