@@ -15,7 +15,13 @@ import tomli_w
 
 from engagement import toml_file
 from engagement.scenario import PARTS, Caps, Policy, Scenario
-from engagement.scenarios_read import read_file, read_policy, read_scenario
+from engagement.scenarios_read import (
+    Written,
+    read_file,
+    read_policy,
+    read_scenario,
+    read_written,
+)
 from engagement.toml_file import Mistake, Mistakes
 
 #: Characters of one scenario.
@@ -29,6 +35,15 @@ class ScenarioErrors(Mistakes):
 def load_file(text: str) -> tuple[Policy, tuple[Scenario, ...]]:
     """The policy and the scenarios written in ``text``; raises ScenarioErrors."""
     return toml_file.read(text, read_file, ScenarioErrors)
+
+
+def load_written(text: str) -> Written:
+    """What is written in ``text``: a file of scenarios, the policy or both, or one of either alone.
+
+    Alone it has its keys at the top, as ``dump`` and ``dump_policy`` write it. Raises
+    ScenarioErrors.
+    """
+    return toml_file.read(text, read_written, ScenarioErrors)
 
 
 @functools.lru_cache(maxsize=1024)

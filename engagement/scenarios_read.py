@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -48,6 +49,14 @@ _MAX_PATTERN: Final = 2_000
 _SURFACE: Final = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a text holds: a policy, if any, and scenarios, each with its place in the text."""
+
+    policy: Policy | None
+    scenarios: tuple[tuple[Path, Scenario], ...]
+
+
 def read_file(document: Mapping[str, Any]) -> tuple[Policy, tuple[Scenario, ...]] | Found:
     """A policy and scenarios, as in scenarios.toml."""
     found: Found = []
@@ -69,6 +78,26 @@ def read_file(document: Mapping[str, Any]) -> tuple[Policy, tuple[Scenario, ...]
             found.append(((*place, "key"), f"is {scenario.key!r} again; expected each key once"))
         scenarios.append(scenario)
     return found or (policy, tuple(scenarios))
+
+
+def read_written(document: Mapping[str, Any]) -> Written | Found:
+    """What a text holds, in any of the three forms: a file of both, a scenario, or the policy."""
+    named = document.keys()
+    if not named & _FILE.keys():
+        if named & (_SCENARIO.keys() - _POLICY.keys()):
+            scenario = read_scenario(document)
+            return scenario if isinstance(scenario, list) else Written(None, (((), scenario),))
+        if named & _POLICY.keys():
+            policy = read_policy(document)
+            return policy if isinstance(policy, list) else Written(policy, ())
+    read = read_file(document)
+    if isinstance(read, list):
+        return read
+    whole_policy, scenarios = read
+    return Written(
+        whole_policy if "policy" in document else None,
+        tuple((("scenarios", number), scenario) for number, scenario in enumerate(scenarios)),
+    )
 
 
 def read_scenario(document: Mapping[str, Any]) -> Scenario | Found:

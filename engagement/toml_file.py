@@ -57,9 +57,14 @@ def read(
     found = meaning(_parse(text, refusal))
     if not isinstance(found, list):
         return found
+    raise refusal(located(text, found))
+
+
+def located(text: str, found: Found) -> tuple[Mistake, ...]:
+    """What is wrong in the document in ``text``, with the lines, in the order of the file."""
     lines = lines_of(text)
     mistakes = [Mistake(_place(path), _line(path, lines), message) for path, message in found]
-    raise refusal(tuple(sorted(mistakes, key=lambda mistake: mistake.line)))
+    return tuple(sorted(mistakes, key=lambda mistake: mistake.line))
 
 
 def _parse(text: str, refusal: type[Mistakes]) -> dict[str, Any]:

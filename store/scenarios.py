@@ -18,15 +18,18 @@ from engagement.scenarios import (
     dump,
     dump_policy,
     load,
-    load_file,
     load_policy,
+    load_written,
 )
-from engagement.toml_file import Mistake
+from engagement.scenarios_read import Written
+from engagement.toml_file import located
+from engagement.toml_values import Found
 from store import audit, rules
 from store.attributes import OWN, NoSuchAttribute
 from store.audit import COMMAND_LINE, Actor
 from store.audit import Kind as About
 from store.db import Database, Read, StoreError, Write
+from store.rules import ActiveRules
 from store.segment import BadCondition, Condition, condition
 
 #: What may follow each state of a version. One that has ended stays so: a new version takes up.
@@ -148,31 +151,52 @@ async def current(connection: Read, key: str) -> Version | None:
 async def save(
     database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
 ) -> Version:
-    """Keep a scenario as a draft: the next version of its key.
+    """Keep a scenario as a draft.
 
-    The same content as the newest version gives that one, unless it has ended. Raises
+    The same content as the newest version of its key gives that one, unless it has ended. Raises
     ScenarioErrors, naming every mistake.
     """
     scenario = load(toml)
 
     async def work(connection: Write) -> Version:
         active = await rules.active(database, connection)
-        mistakes = checked(scenario, active.catalog | set(active.types))
-        if mistakes:
-            raise ScenarioErrors(mistakes)
-        return await _save(connection, scenario, by=by, now=now)
+        _check(toml, Written(None, (((), scenario),)), active)
+        saved, _ = await _save(connection, scenario, by=by, now=now)
+        return saved
 
     return await database.in_write(work)
 
 
-def checked(scenario: Scenario, types: frozenset[tuple[str, str]]) -> tuple[Mistake, ...]:
+async def check(database: Database, connection: Read, toml: str) -> Written:
+    """What a text holds, in any form, of which everything is there that it asks for.
+
+    Raises ScenarioErrors, naming every mistake.
+    """
+    written = load_written(toml)
+    _check(toml, written, await rules.active(database, connection))
+    return written
+
+
+def _check(toml: str, written: Written, active: ActiveRules) -> None:
+    types = active.catalog | set(active.types)
+    found = [
+        ((*place, *path), message)
+        for place, scenario in written.scenarios
+        for path, message in _missing(scenario, types)
+    ]
+    if found:
+        raise ScenarioErrors(located(toml, found))
+
+
+def _missing(scenario: Scenario, types: frozenset[tuple[str, str]]) -> Found:
     """What a scenario asks for that is not there: action types, and conditions of its audience."""
-    mistakes = [
-        Mistake(
-            f"goal[{place}]",
-            1,
-            f"is {verb!r} in {venue!r}, which neither the rules in force nor any record knows; "
-            "expected an action type that members can do",
+    found: Found = [
+        (
+            ("goal", place),
+            (
+                f"is {verb!r} in {venue!r}, which neither the rules in force nor any record knows; "
+                "expected an action type that members can do"
+            ),
         )
         for place, (venue, verb) in enumerate(scenario.goal)
         if (venue, verb) not in types
@@ -181,17 +205,21 @@ def checked(scenario: Scenario, types: frozenset[tuple[str, str]]) -> tuple[Mist
         try:
             _condition(text)
         except (BadCondition, NoSuchAttribute) as error:
-            mistakes.append(Mistake(f"audience[{place}]", 1, str(error)))
-    return tuple(mistakes)
+            found.append((("audience", place), str(error)))
+    return found
 
 
-async def _save(connection: Write, scenario: Scenario, *, by: Actor, now: datetime) -> Version:
+async def _save(
+    connection: Write, scenario: Scenario, *, by: Actor, now: datetime
+) -> tuple[Version, bool]:
+    """The version of a scenario, and whether it is a new one."""
     # Two who save at the same time must not give one number twice.
     await connection.execute(_ALONE)
     newest = await connection.fetchrow(_NEWEST, scenario.key)
     print_ = checksum(scenario)
+    # What has ended never runs again, so that a scenario is taken up by a version of its own.
     if newest is not None and newest["checksum"] == print_ and newest["state"] != "ended":
-        return Version(**newest)
+        return Version(**newest), False
     number = 1 if newest is None else newest["number"] + 1
     row = await connection.fetchrow(
         _SAVE, scenario.key, number, dump(scenario), print_, by.name, now
@@ -200,7 +228,7 @@ async def _save(connection: Write, scenario: Scenario, *, by: Actor, now: dateti
     saved = Version(**row)
     about = (by, "saveScenario", About.SCENARIO, [saved.id])
     await audit.write(connection, *about, after=_told(saved), now=now)
-    return saved
+    return saved, True
 
 
 async def set_state(
@@ -212,27 +240,33 @@ async def set_state(
     """
 
     async def work(connection: Write) -> Version:
-        await connection.execute(_ALONE)
-        found = await version(connection, number)
-        if found is None:
-            raise UnknownScenario(f"there is no scenario with the number {number}")
-        if found.state == state:
-            return found
-        if state not in NEXT[found.state]:
-            then = " or ".join(sorted(NEXT[found.state])) or "nothing: save a new version"
-            raise NotAllowed(
-                f"version {found.number} of {found.key} is {found.state}; after that comes {then}"
-            )
-        if found.state == "draft" and state == "running":
-            await connection.execute(_END_OTHERS, found.key, now)
-        row = await connection.fetchrow(_SET_STATE, number, state, now)
-        assert row is not None
-        after = Version(**row)
-        about = (by, "setScenarioState", About.SCENARIO, [number])
-        await audit.write(connection, *about, before=_told(found), after=_told(after), now=now)
-        return after
+        return await _set_state(connection, number, state, by=by, now=now)
 
     return await database.in_write(work)
+
+
+async def _set_state(
+    connection: Write, number: int, state: str, *, by: Actor, now: datetime
+) -> Version:
+    await connection.execute(_ALONE)
+    found = await version(connection, number)
+    if found is None:
+        raise UnknownScenario(f"there is no scenario with the number {number}")
+    if found.state == state:
+        return found
+    if state not in NEXT[found.state]:
+        then = " or ".join(sorted(NEXT[found.state])) or "nothing: save a new version"
+        raise NotAllowed(
+            f"version {found.number} of {found.key} is {found.state}; after that comes {then}"
+        )
+    if found.state == "draft" and state == "running":
+        await connection.execute(_END_OTHERS, found.key, now)
+    row = await connection.fetchrow(_SET_STATE, number, state, now)
+    assert row is not None
+    after = Version(**row)
+    about = (by, "setScenarioState", About.SCENARIO, [number])
+    await audit.write(connection, *about, before=_told(found), after=_told(after), now=now)
+    return after
 
 
 async def policy(connection: Read) -> tuple[int, Policy]:
@@ -252,47 +286,67 @@ async def save_policy(
     database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
 ) -> int:
     """Put a policy in force; returns its number. Raises ScenarioErrors."""
-    wanted = load_policy(toml)
+    load_policy(toml)
 
     async def work(connection: Write) -> int:
-        await connection.execute(_ALONE)
-        row = await connection.fetchrow(_POLICY)
-        assert row is not None
-        if load_policy(row["toml"]) == wanted:
-            number: int = row["id"]
-            return number
-        number = await connection.fetchval(_SAVE_POLICY, toml, by.name, now)
-        about = (by, "savePromptPolicy", About.POLICY, [number])
-        before, after = {"toml": row["toml"]}, {"toml": toml}
-        await audit.write(connection, *about, before=before, after=after, now=now)
+        number, _ = await _save_policy(connection, toml, by=by, now=now)
         return number
 
     return await database.in_write(work)
 
 
-async def save_all(
-    database: Database, toml: str, *, by: Actor = COMMAND_LINE, now: datetime
-) -> tuple[list[Version], int]:
-    """Keep every scenario of a file as a draft, and put its policy in force.
+async def _save_policy(
+    connection: Write, toml: str, *, by: Actor, now: datetime
+) -> tuple[int, bool]:
+    """The number of a policy, and whether it is a new one."""
+    await connection.execute(_ALONE)
+    row = await connection.fetchrow(_POLICY)
+    assert row is not None
+    if load_policy(row["toml"]) == load_policy(toml):
+        return row["id"], False
+    number: int = await connection.fetchval(_SAVE_POLICY, toml, by.name, now)
+    about = (by, "savePromptPolicy", About.POLICY, [number])
+    before, after = {"toml": row["toml"]}, {"toml": toml}
+    await audit.write(connection, *about, before=before, after=after, now=now)
+    return number, True
 
-    Returns the versions and the number of the policy. Raises ScenarioErrors; then nothing is kept.
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a text: versions and the number of the policy, each with whether it is new.
+
+    ``policy`` is None where the text has none.
     """
-    wanted, scenarios = load_file(toml)
-    async with database.read() as connection:
-        active = await rules.active(database, connection)
-    mistakes = [
-        Mistake(f"scenarios[{place}].{one.place}", one.line, one.message)
-        for place, scenario in enumerate(scenarios)
-        for one in checked(scenario, active.catalog | set(active.types))
-    ]
-    if mistakes:
-        raise ScenarioErrors(tuple(mistakes))
 
-    async def work(connection: Write) -> list[Version]:
-        return [await _save(connection, scenario, by=by, now=now) for scenario in scenarios]
+    versions: tuple[tuple[Version, bool], ...]
+    policy: tuple[int, bool] | None
 
-    saved = await database.in_write(work)
-    return saved, await save_policy(database, dump_policy(wanted), by=by, now=now)
+
+async def save_all(
+    database: Database, toml: str, *, run: bool = False, by: Actor = COMMAND_LINE, now: datetime
+) -> Saved:
+    """Keep every scenario of a text as a draft, and put its policy in force, if it has one.
+
+    With ``run`` those that are drafts then begin to run. Raises ScenarioErrors; then nothing is
+    kept.
+    """
+
+    async def work(connection: Write) -> Saved:
+        written = load_written(toml)
+        _check(toml, written, await rules.active(database, connection))
+        versions = []
+        for _, scenario in written.scenarios:
+            saved, new = await _save(connection, scenario, by=by, now=now)
+            if run and saved.state == "draft":
+                saved = await _set_state(connection, saved.id, "running", by=by, now=now)
+            versions.append((saved, new))
+        policy = None
+        if written.policy is not None:
+            text = dump_policy(written.policy)
+            policy = await _save_policy(connection, text, by=by, now=now)
+        return Saved(tuple(versions), policy)
+
+    return await database.in_write(work)
 
 
 def audience_of(scenario: Scenario) -> tuple[Condition, ...]:

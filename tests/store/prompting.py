@@ -45,6 +45,19 @@ def scenario(key: str = "hello", kind: Kind = Kind.FIRST_POST, **more: Any) -> S
     return Scenario(**usual | more)
 
 
+def file_of(*own: Scenario, policy: Policy | None = None) -> str:
+    """A file of scenarios, with a policy or without."""
+    parts = []
+    if policy is not None:
+        parts += ["[policy]", dump_policy(policy).replace("[", "[policy.")]
+    for one in own:
+        table = dump(one).replace("[[messages]]", "[[scenarios.messages]]")
+        for name in ("caps", "messages.en", "messages.ja"):
+            table = table.replace(f"\n[{name}]", f"\n[scenarios.{name}]")
+        parts += ["[[scenarios]]", table]
+    return "\n".join(parts)
+
+
 async def run(
     database: Database,
     *wanted: Scenario,
