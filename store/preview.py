@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -53,11 +53,18 @@ async def preview(
     active: ActiveRules,
     force: InForce,
     asked: Asked,
+    *,
+    progress: Callable[[int, int], object] | None = None,
 ) -> list[Previewed]:
-    """What members would be shown, in their order; whoever was not there yet is left out."""
+    """What members would be shown, in their order; whoever was not there yet is left out.
+
+    ``progress`` is told how many of how many members are done.
+    """
     found: list[Previewed] = []
     for low in range(0, len(chosen), _CHUNK):
         part = chosen[low : low + _CHUNK]
+        if progress is not None:
+            progress(low, len(chosen))
         found += await _part(database, connection, part, active, force, asked)
     return found
 
@@ -121,17 +128,27 @@ async def _shown(connection: Read, decider: Decider, choice: Choice, asked: Aske
 
 
 async def sample(
-    connection: Read, active: ActiveRules, *, day: int, today: int, each: int
+    connection: Read,
+    active: ActiveRules,
+    *,
+    day: int,
+    today: int,
+    each: int,
+    statuses: Sequence[Status] = STATUSES,
 ) -> list[int]:
-    """Up to ``each`` members of each status on a day: drawn by a hash, the same every time."""
+    """Up to ``each`` members of each status on a day: drawn by a hash, the same every time.
+
+    Who has closed their account is left out.
+    """
     if day == today:
         people = await population.live(connection, active, today=today)
     else:
         people = await population.at(connection, active, day=day)
+    closed = {row["id"] for row in await connection.fetch(_CLOSED)}
     chosen: list[int] = []
-    for code in range(len(STATUSES)):
-        own = people.ids[people.status == code].tolist()
-        chosen += sorted(own, key=_lot)[:each]
+    for status in statuses:
+        own = people.ids[people.status == STATUSES.index(status)].tolist()
+        chosen += sorted((one for one in own if one not in closed), key=_lot)[:each]
     return chosen
 
 
@@ -143,6 +160,8 @@ def alone(force: InForce, only: Running) -> InForce:
 def _lot(number: int) -> bytes:
     return sha256(str(number).encode()).digest()
 
+
+_CLOSED = "select id from member where state <> 'active'"
 
 _OFFERS = """
     select o.member_id, jsonb_agg(jsonb_build_array(o.at, s.key, o.kind, o.surface, o.session,

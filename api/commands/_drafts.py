@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from api.commands._shared import whole
-from api.console import CommandError, say
+from api.console import CommandError, print_json, say
 from engagement.rules import RuleErrors, load
-from engagement.toml_file import MAX_CHARACTERS
+from engagement.toml_file import MAX_CHARACTERS, Mistakes
 from engagement.words import RuleSet
 from store import rules
 from store.db import Read
@@ -58,17 +58,28 @@ async def version_of(connection: Read, number: int) -> RuleSetVersion:
     return found
 
 
-def say_mistakes(path: Path, error: RuleErrors) -> None:
-    """Say every mistake in a rule file."""
+def say_mistakes(path: Path, error: Mistakes) -> None:
+    """Say every mistake in a file."""
     for mistake in error.mistakes:
         say(f"{path}: {mistake}")
     say(f"ikusei: {len(error.mistakes)} mistake{'s' * (len(error.mistakes) > 1)} in {path}")
 
 
+def refuse(path: Path, error: Mistakes, *, json: bool) -> NoReturn:
+    """End the command because a file has mistakes, which are said."""
+    if json:
+        mistakes = [
+            {"place": one.place, "line": one.line, "message": one.message} for one in error.mistakes
+        ]
+        print_json({"valid": False, "mistakes": mistakes})
+    say_mistakes(path, error)
+    raise typer.Exit(1) from None
+
+
 def read_file(path: Path) -> str:
-    """The text of a rule file; raises CommandError."""
+    """The text of a file of rules or scenarios; raises CommandError."""
     try:
-        # No rule file is larger, however many bytes a character takes.
+        # No such file is larger, however many bytes a character takes.
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_CHARACTERS + 1)
     except OSError as error:

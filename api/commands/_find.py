@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from api.console import CommandError
 from engagement.words import Role
 from store import members, names
 from store.db import Read
@@ -52,6 +54,16 @@ async def find(connection: Read, who: str, source: str | None) -> list[Found]:
     return [one for one in found if source is None or _is_of(one, source)]
 
 
+async def the_one(connection: Read, who: str, source: str | None) -> Found:
+    """The one member who is meant; raises CommandError where there is nobody, or several."""
+    found = await find(connection, who, source)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CommandError(_several(who, found))
+    raise CommandError(_nobody(who, source, await near(connection, who, source)))
+
+
 async def near(connection: Read, who: str, source: str | None) -> list[Found]:
     """Members whose name holds ``who``, or is nearly the same."""
     rows = await _search(connection, who, MOST * 3)
@@ -83,3 +95,17 @@ async def _with_accounts(connection: Read, rows: list[MemberRow]) -> list[Found]
 
 def _is_of(one: Found, source: str) -> bool:
     return any(account.source == source for account in one.accounts)
+
+
+def _nobody(who: str, source: str | None, near: Sequence[Found]) -> str:
+    where = f" in {source}" if source else ""
+    if not near:
+        return f"nobody{where} has the name or id {who!r}"
+    listed = "".join(f"\n  {one}" for one in near)
+    return f"nobody{where} has the name or id {who!r}; near it are:{listed}"
+
+
+def _several(who: str, found: Sequence[Found]) -> str:
+    listed = "".join(f"\n  {one}" for one in found[:MOST])
+    more = "\n  …" if len(found) > MOST else ""
+    return f"{who!r} may be any of these; give the id, and with --source whose it is:{listed}{more}"

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from itertools import accumulate
@@ -21,7 +21,7 @@ import typer
 
 from api.console import CommandError
 from engagement.explain_texts import STATUS_JA
-from store.reports.report import Column, Document, Kind, Report
+from store.reports.report import Column, Document, Kind, Report, Row
 
 
 class Format(StrEnum):
@@ -163,7 +163,7 @@ def _table(report: Report, document: Document) -> Iterator[str]:
     yield f"{report.title}: {_when(document)}"
     yield ""
     columns = [column for column in report.columns if column.head is not None]
-    cells = [[_cell(row[column.name], column) for column in columns] for row in report.rows]
+    cells = _cells(columns, report.rows)
     totals = [column.name in report.totals for column in columns]
     if any(totals) and report.rows:
         last = [
@@ -171,12 +171,7 @@ def _table(report: Report, document: Document) -> Iterator[str]:
             for column, summed in zip(columns, totals, strict=True)
         ]
         cells.append(["all", *last[1:]] if not totals[0] else last)
-    widths = [
-        max(_width(one) for one in (column.head or "", *(row[i] for row in cells)))
-        for i, column in enumerate(columns)
-    ]
-    yield _line([column.head or "" for column in columns], columns, widths)
-    yield from (_line(row, columns, widths) for row in cells)
+    yield from _aligned(columns, cells)
     rest = {
         name: value
         for name, value in report.totals.items()
@@ -187,6 +182,24 @@ def _table(report: Report, document: Document) -> Iterator[str]:
         yield from (f"{_said(value):>10}  {name.replace('_', ' ')}" for name, value in rest.items())
     for note in report.notes:
         yield f"\n{note}"
+
+
+def rows_of(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[str]:
+    """A table for a terminal: a line of heads and one for each row."""
+    return _aligned(columns, _cells(columns, rows))
+
+
+def _cells(columns: Sequence[Column], rows: Iterable[Row]) -> list[list[str]]:
+    return [[_cell(row[column.name], column) for column in columns] for row in rows]
+
+
+def _aligned(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [
+        max(_width(one) for one in (column.head or "", *(row[i] for row in cells)))
+        for i, column in enumerate(columns)
+    ]
+    yield _line([column.head or "" for column in columns], columns, widths)
+    yield from (_line(row, columns, widths) for row in cells)
 
 
 def _when(document: Document) -> str:
@@ -218,7 +231,7 @@ def _said(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _line(cells: list[str], columns: list[Column], widths: list[int]) -> str:
+def _line(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     padded = [
         cell + gap if column.kind in _TEXTS else gap + cell
         for cell, column, width in zip(cells, columns, widths, strict=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from api.commands import _find
-from api.commands._find import MOST, Found
 from api.commands._member_lines import Language, lines
 from api.commands._member_view import tell
 from api.commands._shared import AsOf, Json, archive_note, moment_of
-from api.console import CommandError, print_json, run, say
+from api.console import print_json, run, say
 from api.database import open_database
 from api.settings import Settings
 
@@ -40,30 +38,12 @@ async def _member(who: str, source: str | None, as_of: str | None, lang: Languag
     settings = Settings.load()
     now = settings.make_clock().now()
     async with open_database(settings) as database, database.read() as connection:
-        found = await _find.find(connection, who, source)
-        if not found:
-            raise CommandError(_nobody(who, source, await _find.near(connection, who, source)))
-        if len(found) > 1:
-            raise CommandError(_several(who, found))
+        found = await _find.the_one(connection, who, source)
         moment, day = await moment_of(database, connection, now, as_of)
-        told = await tell(database, connection, found[0], moment, day)
+        told = await tell(database, connection, found, moment, day)
     if note := archive_note(moment, as_of):
         say(note)
     if lang is None:
         print_json(told)
     else:
         print("\n".join(lines(told, lang)))
-
-
-def _nobody(who: str, source: str | None, near: Sequence[Found]) -> str:
-    where = f" in {source}" if source else ""
-    if not near:
-        return f"nobody{where} has the name or id {who!r}"
-    listed = "".join(f"\n  {one}" for one in near)
-    return f"nobody{where} has the name or id {who!r}; near it are:{listed}"
-
-
-def _several(who: str, found: Sequence[Found]) -> str:
-    listed = "".join(f"\n  {one}" for one in found[:MOST])
-    more = "\n  …" if len(found) > MOST else ""
-    return f"{who!r} may be any of these; give the id, and with --source whose it is:{listed}{more}"

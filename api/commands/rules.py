@@ -11,7 +11,7 @@ import numpy as np
 import typer
 
 from api.commands import _side_by_side
-from api.commands._drafts import Which, given, read_file, rules_of, say_mistakes, version_of
+from api.commands._drafts import Which, given, read_file, refuse, rules_of, version_of
 from api.commands._shared import AsOf, Json, refreshed
 from api.console import CommandError, print_json, run, say
 from api.database import open_database
@@ -82,14 +82,7 @@ async def _check(file: Path, json: bool) -> None:
     try:
         found = load(text)
     except RuleErrors as error:
-        if json:
-            mistakes = [
-                {"place": one.place, "line": one.line, "message": one.message}
-                for one in error.mistakes
-            ]
-            print_json({"valid": False, "mistakes": mistakes})
-        say_mistakes(file, error)
-        raise typer.Exit(1) from None
+        refuse(file, error, json=json)
     if json:
         told = {"name": found.name, "action_types": len(found.catalog), "checksum": checksum(found)}
         print_json({"valid": True, "mistakes": [], **told})

@@ -120,6 +120,7 @@ def test_every_command_says_that_the_database_must_be_migrated(
         "import": ("ndjson", str(tmp_path / "records.ndjson")),
         "keys": ("list",),
         "member": ("m1",),
+        "prompts": ("show",),
         "query": (str(tmp_path / "ask.graphql"),),
         "refresh": (),
         "report": ("tiers",),

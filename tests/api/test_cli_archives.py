@@ -458,6 +458,71 @@ async def test_threads_of_the_forum_without_a_response_are_those_in_which_one_al
     assert totals["within_1h"] == pytest.approx(soon / timed, abs=1e-3)
 
 
+#: What opens with each thread, who wrote in it until a moment, and when it was solved.
+_THREADS = """
+    select p.external_id, p.written_at, p.author_id, p.state = 'visible' and
+        (o.state = 'visible') is not false, coalesce(p.root_id, p.id), p.root_id is null
+    from post p left join post o on o.id = p.root_id
+"""
+_WROTE = """
+    select author_id, coalesce(root_id, id), written_at from post
+    where state = 'visible' and written_at is not null
+"""
+_SOLVED = """
+    select coalesce(p.root_id, p.id), min(a.occurred_at) from action a
+    join action_type t on t.id = a.type_id join post p on p.id = a.post_id
+    where t.verb in ('best_answer', 'self_accept', 'confirm_solved') and a.state = 0 group by 1
+"""
+
+
+@pytest.mark.parametrize("day", ["2015-03-01", "2017-06-01", "2021-06-01", None])
+@pytest.mark.xdist_group("urho")
+async def test_nobody_of_the_forum_would_be_shown_what_is_later_own_answered_or_closed(
+    urho: Imported, day: str | None
+) -> None:
+    as_of = () if day is None else ("--as-of", day)
+    found = urho.told("prompts", "preview", *as_of)
+    tiers = {row["status"]: row["count"] for row in urho.told("report", "tiers", *as_of)["rows"]}
+    assert Counter(row["status"] for row in found["members"]) == {
+        status: min(count, 20) for status, count in tiers.items() if count
+    }
+    assert found["archive"] is (day is None) or found["as_of"] == day
+    end = datetime.fromisoformat(f"{found['as_of']}T23:59:59.999999+00:00")
+    threads = {row[0]: row[1:] for row in await _rows(urho, _THREADS)}
+    writers: dict[int, set[int]] = {}
+    for author, thread, at in await _rows(urho, _WROTE):
+        if at <= end:
+            writers.setdefault(thread, set()).add(author)
+    solved = dict(await _rows(urho, _SOLVED))
+    accounts = "select external_id, member_id from account"
+    numbers = dict(await _rows(urho, accounts))
+    waiting = urho.told(
+        *("prompts", "preview", "--scenario", "unanswered_for_connectors", "--each", "100"), *as_of
+    )
+    kinds = Counter[str]()
+    for row in found["members"] + waiting["members"]:
+        if row["prompt"] is None or row["prompt"]["item"] is None:
+            continue
+        (account,) = row["member"]["accounts"]
+        member = numbers[account["id"]]
+        written_at, author, visible, thread, opens = threads[row["prompt"]["item"]["id"]]
+        kinds[row["kind"]] += 1
+        assert visible and written_at <= end
+        assert author != member
+        assert member not in writers[thread]
+        if row["kind"] == "unanswered_thread":
+            assert opens and writers[thread] == {author}
+            assert thread not in solved or solved[thread] > end
+        elif row["kind"] == "newcomer_first_post":
+            assert len(writers[thread] - {author}) < 3
+            assert min(at for at, by, *_ in threads.values() if by == author) == written_at
+        else:
+            assert row["kind"] == "welcome_back"
+            assert len(writers[thread] - {author}) >= 3
+    assert kinds["welcome_back"] >= 20
+    assert kinds["unanswered_thread"] > 20 or day is None
+
+
 @pytest.mark.xdist_group("urho")
 def test_a_second_import_of_the_forum_adds_nothing(urho: Imported) -> None:
     _nothing_new(urho)
