@@ -27,7 +27,7 @@ from engagement.lift import (
     lift,
 )
 from engagement.survival import Estimate
-from engagement.trial import came, first_decisions
+from engagement.trial import acts, first_decisions
 
 _LAST: Final = PERIOD - 1
 _HELD: Final = (0.05, 0.1, 0.2, 0.5)
@@ -107,7 +107,9 @@ def _look(world: World, plan: Plan, kind: str, seen: Counter[str]) -> None:
 
 def _came(world: World, rows: Ints) -> Bools:
     """After which of some decisions it was done in the window."""
-    return came(world.member[rows], world.at[rows], world.actor, world.when, WINDOW * DAY)
+    member, at = world.member[rows], world.at[rows]
+    found: Bools = acts(world.actor, world.when).between(member, at, at + WINDOW * DAY) > 0
+    return found
 
 
 def _looks(at: Ints, reached: Bools, held: Bools) -> bool:

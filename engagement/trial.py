@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engagement.history import RANKS, Periods, next_of
 from engagement.points import Bools, Ints
@@ -53,39 +54,26 @@ def under_plans(member: Ints, at: Ints, plan: Ints, held: Ints) -> dict[int, Fir
     return found
 
 
-def came(member: Ints, at: Ints, actor: Ints, when: Ints, within: int) -> Bools:
-    """For which (member, at) the member acted after it, and at most ``within`` later.
+@dataclass(frozen=True, slots=True, eq=False)
+class Acts:
+    """What members did, in order of member and time; made by ``acts``.
 
-    ``actor`` and ``when`` are the actions, in any order.
+    ``keys`` are complex, a member with a time: these are ordered by the one, then by the other, and
+    hold both exactly (members have 32 bits, microseconds since 1970 need 51 of 53).
     """
-    after = following(member, at, actor, when)
-    return (after >= 0) & (np.append(when, 0)[after] - at <= within)
+
+    keys: NDArray[np.complex128]
+
+    def between(self, member: Ints, after: Ints, until: Ints) -> Ints:
+        """How often each member acted after one time of theirs, and no later than another."""
+        ends = [np.searchsorted(self.keys, member + 1j * end, "right") for end in (after, until)]
+        return ends[1] - ends[0]
 
 
-def following(member: Ints, at: Ints, actor: Ints, when: Ints) -> Ints:
-    """For each (member, at) the row of the member's first action after it; −1 where none is."""
-    moments, place = np.unique(np.concatenate([at, when]), return_inverse=True)
-    order = np.lexsort((when, actor))
-    # Members and places of moments in one number, which keeps the order of both.
-    keys = actor[order] * len(moments) + place[len(at) :][order]
-    after = np.searchsorted(keys, member * len(moments) + place[: len(at)], "right")
-    row = np.append(order, -1)[after]
-    return np.where((row >= 0) & (np.append(actor, -1)[row] == member), row, -1)
-
-
-def counted(member: Ints, day: Ints, actor: Ints, on: Ints, within: int) -> Ints:
-    """For each (member, day) on how many of the ``within`` days after it the member acted.
-
-    ``actor`` and ``on`` are days on which somebody acted, in any order, each once.
-    """
-    order = np.lexsort((on, actor))
-    first, span = int(min(day.min(initial=0), on.min(initial=0))), 1 << 32
-    keys = actor[order] * span + (on[order] - first)
-    start = member * span + (day - first)
-    found: Ints = np.searchsorted(keys, start + within, "right") - np.searchsorted(
-        keys, start, "right"
-    )
-    return found
+def acts(actor: Ints, when: Ints) -> Acts:
+    """Columns of who acted when, in any order."""
+    # Of a kind that takes little time where they are in order already.
+    return Acts(np.sort(actor + 1j * when, kind="stable"))
 
 
 def rose(own: Periods, member: Ints, day: Ints, least: int, within: int) -> Bools:

@@ -28,7 +28,7 @@ from engagement.lift import (
 from engagement.points import Bools, Ints
 from engagement.scenario import KINDS, Scenario
 from engagement.survival import Estimate
-from engagement.trial import Firsts, came, counted, rose, stayed, under_plans
+from engagement.trial import Acts, Firsts, acts, rose, stayed, under_plans
 from engagement.words import STATUSES, Status
 from store import consent, facts, trials
 from store.db import Database, Read
@@ -92,7 +92,7 @@ class _Known:
     holdouts: Mapping[int, float]
     decisions: Decisions
     deeds: Deeds
-    here: tuple[Ints, Ints]
+    here: Acts
     refusals: Refusals
     active: Ints
     doers: tuple[Ints, Ints]
@@ -135,7 +135,7 @@ async def tried(
         holdouts=await trials.holdouts(connection),
         decisions=made,
         deeds=await trials.deeds(connection, members, wanted, first=first, until=until),
-        here=await trials.days_here(connection, members, first=first, until=until),
+        here=acts(*await trials.days_here(connection, members, first=first, until=until)),
         refusals=await trials.refusals(database, connection, until=until),
         active=await trials.active(connection, first=until - ACTIVE_DAYS + 1, until=until),
         doers=await trials.doers(connection, wanted, first=until - _WEEK + 1, until=until),
@@ -204,7 +204,7 @@ def _tried(
     held = made.arm[row] == held_by
     reached = _reached(known, row)
     outcomes = [one for one in Outcome if one in reached]
-    here = counted(made.member[row], made.day[row], *known.here, _WEEK)
+    here = known.here.between(made.member[row], made.day[row], made.day[row] + _WEEK)
     refused = _refused(known, row)
     message = np.zeros_like(row) if plan.key is None else made.variant[row]
 
@@ -275,10 +275,15 @@ def _reached(known: _Known, row: Ints) -> dict[Outcome, Bools]:
 
 
 def _did(known: _Known, row: Ints, types: Sequence[int], days: int) -> Bools:
-    made, deeds = known.decisions, known.deeds
-    those = np.isin(deeds.type, types)
-    actor, at = deeds.actor[those], deeds.at[those]
-    return came(made.member[row], made.at[row], actor, at, days * DAY_LONG)
+    those = np.isin(known.deeds.type, types)
+    return _followed(known, row, acts(known.deeds.actor[those], known.deeds.at[those]), days)
+
+
+def _followed(known: _Known, row: Ints, done: Acts, days: int) -> Bools:
+    """Whether the members of some decisions did any of what was done in so many days after them."""
+    member, at = known.decisions.member[row], known.decisions.at[row]
+    found: Bools = done.between(member, at, at + days * DAY_LONG) > 0
+    return found
 
 
 def _stood(known: _Known, row: Ints, scenario: Scenario) -> Bools:
@@ -308,13 +313,8 @@ def _refused(known: _Known, row: Ints) -> Bools:
         kind = KINDS.index(known.scenario(id_).kind)
         those = made.scenario[row] == id_
         said = np.isin(refusals.kind, [consent.ALL, kind])
-        found[those] = came(
-            made.member[row[those]],
-            made.at[row[those]],
-            refusals.member[said],
-            refusals.at[said],
-            _WEEK * DAY_LONG,
-        )
+        done = acts(refusals.member[said], refusals.at[said])
+        found[those] = _followed(known, row[those], done, _WEEK)
     return found
 
 

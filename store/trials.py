@@ -87,7 +87,10 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deeds:
-    """Columns of what members did; ``target`` is 0 where it was done to nobody."""
+    """Columns of what members did, in order of these and of time.
+
+    ``target`` is 0 where it was done to nobody.
+    """
 
     actor: Ints
     at: Ints
@@ -149,7 +152,10 @@ async def deeds(
     What is only known to have been done by then is left out, as it may have been before.
     """
     (row,) = await connection.fetch(_DEEDS, list(members), list(types), first, until)
-    return Deeds(*await facts.columns(row))
+    table = await facts.columns(row)
+    return await facts.aside(
+        table.shape[1], lambda: Deeds(*table[:, np.lexsort((table[1], table[0]))])
+    )
 
 
 async def days_here(

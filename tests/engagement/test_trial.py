@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from engagement.history import RANKS
 from engagement.points import Ints
 from engagement.trial import (
-    came,
-    counted,
+    acts,
     first_decisions,
-    following,
     rose,
     stayed,
     under_plans,
@@ -47,36 +45,20 @@ def test_a_member_is_where_their_first_decision_put_them(decided):
 
 
 @given(_acts, _acts, st.integers(0, 12))
-def test_whoever_acted_after_it_and_in_time_came(decided, acted, within):
+def test_whatever_was_done_after_it_and_in_time_counts(decided, acted, within):
     (member_, at_), (actor_, when_) = _columns(decided, 2), _columns(acted, 2)
-    later = [
-        [when for actor, when in acted if actor == member and when > at] for member, at in decided
+    assert acts(actor_, when_).between(member_, at_, at_ + within).tolist() == [
+        sum(actor == member and at < when <= at + within for actor, when in acted)
+        for member, at in decided
     ]
-    assert came(member_, at_, actor_, when_, within).tolist() == [
-        any(when <= at + within for when in those)
-        for (_, at), those in zip(decided, later, strict=True)
-    ]
-    rows = following(member_, at_, actor_, when_).tolist()
-    for (member, _), those, row in zip(decided, later, rows, strict=True):
-        assert (row >= 0) == bool(those)
-        if row >= 0:
-            assert acted[row] == (member, min(those))
 
 
-def test_what_is_done_at_the_moment_itself_was_not_brought_about():
-    decided, moment = np.array([7]), np.array([1_000])
-    for when, expected in ((1_000, False), (1_001, True), (1_007, True), (1_008, False)):
-        assert came(decided, moment, decided, np.array([when]), 7).tolist() == [expected]
-
-
-@given(_acts, st.sets(st.tuples(_few, st.integers(-3, 30))), st.integers(0, 12))
-def test_days_are_counted_after_the_day_of_the_decision(decided, here, within):
-    (member_, day_), (who_, on_) = _columns(decided, 2), _columns(here, 2)
-    found = counted(member_, day_, who_, on_, within)
-    assert found.tolist() == [
-        sum(who == member and day < on <= day + within for who, on in here)
-        for member, day in decided
-    ]
+def test_microseconds_of_many_members_are_told_apart():
+    """The largest numbers there can be: a day in the year 2200, and the last id."""
+    last, moment = np.array([2**31 - 1]), np.array([7_258_118_400_000_000])
+    for later, expected in ((0, 0), (1, 1), (7, 1), (8, 0)):
+        found = acts(last, moment + later).between(last, moment, moment + 7)
+        assert found.tolist() == [expected]
 
 
 @given(
