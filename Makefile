@@ -43,6 +43,7 @@ tools: $(NODE) .venv/clients/.ready  ## what tests need beside: packages of Node
 
 $(NODE): tests/node/package-lock.json tests/node/package.json | setup
 	@$(BIN)/python -m tests.node_scripts
+	@$(BIN)/python -m tests.web.browser
 
 # 430 MB that nothing else needs.
 .venv/.spark: requirements/spark.txt | setup

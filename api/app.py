@@ -30,13 +30,16 @@ from api.metrics import Metrics
 from api.service import Service, Unheard, refuse
 from api.settings import Settings, SettingsError
 from api.traces import TraceRequests, Tracing, tracing_of
+from api.widget import widget
 from store.db import Database
 from store.feed import Feed
 
 #: The part of a request's time for which it may wait for work in the background: what is left is
 #: for saying that it is under way.
 _PATIENCE: Final = 0.8
-_PATHS: Final = frozenset({"/graphql", "/schema.graphql", "/health", "/ready", "/metrics"})
+_PATHS: Final = frozenset(
+    {"/graphql", "/schema.graphql", "/widget.js", "/health", "/ready", "/metrics"}
+)
 
 
 def create_app(
@@ -117,6 +120,7 @@ def _routes(service: Service) -> list[BaseRoute]:
     return [
         Route("/graphql", _Door(service.graphql)),
         WebSocketRoute("/graphql", _Door(service.socket)),
+        Route("/widget.js", widget),
         *(
             Route(path, _Door(answer), methods=["GET"])
             for path, answer in (

@@ -29,7 +29,7 @@ log: Final = structlog.stdlib.get_logger("ikusei")
 _REQUEST_ID: Final = re.compile(rb"[0-9A-Fa-f-]{16,64}")
 _TRACE: Final = "ikusei.trace"
 _LONGEST_NAME: Final = 64
-#: Of every answer, whoever writes it: it is data, of this moment, for whoever asked.
+#: Of every answer that does not say otherwise: it is data, of this moment, for whoever asked.
 PLAIN: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
@@ -91,9 +91,11 @@ class RequestLog:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
+                headers = list(message.get("headers", ()))
+                own = {name for name, _ in headers}
                 message["headers"] = [
-                    *message.get("headers", ()),
-                    *PLAIN,
+                    *headers,
+                    *(one for one in PLAIN if one[0] not in own),
                     (b"x-request-id", trace.request_id.encode()),
                 ]
             await send(message)

@@ -33,13 +33,14 @@ def run(
     *,
     cwd: Path | None = None,
     seconds: float = PATIENCE,
+    **more: str,
 ) -> Any:
     """What a script prints, as JSON; ``given`` is sent to it as JSON on standard input.
 
-    ``script`` is a file in tests/node or anywhere. A script that fails, or that takes longer than
-    ``seconds``, fails the test with what it said.
+    ``script`` is a file in tests/node or anywhere, ``more`` stands in its environment. A script
+    that fails, or that takes longer than ``seconds``, fails the test with what it said.
     """
-    done = node(str(PLACE / script), given=json.dumps(given), cwd=cwd, seconds=seconds)
+    done = node(str(PLACE / script), given=json.dumps(given), cwd=cwd, seconds=seconds, **more)
     assert done.returncode == 0, done.stderr or done.stdout
     return json.loads(done.stdout)
 
@@ -49,6 +50,7 @@ def node(
     given: str = "",
     cwd: Path | None = None,
     seconds: float = PATIENCE,
+    **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """Node run to its end on these arguments, on the packages of tests/node."""
     assert PACKAGES.is_dir(), "the packages of tests/node are not installed: run `make tools` first"
@@ -59,7 +61,7 @@ def node(
         text=True,
         input=given,
         cwd=cwd or PLACE,
-        env=environment(),
+        env={**environment(), **more},
         timeout=seconds,
     )
 

@@ -299,6 +299,7 @@ async def test_every_command_works(image: Image, data_dir: Path):
                 sdl = await client.get("/schema.graphql")
                 there = image.place / "installed" / "schema" / "schema.graphql"
                 assert sdl.text == there.read_text(encoding="utf-8")
+                assert (await client.get("/widget.js")).text.startswith("// @ts-check")
             assert await asyncio.to_thread(_is_healthy, image, port) == 0
         assert await asyncio.to_thread(_is_healthy, image, port) != 0
     # Nothing was written but what belongs there.

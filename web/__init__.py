@@ -1,0 +1,1 @@
+"""What runs in pages: the prompt widget."""
