@@ -34,6 +34,7 @@ from store import keys
 from store.candidates.keeping import keep
 from store.db import Database
 from store.record import record
+from store.refresh import refresh
 
 TARGET: Final = 0.2
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -90,6 +91,7 @@ async def bench_offer(
     async with ground(server, now=now) as database:
         await fill(database, log, advance)
         await _write(database, log, posts, now)
+        await refresh(database, now=now)
         kept = await keep(database, KINDS, now=now, always=True)
         assert kept is not None
         await database.pool.execute("vacuum analyze")
