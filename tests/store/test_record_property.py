@@ -147,8 +147,8 @@ async def low(database: Database) -> _Low:
 async def _empty(database: Database) -> None:
     async with database.pool.acquire() as connection:
         await connection.execute("""
-            truncate member, account, post, action, alias, retraction, counter, post_count, tally, offer, consent, candidate,
-                hold, standing, transition, refold
+            truncate member, account, post, action, alias, retraction, counter, post_count, tally,
+                offer, consent, candidate, hold, standing, transition, refold
         """)
 
 
