@@ -32,6 +32,7 @@ from store.history import history
 from store.moment import Newest, moment
 from tests.api.command_line import HOUSE, ikusei, told, works
 from tests.api.followed import follow
+from tests.store.prompting import file_of, scenario
 from tests.store.stale import Community, wrongs
 from tests.textbook import LETTERS, Runs, route_rows, way_of
 
@@ -478,7 +479,7 @@ _SOLVED = """
 @pytest.mark.parametrize("day", ["2015-03-01", "2017-06-01", "2021-06-01", None])
 @pytest.mark.xdist_group("urho")
 async def test_nobody_of_the_forum_would_be_shown_what_is_later_own_answered_or_closed(
-    urho: Imported, day: str | None
+    urho: Imported, day: str | None, tmp_path: Path
 ) -> None:
     as_of = () if day is None else ("--as-of", day)
     found = urho.told("prompts", "preview", *as_of)
@@ -496,9 +497,11 @@ async def test_nobody_of_the_forum_would_be_shown_what_is_later_own_answered_or_
     solved = dict(await _rows(urho, _SOLVED))
     accounts = "select external_id, member_id from account"
     numbers = dict(await _rows(urho, accounts))
-    waiting = urho.told(
-        *("prompts", "preview", "--scenario", "unanswered_for_connectors", "--each", "100"), *as_of
-    )
+    # Connectors also by a scenario alone, before which no other can come.
+    file = tmp_path / "own.toml"
+    waits = scenario("waiting", Kind.UNANSWERED_THREAD, status=Status.CONNECTOR)
+    file.write_text(file_of(waits), encoding="utf-8")
+    waiting = urho.told("prompts", "preview", "--scenario", str(file), "--each", "100", *as_of)
     kinds = Counter[str]()
     for row in found["members"] + waiting["members"]:
         if row["prompt"] is None or row["prompt"]["item"] is None:
