@@ -26,7 +26,7 @@ from tests.api.stand_in import client_of
 PAGE = (HOUSE / "docs/how-to/embed.md").read_text("utf-8")
 MAKE_KEYS, MAKE_TOKEN = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 (MAKE_TOKEN_IN_NODE,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
-(QUERY,) = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
+QUERY, *_ = re.findall(r"```graphql\n(.*?)```", PAGE, re.DOTALL)
 
 
 def run(*command: str, directory: Path) -> str:
