@@ -30,7 +30,7 @@ from api.metrics import Metrics
 from api.service import Service, Unheard, refuse
 from api.settings import Settings, SettingsError
 from api.traces import TraceRequests, Tracing, tracing_of
-from api.widget import widget
+from api.widget import asked_by_widget, widget
 from store.db import Database
 from store.feed import Feed
 
@@ -189,7 +189,7 @@ def documents_of(settings: Settings, schema: Schema) -> Documents:
             raise SettingsError(
                 f"IKUSEI_DOCUMENTS: {path}: {name!r} cannot be run: {why}"
             ) from None
-    return Documents(trusted, only=settings.documents_only)
+    return Documents({**asked_by_widget(), **trusted}, only=settings.documents_only)
 
 
 class _Door:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -18,6 +19,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "cross-origin",
     "vary": "accept-encoding",
 }
+
+_DOCUMENT = re.compile(r"(?P<name>\w+): `(?P<text>mutation [^`]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,14 @@ async def widget(request: Request) -> Response:
     return Response(form.body, headers=form.headers, media_type="text/javascript")
 
 
+def asked_by_widget() -> dict[str, str]:
+    """The documents that it sends, by name."""
+    return {found["name"]: found["text"] for found in _DOCUMENT.finditer(_text().decode())}
+
+
 @cache
 def _forms() -> tuple[_Form, _Form]:
-    text = (files("web") / "widget" / "widget.js").read_bytes()
+    text = _text()
     tag = sha256(text).hexdigest()[:32]
     return (
         _Form(text, {**_HEADERS, "etag": f'"{tag}"'}),
@@ -48,6 +56,11 @@ def _forms() -> tuple[_Form, _Form]:
             {**_HEADERS, "etag": f'"{tag}-gzip"', "content-encoding": "gzip"},
         ),
     )
+
+
+@cache
+def _text() -> bytes:
+    return (files("web") / "widget" / "widget.js").read_bytes()
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from api.widget import asked_by_widget
 from store.db import Database
-from tests.api.stand_in import app_of
+from tests.api.stand_in import app_of, client_of
 from tests.node_scripts import HOUSE
 
 WIDGET = (HOUSE / "web" / "widget" / "widget.js").read_bytes()
@@ -114,3 +117,18 @@ async def test_named_origins_may_have_it_too(database: Database) -> None:
         for origin in ("https://site.example", "https://other.example"):
             answer = await client.get("/widget.js", headers={"origin": origin})
             assert answer.headers.get_list("access-control-allow-origin") in (["*"], [origin])
+
+
+async def test_what_it_asks_is_run_where_only_registered_documents_are(
+    database: Database, site_key: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "documents.json"
+    file.write_text(json.dumps({"a": "{ hello }"}), encoding="utf-8")
+    app = app_of(database, documents=file, documents_only=True)
+    async with app.router.lifespan_context(app), client_of(app, site_key) as client:
+        for text, code in (
+            *((text, "INVALID_DOCUMENT") for text in asked_by_widget().values()),
+            ("{ thing { name } }", "DOCUMENT_NOT_ALLOWED"),
+        ):
+            answer = await client.post("/graphql", json={"query": text})
+            assert answer.json()["errors"][0]["extensions"]["code"] == code

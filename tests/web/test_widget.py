@@ -12,6 +12,7 @@ import pytest
 from graphql import build_schema, parse, validate
 from playwright.async_api import Browser
 
+from api.widget import asked_by_widget
 from tests.databases import directory
 from tests.node_scripts import HOUSE, tool
 from tests.web.community import Community, Guest, community
@@ -443,6 +444,8 @@ async def test_what_it_asks_is_in_the_schema(visit: Visit, guest: Guest) -> None
         "IkuseiRefuse": [],
         "IkuseiAllow": [],
     }
+    # What the service lets through where it runs registered documents only.
+    assert documents == asked_by_widget()
 
 
 def test_its_types_are_sound(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@
  * @typedef {{ offer: string, prompt: Prompt }} Offer
  */
 
-/** All that is ever asked, for services that run registered documents only. */
+/** All that is ever asked. */
 export const documents = Object.freeze({
   IkuseiOffer: `mutation IkuseiOffer($surface: String!, $session: String!, $language: Language) {
   offerPrompt(surface: $surface, session: $session, language: $language) {
