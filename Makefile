@@ -1,7 +1,7 @@
 # `make help` lists the targets. The environment is .venv; data are in IKUSEI_DATA_DIR (.ikusei).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast shows lint bench lock clean tools
+.PHONY: help setup demo test test-fast shows widget screenshots lint bench lock clean tools
 
 BIN := .venv/bin
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -66,6 +66,12 @@ test-fast: setup tools  ## the tests without the slow ones, in under 2 minutes
 shows: setup .venv/.spark  ## what takes longer: crash runs, statistics, Spark, benches; under 60 minutes
 	@$(BIN)/python -m pytest -m shows
 	@$(BIN)/ikusei bench all
+
+widget: setup tools  ## pages with the prompt widget for a member of every status, until Ctrl-C
+	@$(BIN)/python -m tests.web.screenshots --serve
+
+screenshots: setup tools  ## pictures of these pages in build/screenshots
+	@$(BIN)/python -m tests.web.screenshots
 
 lint: setup  ## style, types and the floors of the house
 	@$(BIN)/ruff check .

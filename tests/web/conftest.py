@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 
 from tests.web.browser import browsing, program
 from tests.web.site import Site, site_of
-from tests.web.visits import Visit
+from tests.web.visits import Visit, visiting
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +34,5 @@ async def site() -> AsyncIterator[Site]:
 @pytest.fixture
 async def visit(browser: Browser, site: Site) -> AsyncIterator[Visit]:
     """A visit to the site, by somebody who has been nowhere before."""
-    context = await browser.new_context()
-    context.set_default_timeout(10_000)
-    yield Visit(await context.new_page(), site)
-    await context.close()
+    async with visiting(browser, site) as opened:
+        yield opened

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,10 @@ from tests.api.key_server import ISSUER, key_of, key_set, signed
 from tests.node_scripts import HOUSE, PACKAGES
 
 HERE = Path(__file__).parent / "pages"
+_GUIDE = (HOUSE / "docs" / "how-to" / "widget.md").read_text("utf-8")
+#: The page and the module of docs/how-to/widget.md.
+EXAMPLE: str = re.findall(r"```html\n(.*?)```", _GUIDE, re.DOTALL)[0]
+_MODULE: str = re.findall(r"```js\n(.*?)```", _GUIDE, re.DOTALL)[0]
 WIDGET = HOUSE / "web" / "widget" / "widget.js"
 #: Nothing but the site's own files runs, is asked or gives the look; no text is ever made code.
 STRICT = (
@@ -86,9 +91,13 @@ class Site:
         return PlainTextResponse(text + self.css, media_type="text/css")
 
     async def give_token(self, request: Request) -> Response:
-        """A token for the member of a page."""
+        """A token for the member whose page asks, as others have it from a session."""
         self.tokens += 1
-        return PlainTextResponse(self.token(request.path_params["member"]))
+        return PlainTextResponse(self.token(request.headers["referer"].split("/")[4]))
+
+    async def module(self, _request: Request) -> Response:
+        """What the guide has the site's pages do."""
+        return PlainTextResponse(_MODULE, media_type="text/javascript")
 
     async def widget(self, _request: Request) -> Response:
         """The widget: of the service, or as it stands in the repository."""
@@ -137,7 +146,9 @@ async def site_of(service: str = "") -> AsyncIterator[Site]:
         Route("/graphql", site.graphql, methods=["POST"]),
         Route("/widget.js", site.widget),
         Route("/files/site.css", site.style),
-        Route("/token/{member}", site.give_token),
+        Route("/community.css", site.style),
+        Route("/community.js", site.module),
+        Route("/ikusei-token", site.give_token),
         Route("/as/{member}/{name:path}", site.page),
         Mount("/font", StaticFiles(directory=_FONT)),
         Mount("/files", StaticFiles(directory=HERE)),

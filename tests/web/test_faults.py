@@ -123,7 +123,7 @@ async def test_a_token_that_has_run_out_is_asked_for_again(visit: Visit) -> None
 
 async def test_a_page_that_has_no_token_to_give_shows_nothing(visit: Visit) -> None:
     visit.site.answer = well
-    await visit.page.route("**/token/*", lambda route: route.abort())
+    await visit.page.route("**/ikusei-token", lambda route: route.abort())
     await visit.open()
     await visit.heard("nothing")
     assert visit.site.asked == []
@@ -318,3 +318,62 @@ async def test_what_was_closed_does_not_come_back_on_the_page(visit: Visit) -> N
     await visit.heard("dismiss", "nothing")
     assert await visit.prompt.is_hidden()
     assert [one["language"] for one in visit.site.asked_for("IkuseiOffer")] == ["EN", "JA"]
+
+
+async def test_texts_are_text(visit: Visit) -> None:
+    """Titles are written by members; what is markup in them is shown as it was written."""
+    markup = "<img src=x onerror=alert(1)><b>bold</b> {title} &amp;"
+    texts = dict.fromkeys(("title", "body", "why", "action", "optOut", "optOutAll"), markup)
+
+    async def answer(_asked: Any) -> Response:
+        return offered(**texts, item={**PROMPT["item"], "title": f"of {markup}"})
+
+    visit.site.answer = answer
+    await visit.open_with(
+        '<ikusei-prompt surface="home" session="s1" link="/t/{externalId}?{title}"></ikusei-prompt>'
+    )
+    await visit.card.wait_for()
+    assert await visit.prompt.locator("img, b:not(.why-label)").count() == 0
+    for part in (".title", ".body", ".item", ".action", ".opt-out"):
+        assert markup in await visit.prompt.locator(part).inner_text()
+    href = await visit.prompt.locator(".action").evaluate("(link) => link.href")
+    assert href.startswith(f"{visit.site.base}/t/q%2F1?of%20%3Cimg%20src%3Dx")
+    assert visit.said == []
+
+
+async def test_an_item_is_named_where_the_message_does_not(visit: Visit) -> None:
+    visit.site.answer = well
+    await visit.open()
+    await visit.card.wait_for()
+    assert await visit.prompt.locator(".item").count() == 0
+
+    async def another(_asked: Any) -> Response:
+        return offered("o2", body="Somebody asks what you know.")
+
+    visit.site.answer = another
+    await visit.prompt.evaluate("(one) => one.setAttribute('surface', 'topic')")
+    await visit.prompt.locator(".item").get_by_text("Does it roam?").wait_for()
+
+
+async def test_a_changed_link_is_taken_over(visit: Visit) -> None:
+    visit.site.answer = well
+    await visit.open()
+    await visit.card.wait_for()
+    assert await visit.prompt.get_by_role("link").count() == 0
+    await visit.prompt.evaluate("(one) => one.setAttribute('link', '/t/{externalId}')")
+    assert await visit.prompt.get_by_role("link").get_attribute("href") is not None
+    await visit.after(1)
+    await visit.heard("shown")
+    assert len(visit.site.asked_for("IkuseiOffer")) == 1
+
+
+async def test_moved_about_in_the_page_it_stays_as_it_is(visit: Visit) -> None:
+    visit.site.answer = well
+    await visit.open()
+    await visit.card.wait_for()
+    await visit.after(0.5)
+    await visit.prompt.evaluate("(one) => document.body.prepend(one)")
+    assert await visit.card.is_visible()
+    await visit.after(1)
+    await visit.heard("shown")
+    assert len(visit.site.asked_for("IkuseiOffer")) == 1

@@ -16,15 +16,15 @@ from api.widget import asked_by_widget
 from tests.databases import directory
 from tests.node_scripts import HOUSE, tool
 from tests.web.community import Community, Guest, community
-from tests.web.site import Site, site_of, token_of
-from tests.web.visits import Visit
+from tests.web.site import EXAMPLE, STRICT, Site, site_of, token_of
+from tests.web.visits import Visit, visiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 CLOCK = datetime(2026, 11, 20, 3, tzinfo=UTC)
 NAMES = {
-    "en": ("Remind me later", "Close", "Why you see this:"),
-    "ja": ("あとで見る", "閉じる", "これが表示される理由:"),
+    "en": ("Remind me later", "Close", "Why you see this: "),
+    "ja": ("あとで見る", "閉じる", "これが表示される理由："),
 }
 #: What a page could keep of its visitors.
 KEPT = """async () => [
@@ -33,17 +33,31 @@ KEPT = """async () => [
 ]"""
 
 
+def now(member: str) -> str:
+    return token_of(member, CLOCK)
+
+
 @pytest.fixture(scope="module")
-async def people() -> AsyncIterator[Community]:
+async def friend() -> AsyncIterator[Site]:
+    """A site whose pages may call Ikusei at its own address."""
+    async with site_of() as opened:
+        opened.token = now
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def people(friend: Site) -> AsyncIterator[Community]:
     with directory() as place:
-        async with community(Path(place), "--days", "200", clock=CLOCK) as found:
+        sizes = ("--members", "200", "--days", "150")
+        known = {"IKUSEI_ORIGINS": friend.base}
+        async with community(Path(place), *sizes, clock=CLOCK, **known) as found:
             yield found
 
 
 @pytest.fixture
 async def site(people: Community) -> AsyncIterator[Site]:
     async with site_of(people.base) as opened:
-        opened.token = lambda member: token_of(member, CLOCK)
+        opened.token = now
         yield opened
 
 
@@ -54,6 +68,14 @@ async def guest(people: Community) -> Guest:
 
 def widget(guest: Guest, more: str = "", surface: str = "home") -> str:
     return f'<ikusei-prompt surface="{surface}" session="{guest.session}" {more}></ikusei-prompt>'
+
+
+def policy_with(base: str) -> str:
+    """The strict policy, with Ikusei at another address."""
+    return STRICT.replace(
+        "script-src 'self'; connect-src 'self'",
+        f"script-src 'self' {base}; connect-src 'self' {base}",
+    )
 
 
 async def open_as(guest: Guest, visit: Visit, more: str = "", **page: Any) -> None:
@@ -78,7 +100,7 @@ async def test_it_shows_what_is_offered_with_its_reason(
     region = visit.page.get_by_role("region")
     shown = await region.inner_text()
     assert prompt["title"] in shown and prompt["body"] in shown
-    assert f"{NAMES[lang][2]} {prompt['why']}" in shown
+    assert f"{NAMES[lang][2]}{prompt['why']}" in shown
     assert await region.get_attribute("lang") == lang
     assert await visit.page.get_by_role("region", name=prompt["title"], exact=True).count() == 1
     names = await visit.prompt.get_by_role("button").evaluate_all(
@@ -89,6 +111,19 @@ async def test_it_shows_what_is_offered_with_its_reason(
     (asked,) = visit.site.asked_for("IkuseiOffer")
     assert asked == {"surface": "home", "session": guest.session, "language": lang.upper()}
     assert visit.said == []
+
+
+async def test_the_page_of_the_guide_works(people: Community, guest: Guest, visit: Visit) -> None:
+    text = EXAMPLE.replace("3f2a9c1e", guest.session)
+    assert text != EXAMPLE
+    await visit.open("guide.html", guest.name, text)
+    await visit.shows()
+    assert guest.prompt["title"] in await visit.card.inner_text()
+    link = await visit.prompt.get_by_role("link").evaluate("(link) => link.pathname")
+    item = guest.prompt["item"]
+    assert link == (f"/topics/{item['externalId']}" if item else "/start")
+    assert visit.said == []
+    assert await visit.violations() == []
 
 
 class TestConfirmation:
@@ -364,20 +399,31 @@ async def test_it_keeps_nothing_and_breaks_no_policy(guest: Guest, visit: Visit)
     assert not await visit.prompt.evaluate(styled)
 
 
-async def test_the_service_may_have_an_address_of_its_own(
-    people: Community, guest: Guest, visit: Visit, tmp_path: Path
-) -> None:
-    """Another origin, which Ikusei knows by IKUSEI_ORIGINS; it answers where the widget is from."""
-    visit.site.policy = visit.site.policy.replace(
-        "script-src 'self'; connect-src 'self'",
-        f"script-src 'self' {people.base}; connect-src 'self' {people.base}",
-    )
-    visit.site.script = f"{people.base}/widget.js"
-    await visit.open_with(widget(guest), member=guest.name)
-    # Not from this origin: nothing is shown, and the page goes on.
-    await visit.heard("nothing")
-    assert visit.site.asked == []
-    assert len([line for line in visit.said if line.startswith("warning: ikusei-prompt: ")]) == 1
+class TestOfAnotherOrigin:
+    """Ikusei at an address of its own: the widget asks where it came from."""
+
+    async def test_pages_of_named_origins_show_prompts(
+        self, people: Community, browser: Browser, friend: Site, guest: Guest
+    ) -> None:
+        friend.policy = policy_with(people.base)
+        friend.script = f"{people.base}/widget.js"
+        async with visiting(browser, friend) as visit:
+            await open_as(guest, visit)
+            await visit.after(1)
+            await told(people, guest, "shown")
+            assert friend.asked == []
+            assert visit.said == []
+
+    async def test_pages_of_others_do_not(
+        self, people: Community, guest: Guest, visit: Visit
+    ) -> None:
+        visit.site.policy = policy_with(people.base)
+        visit.site.script = f"{people.base}/widget.js"
+        await visit.open_with(widget(guest), member=guest.name)
+        await visit.heard("nothing")
+        assert await visit.prompt.is_hidden()
+        ours = [line for line in visit.said if line.startswith("warning: ikusei-prompt: ")]
+        assert len(ours) == 1
 
 
 class TestLook:

@@ -40,7 +40,7 @@ export const documents = Object.freeze({
 
 const TEXTS = {
   EN: {
-    why: 'Why you see this:',
+    why: 'Why you see this: ',
     close: 'Close',
     later: 'Remind me later',
     snoozed: 'All right: another time.',
@@ -51,7 +51,7 @@ const TEXTS = {
     failed: 'That did not reach us. Please try again.',
   },
   JA: {
-    why: 'これが表示される理由:',
+    why: 'これが表示される理由：',
     close: '閉じる',
     later: 'あとで見る',
     snoozed: 'わかりました。また今度ご案内します。',
@@ -100,7 +100,7 @@ section {
   overflow-wrap: anywhere;
   text-align: start;
 }
-:lang(ja) { word-break: auto-phrase; line-break: strict; text-spacing-trim: trim-start; line-height: 1.75; }
+:lang(ja) { line-break: strict; text-spacing-trim: trim-start; line-height: 1.75; }
 .mark {
   grid-area: mark;
   display: grid;
@@ -112,7 +112,7 @@ section {
   color: var(--accent);
 }
 .mark svg { inline-size: 1.4em; block-size: 1.4em; }
-.title { grid-area: title; align-self: center; font-size: 1.125em; font-weight: 700; line-height: 1.4; text-wrap: balance; }
+.title { grid-area: title; align-self: center; font-size: 1.125em; font-weight: 700; line-height: 1.4; text-wrap: balance; word-break: auto-phrase; }
 .text { grid-area: text; }
 .body { margin-block-start: .125em; text-wrap: pretty; white-space: pre-line; }
 .item {
@@ -431,7 +431,7 @@ export class IkuseiPrompt extends HTMLElement {
       this.#button('small opt-out', prompt.optOut, (button) => this.#refuse(button, false)),
       this.#button('small opt-out-all', prompt.optOutAll, (button) => this.#refuse(button, true)),
     );
-    const why = made('p', 'why', made('b', 'why-label', text.why), ' ', prompt.why);
+    const why = made('p', 'why', made('b', 'why-label', text.why), prompt.why);
     const close = this.#close(text.close, () => this.#dismiss());
     const card = made('section', 'card', made('div', 'mark', mark), title, words, close, this.#note());
     card.append(made('div', 'fine', why, refuse));

@@ -1,6 +1,4 @@
-// What the pages of the site do: say who the member is, and note what the widget tells.
-const [, , member] = location.pathname.split('/');
-
+// What the pages of the site do: give tokens, and note what the widget tells.
 window.heard = [];
 const names = ['nothing', 'shown', 'follow', 'dismiss', 'snooze', 'opt-out', 'opt-in'];
 for (const name of names) {
@@ -11,7 +9,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 );
 
 window.getToken = async () => {
-  const answer = await fetch(`/token/${member}`);
+  const answer = await fetch('/ikusei-token');
   return answer.text();
 };
 for (const prompt of document.querySelectorAll('ikusei-prompt')) prompt.getToken = window.getToken;
