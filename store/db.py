@@ -11,7 +11,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Final, Literal, NewType, Self, TypeVar, cast
@@ -137,17 +137,24 @@ class Database:
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     yield Read(connection)
 
-    async def in_write(self, work: Callable[[Write], Awaitable[Result]]) -> Result:
+    async def in_write(
+        self, work: Callable[[Write], Awaitable[Result]], *, planned_once: bool = False
+    ) -> Result:
         """Run ``work`` in one transaction and commit it.
 
-        ``work`` may run more than once: it must not change anything but the database.
+        ``work`` may run more than once: it must not change anything but the database. With
+        ``planned_once`` its statements are run by the plans that were made for any arguments.
         """
+
+        def around(connection: asyncpg.Connection) -> AbstractAsyncContextManager[object]:
+            return _planned_once(connection) if planned_once else connection.transaction()
+
         with _Measured("write", self.watchers) as use, _told():
             for attempt in range(_RETRIES):
                 try:
                     async with self._connection() as connection:
                         use.connected()
-                        async with connection.transaction():
+                        async with around(connection):
                             return await work(Write(connection))
                 except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                     if attempt == _RETRIES - 1:
@@ -186,6 +193,18 @@ class Database:
         except (OSError, asyncpg.PostgresConnectionError):
             # There was nobody left to say goodbye to.
             self.pool.terminate()
+
+
+@asynccontextmanager
+async def _planned_once(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction whose statements are not planned for their arguments, begun in one go."""
+    await connection.execute("begin; set local plan_cache_mode = force_generic_plan")
+    try:
+        yield
+    except BaseException:
+        await connection.execute("rollback")
+        raise
+    await connection.execute("commit")
 
 
 class _Measured:

@@ -97,16 +97,17 @@ async def offer(database: Database, request: Request) -> Offer:
 
     Raises members.UnknownMember.
     """
-    return await database.in_write(partial(_offer, database, request))
+    # PostgreSQL would plan some of these statements anew each time, which takes longer than running
+    # them: the plan that it made once is as good for every member.
+    return await database.in_write(partial(_offer, database, request), planned_once=True)
 
 
 async def _offer(database: Database, request: Request, connection: Write) -> Offer:
-    await connection.execute(_PLANNED)
     row = await members.locked(connection, request.who)
-    active = await rules.active(database, connection)
     earliest = request.now - BACK
     kept = await connection.fetchrow(_KEPT, row.id, request.surface, request.session, earliest)
     assert kept is not None
+    active = await rules.known(database, connection, kept["rules"], kept["types"])
     force = await scenarios.in_force(database, connection, kept["policy_id"], kept["running"])
     said = consent.said(dict(kept["consent"]))
     if kept["again"] is not None:
@@ -117,12 +118,6 @@ async def _offer(database: Database, request: Request, connection: Write) -> Off
     decider = Decider(row, placed, active, force, visit)
     earlier = [earlier_of(one) for one in kept["earlier"]]
     member = decider.situation(said, earlier, database.zone)
-    wanted = decider.wanted(member)
-    if wanted:
-        most = force.policy.members_per_item
-        found = await pool.kept(connection, row.id, wanted, now=request.now, most_offered=most)
-        found += await decider.next_step(connection, wanted)
-        member = replace(member, candidates=found)
     return await _decide(connection, request, decider, member)
 
 
@@ -132,27 +127,29 @@ async def _decide(
     """Choose until what is chosen can be kept: its item may have been pushed to its last."""
     language = language_of(request.language, decider.row.lang)
     while True:
-        choice = decider.choose(member)
+        choice = decider.choose(await _with_candidates(connection, decider, member))
         kept = await _keep(connection, request, decider, choice, language)
-        winner, candidate = choice.winner, choice.candidate
-        if kept is None:
-            assert candidate is not None
-            member = replace(member, candidates=_without(member.candidates, candidate, decider))
-        elif winner is None or candidate is None or choice.arm is not Arm.SHOWN:
-            return Offer(kept["id"], None, choice.reason)
-        else:
-            valid = request.now + timedelta(minutes=decider.force.policy.reserve_minutes)
-            variant = decider.variant(winner.scenario)
-            shown = prompt_of(winner.scenario, variant, candidate, _item(kept), language, valid)
-            return Offer(kept["id"], shown, None)
+        if kept is not None:
+            break
+    winner, candidate = choice.winner, choice.candidate
+    if winner is None or candidate is None or choice.arm is not Arm.SHOWN:
+        return Offer(kept["id"], None, choice.reason)
+    valid = request.now + timedelta(minutes=decider.force.policy.reserve_minutes)
+    variant = decider.variant(winner.scenario)
+    shown = prompt_of(winner.scenario, variant, candidate, _item(kept), language, valid)
+    return Offer(kept["id"], shown, None)
 
 
-def _without(candidates: Sequence[Candidate], full: Candidate, decider: Decider) -> list[Candidate]:
-    """The candidates, knowing that one of their items is pushed to enough."""
+async def _with_candidates(connection: Write, decider: Decider, member: Situation) -> Situation:
+    """A situation with what there is to be shown in it, as of now."""
+    wanted = decider.wanted(member)
+    if not wanted:
+        return member
     most = decider.force.policy.members_per_item
-    return [
-        replace(one, offered=most) if one.post_id == full.post_id else one for one in candidates
-    ]
+    number, now = decider.row.id, decider.visit.now
+    found = await pool.kept(connection, number, wanted, now=now, most_offered=most)
+    found += await decider.next_step(connection, wanted)
+    return replace(member, candidates=found)
 
 
 async def _keep(
@@ -319,13 +316,9 @@ def _trace(steps: Sequence[Step]) -> list[list[Any]]:
     return [[step.scenario.id, step.reason, step.post_id, step.detail] for step in steps]
 
 
-# PostgreSQL would plan some of these statements anew each time, which takes longer than running
-# them: the plan that it made once is as good for every member.
-_PLANNED = "set local plan_cache_mode = force_generic_plan"
-
 # Everything that a decision is made from, but for the member, the rules and the candidates.
 _KEPT = f"""
-    select {scenarios.STAMP},
+    select {scenarios.STAMP}, {rules.STAMP},
         coalesce((
             select jsonb_agg(jsonb_build_array(c.kind, c.allowed)) from consent c
             where c.member_id = $1), '[]') as consent,

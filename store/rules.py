@@ -84,20 +84,28 @@ async def active(database: Database, connection: Read | Write) -> ActiveRules:
 
     Kept per process; what is asked of the database is only whether it is still the one.
     """
-    row = await connection.fetchrow(_ACTIVE_ID)
-    if row is None:
+    row = await connection.fetchrow(f"select {STAMP}")
+    assert row is not None
+    return await known(database, connection, row["rules"], row["types"])
+
+
+async def known(
+    database: Database, connection: Read | Write, number: int | None, count: int
+) -> ActiveRules:
+    """The rule set in force, given its number and how many action types there are, as of STAMP."""
+    if number is None:
         raise StoreError("no rule set is active: run `ikusei migrate`")
     last = database.remembered(_Last)
-    known = last.rules
-    if known is not None and known.id == row["id"] and len(known.types) == row["types"]:
-        return known
+    kept = last.rules
+    if kept is not None and kept.id == number and len(kept.types) == count:
+        return kept
     types = (await names.load(connection, names.Names())).types
-    if known is not None and known.id == row["id"]:
-        rules = known.rules
+    if kept is not None and kept.id == number:
+        rules = kept.rules
     else:
-        rules = load(await connection.fetchval(_TOML, row["id"]))
+        rules = load(await connection.fetchval(_TOML, number))
     fresh = ActiveRules(
-        row["id"],
+        number,
         rules.name,
         rules,
         compile_rules(rules, types),
@@ -342,8 +350,10 @@ def _changes(before: RuleSet, after: RuleSet) -> dict[str, Any]:
 
 _STAY = "select pg_advisory_xact_lock_shared($1)"
 
-_ACTIVE_ID = """
-    select id, (select count(*) from action_type) as types from rule_set where state = 'active'
+#: What tells which rules are in force, compiled for which action types: two columns of a select.
+STAMP: Final = """
+    (select id from rule_set where state = 'active') as rules,
+    (select count(*) from action_type) as types
 """
 
 _TOML = "select toml from rule_set where id = $1"

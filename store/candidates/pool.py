@@ -23,11 +23,11 @@ from store.threads import CLOSING, RESPONSES
 
 #: Candidates of a kind that a decision is given, and among how many of the best they are looked
 #: for.
-EACH: Final = 5
+EACH: Final = 2
 _LOOKED_AT: Final = 40
 #: Offers of a post in the last week that are counted: whoever pushes a post to more members has no
 #: use for a limit.
-_COUNTED: Final = 1_000
+_COUNTED: Final = 200
 #: Characters that stand for a post without a title.
 _EXCERPT: Final = 200
 

@@ -77,7 +77,7 @@ async def statements(database: Database) -> AsyncIterator[list[str]]:
         text = " ".join(query.query.split())
         # What the driver asks once per connection, to know the types, is not ours.
         own = "current_setting('jit')" not in text and "typeinfo" not in text
-        if own and not text.startswith(("BEGIN", "COMMIT", "ROLLBACK", _RELEASED)):
+        if own and not text.upper().startswith(("BEGIN", "COMMIT", "ROLLBACK", _RELEASED.upper())):
             seen.append(text)
 
     pool: Any = database.pool

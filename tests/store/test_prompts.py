@@ -297,11 +297,11 @@ async def test_a_decision_takes_a_fixed_handful_of_statements(community: Databas
     await ask(community)
     async with statements(community) as seen:
         await ask(community, "eve", session="s")
-    assert len(seen) == 7, seen
+    assert len(seen) == 5, seen
     async with statements(community) as seen:
         offer = await ask(community, "eve", session="t")
         await tell(community, offer, Outcome.SHOWN)
-    assert len(seen) == 8, seen
+    assert len(seen) == 6, seen
 
 
 async def test_who_is_merged_or_erased_takes_their_offers_along(community: Database) -> None:
