@@ -23,7 +23,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 
 help:  ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | \
-		while IFS=$$'\t' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+		while IFS=$$'\t' read -r name text; do printf '%-11s %s\n' "$$name" "$$text"; done
 
 setup: .venv/.ready  ## make the environment in .venv with the locked packages
 

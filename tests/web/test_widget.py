@@ -275,6 +275,9 @@ class TestActing:
     ) -> None:
         await open_as(guest, visit, 'link="there.html" plain-link="there.html"')
         visit.site.pages["there.html"] = "<!doctype html><title>There</title>"
+        await visit.page.evaluate(
+            "document.addEventListener('ikusei-follow', (event) => event.preventDefault())"
+        )
         async with visit.page.context.expect_page():
             await visit.prompt.get_by_role("link").click(button="middle")
         await told(people, guest, "followed", "shown")

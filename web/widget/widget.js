@@ -162,8 +162,7 @@ svg { fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; 
 .close:focus-visible { border-radius: 50%; }
 [aria-disabled] { opacity: .6; cursor: progress; }
 .note { grid-column: 1 / -1; }
-.note:empty { display: none; }
-.text ~ .note { margin-block-start: .5em; color: var(--ikusei-alert, light-dark(#a3261b, #ff9d93)); font-size: .875em; }
+.text ~ .note:not(:empty) { margin-block-start: .5em; color: var(--ikusei-alert, light-dark(#a3261b, #ff9d93)); font-size: .875em; }
 .done { grid-template: "note undo close" / minmax(0, 1fr) auto auto; align-items: center; padding-block: var(--gap); }
 .done .note { grid-area: note; }
 @media (max-width: 30rem) {
@@ -178,7 +177,7 @@ svg { fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; 
 }
 @media (pointer: coarse) {
   .action, .later { min-block-size: 44px; }
-  .close { inline-size: 44px; block-size: 44px; margin: -.4em -.4em 0 0; }
+  .close { inline-size: 44px; block-size: 44px; margin-block-start: -.4em; margin-inline-end: -.4em; }
   .small { padding-block: .75em; }
 }
 @media (forced-colors: active) { .action { border-color: ButtonBorder; } }
@@ -217,8 +216,11 @@ function drawn(path) {
   return svg;
 }
 
-/** Resolves when somebody can look at the page: not in a background tab, not prerendered.
- * @param {AbortSignal} signal */
+/**
+ * Resolves when somebody can look at the page: not in a background tab, not prerendered.
+ *
+ * @param {AbortSignal} signal
+ */
 async function inFront(signal) {
   while (document.visibilityState === 'hidden' && !signal.aborted) {
     await new Promise((resolve) => {
@@ -474,15 +476,20 @@ export class IkuseiPrompt extends HTMLElement {
     return button;
   }
 
-  /** A link where the page says whereto, else a button of which the page hears.
-   * @param {Prompt} prompt */
+  /**
+   * A link where the page says whereto, else a button of which the page hears.
+   *
+   * @param {Prompt} prompt
+   */
   #action(prompt) {
     const href = this.#address(prompt);
     if (!href) return this.#button('action', prompt.action, () => this.#follow());
     const link = made('a', 'action', prompt.action);
     link.href = href;
     const followed = (/** @type {MouseEvent} */ event) => {
-      if (event.button < 2 && !this.#follow()) event.preventDefault();
+      if (event.button > 1) return;
+      const here = !(event.button || event.ctrlKey || event.metaKey || event.shiftKey);
+      if (!this.#follow(here)) event.preventDefault();
     };
     link.addEventListener('click', followed);
     link.addEventListener('auxclick', followed);
@@ -543,10 +550,14 @@ export class IkuseiPrompt extends HTMLElement {
     });
   }
 
-  /** Whether the page lets the link go where it leads. */
-  #follow() {
+  /**
+   * Whether the page lets the link go where it leads; into another tab or window it always may.
+   *
+   * @param {boolean} [here]
+   */
+  #follow(here = true) {
     this.#tell('FOLLOWED');
-    const goes = this.#emit('follow');
+    const goes = this.#emit('follow', {}, here);
     this.#end();
     // The link must be there until the browser has gone after it.
     setTimeout(() => this.#leave());
@@ -615,7 +626,8 @@ export class IkuseiPrompt extends HTMLElement {
     }
   }
 
-  /** A word in place of the prompt, with the focus where it was inside.
+  /**
+   * A word in place of the prompt, with the focus where it was inside.
    *
    * @param {string} words
    * @param {string} close
@@ -664,10 +676,10 @@ export class IkuseiPrompt extends HTMLElement {
    * @param {string} name
    * @param {object} [more]
    */
-  #emit(name, more) {
+  #emit(name, more, cancelable = false) {
     const about = this.#offer;
     const detail = about ? { offer: about.offer, kind: about.prompt.kind, item: about.prompt.item, ...more } : null;
-    const init = { bubbles: true, composed: true, cancelable: name === 'follow', detail };
+    const init = { bubbles: true, composed: true, cancelable, detail };
     return this.dispatchEvent(new CustomEvent(`ikusei-${name}`, init));
   }
 
