@@ -102,4 +102,5 @@ if __name__ == "__main__":
         with suppress(KeyboardInterrupt):
             asyncio.run(serve())
     else:
-        asyncio.run(take(Path(*sys.argv[1:2] or [HOUSE / "build" / "screenshots"])))
+        named = [Path(place) for place in sys.argv[1:2]]
+        asyncio.run(take(*(named or [HOUSE / "build" / "screenshots"])))

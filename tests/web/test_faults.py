@@ -13,7 +13,7 @@ from tests.web.visits import Visit
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-PROMPT = {
+PROMPT: dict[str, Any] = {
     "kind": "QUESTION_FOR_YOU",
     "language": "EN",
     "title": "A question for you",
