@@ -108,8 +108,7 @@ class Decider:
         if Kind.NEXT_STEP not in wanted:
             return []
         step = self.placed.explained(self.active, self.visit.today).next
-        # Who has not set out is not near, however few steps it takes.
-        if step is None or step.target is None or not step.target.points_x100:
+        if step is None or step.target is None:
             return []
         near = self.force.policy.near_steps
         worth = {

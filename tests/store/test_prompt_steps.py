@@ -55,14 +55,6 @@ async def test_a_step_is_told_only_where_the_goal_leads_there(database: Database
     assert await told(database, step("far", LIKES, to=Status.FAN)) is Reason.NO_CANDIDATE
 
 
-async def test_who_has_not_set_out_is_not_near(database: Database) -> None:
-    await liked(database, 0)
-    await put(database, act("in", verb="login", venue="site", time=ago(2)))
-    assert await told(database, step("likes", LIKES), near=10) is Reason.NO_CANDIDATE
-    await liked(database, 1)
-    assert await told(database, step("more_likes", LIKES), near=10) == "9 more"
-
-
 async def test_the_end_of_the_first_month_is_a_fall(database: Database) -> None:
     await run(database, scenario(to=Status.MEMBER))
     for days, reason in ((3, Reason.NOT_FOR_STANDING), (20, Reason.NO_CANDIDATE)):
